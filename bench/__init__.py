@@ -1,0 +1,1 @@
+"""Compares broadcast strategies: plans, runs, stores, judges and draws."""

@@ -1,0 +1,1 @@
+"""A Locust swarm of chat users that times every delivery at every receiver."""

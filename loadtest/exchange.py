@@ -1,0 +1,93 @@
+"""What the conductor and the generators tell each other.
+
+The conductor is on Locust's master, or in the only process; generators are where the users are.
+All of it goes through Locust's own `runner.send_message`; a lone process sends to itself.
+Times are CLOCK_REALTIME nanoseconds unless named otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from loadtest.ledger import Columns, Deliveries, Members, Sends
+
+
+class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
+    """Conductor to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
+
+    `room` are the members' numbers in the order they joined; a schedule's sender is a position in it.
+    """
+
+    number: int
+    room: list[int]
+    begin_ns: int
+    start_ns: int
+    end_ns: int
+
+
+class Collect(msgspec.Struct, frozen=True, tag="collect"):
+    """Conductor to generators: hand over the ledger of a window, which is then forgotten."""
+
+    number: int
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Conductor to generators: what is due after `end_ns` is not sent any more."""
+
+    end_ns: int
+
+
+class State(msgspec.Struct, frozen=True, tag="state"):
+    """Generator to conductor, several times a second: who is in the room, how many failed, what went wrong so far."""
+
+    joined: list[int]
+    failed: int
+    reads: int
+    outstanding: dict[int, int]
+    problems: list[str]
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What a window cost a generator's process, and how it read: seconds, bytes, counts, nanoseconds."""
+
+    wall_s: float
+    cpu_s: float
+    rss_bytes: int
+    reads: int
+    frames: int
+    without_timestamp: int
+    arrived_in_window: int
+    clock_step_ns: int
+
+
+class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
+    """Generator to conductor: one window's records (see `pack`), the answer to `Collect`."""
+
+    number: int
+    members: bytes
+    sends: bytes
+    deliveries: bytes
+    cost: Cost
+
+
+ToGenerator = WindowOrder | Collect | Stop
+ToConductor = State | Ledger
+TO_GENERATOR, TO_CONDUCTOR = "chatroom-to-generator", "chatroom-to-conductor"
+
+Records = TypeVar("Records", Members, Sends, Deliveries)
+
+
+def pack(records: Columns) -> bytes:
+    """Return the records' columns, one after the other, as little-endian int64."""
+    return b"".join(getattr(records, field.name).astype("<i8").tobytes() for field in fields(records))  # type: ignore[arg-type]
+
+
+def unpack(kind: type[Records], data: bytes) -> Records:
+    """Return what `pack` was given."""
+    names = [field.name for field in fields(kind)]
+    columns: Any = np.frombuffer(data, "<i8").astype(np.int64).reshape(len(names), -1)
+    return kind(*columns)

@@ -1,0 +1,26 @@
+"""The chat swarm's entry point: `locust -f loadtest/locustfile.py --host ws://127.0.0.1:8000`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from locust import events
+from locust.env import Environment
+
+from loadtest.options import add_arguments
+from loadtest.shape import StepShape
+from loadtest.swarm import Swarm
+from loadtest.user import ChatUser
+
+__all__ = ["ChatUser", "StepShape"]
+
+
+@events.init_command_line_parser.add_listener
+def _add_flags(parser: ArgumentParser) -> None:
+    add_arguments(parser)
+
+
+@events.init.add_listener
+def _start(environment: Environment, **_: Any) -> None:
+    Swarm(environment)

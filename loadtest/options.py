@@ -1,0 +1,121 @@
+"""The swarm's own flags, beside Locust's, as one frozen value."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtest.schedule import ARRIVALS, Rate
+from loadtest.stamp import LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One run of the swarm; `steps` is empty for windows that follow one another at Locust's own user count."""
+
+    rate: Rate
+    message_size: int
+    arrival: str
+    seed: int
+    steps: tuple[int, ...]
+    dwell_s: float
+    warmup_s: float
+    drain_s: float
+    url_path: str
+    swarm_out: Path | None
+
+    @classmethod
+    def of(cls, parsed: Any) -> Options:
+        """Read Locust's parsed options, which its web UI may have changed.
+
+        Raises:
+            ValueError: a value that only the web UI can bring is out of its range.
+
+        """
+        user_rate = float(parsed.user_rate or 0)
+        return cls(
+            rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
+            message_size=int(parsed.message_size),
+            arrival=_arrival(parsed.arrival),
+            seed=int(parsed.seed),
+            steps=steps(parsed.steps or ""),
+            dwell_s=positive(parsed.dwell),
+            warmup_s=float(parsed.warmup),
+            drain_s=positive(parsed.drain),
+            url_path=parsed.url_path,
+            swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
+        )
+
+
+def steps(text: str) -> tuple[int, ...]:
+    """Read `--steps`: user counts, each more than the one before."""
+    try:
+        counts = tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no list of user counts; write as in 50,100,200") from error
+    if any(later <= earlier for earlier, later in zip((0, *counts), counts, strict=False)):
+        raise ValueError(f"user counts {text!r} do not grow; write as in 50,100,200")
+    return counts
+
+
+def positive(value: str | float) -> float:
+    """Read a number above 0."""
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{value} is not above 0")
+    return number
+
+
+def _arrival(name: str) -> str:
+    if name not in ARRIVALS:
+        raise ValueError(f"unknown arrival {name!r}; choose {' or '.join(ARRIVALS)}")
+    return name
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the swarm's flags to Locust's parser (and so to its web UI)."""
+
+    def flag(name: str, default: object, text: str, read: Any = str, **more: Any) -> None:
+        def checked(value: str) -> Any:
+            try:
+                read(value)
+            except ValueError as error:
+                raise argparse.ArgumentTypeError(str(error)) from error
+            return value if read in (steps, _arrival) else read(value)
+
+        parser.add_argument(name, default=default, type=checked, help=f"{text} (default: %(default)s)", **more)
+
+    def not_negative(value: str) -> float:
+        return 0.0 if float(value) == 0 else positive(value)
+
+    flag("--room-rate", 100.0, "messages/s in the room, all users together", positive, metavar="R")
+    flag(
+        "--user-rate",
+        0.0,
+        "messages/s of each user; above 0 it replaces --room-rate",
+        not_negative,
+        metavar="R",
+    )
+    flag(
+        "--message-size",
+        64,
+        f"bytes of a message's text, at least the stamp's {LENGTH}",
+        int,
+        metavar="BYTES",
+    )
+    flag("--arrival", "constant", f"how messages follow one another: {' or '.join(ARRIVALS)}", _arrival)
+    flag("--seed", 1, "seed of the schedule: the same seed sends the same messages at the same times", int)
+    flag(
+        "--steps",
+        "",
+        "sweep these user counts, as in 50,100,200; -r is each step's join rate",
+        steps,
+        metavar="N,N",
+    )
+    flag("--dwell", 5.0, "seconds of a window", positive, metavar="S")
+    flag("--warmup", 2.0, "seconds of the same load before a window, not judged", not_negative, metavar="S")
+    flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
+    flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
+    flag("--swarm-out", "", "write the result to this file (JSON)", metavar="FILE", include_in_web_ui=False)

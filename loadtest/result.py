@@ -1,0 +1,123 @@
+"""What a swarm writes to `--swarm-out`: one Step a user count, in the names of a cell of `summary.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+FORMAT = 1
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Percentiles of a latency in milliseconds; `None` is one that falls among missing deliveries."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    p99_9: float | None = msgspec.field(name="p99.9")
+    max: float | None
+
+
+class LastReceiver(msgspec.Struct, frozen=True):
+    """Time from a message's sending to its last receiver, milliseconds; `None` as in `Latency`."""
+
+    p50: float | None
+    p99: float | None
+
+
+class Generator(msgspec.Struct, frozen=True):
+    """What the swarm itself cost and how far it strayed from its plan, over the window."""
+
+    schedule_lag_p50_ms: float
+    schedule_lag_p99_ms: float
+    schedule_lag_max_ms: float
+    arrival_uncertainty_p99_ms: float
+    read_lag_p50_ms: float
+    read_lag_p99_ms: float
+    cpu_us_per_delivery: float
+    cpu_percent: float
+    rss_mib: float
+    frames_per_read: float
+    reads_without_timestamp: int
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The judged window of one user count.
+
+    Counts are exact, per receiver and message. `expected` is what was owed, `delivered + missing == expected`.
+    `arrived_in_window` counts every stamped delivery that arrived between `window_start_ns` and
+    `window_end_ns`, whichever window its message was due in: throughput and CPU per delivery divide by it.
+    `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the delivery latency of everything owed, in
+    microseconds, as a base64 HdrHistogram V2 log, missing deliveries at its highest value.
+    """
+
+    users: int
+    joined: int
+    valid: bool
+    reasons: list[str]
+    warnings: list[str]
+    windows: int
+    window_s: float
+    window_start_ns: int
+    window_end_ns: int
+    drain_end_ns: int
+    drained: bool
+    saturated: bool
+    planned_messages: int
+    offered_messages: int
+    expected: int
+    delivered: int
+    missing: int
+    late: int
+    duplicates: int
+    reordered: int
+    foreign: int
+    not_judged: int
+    arrived_in_window: int
+    deliveries_per_s: float
+    latency_ms: Latency
+    response_ms: Latency
+    last_receiver_ms: LastReceiver
+    generator: Generator
+    histogram: str
+
+
+class SwarmResult(msgspec.Struct, frozen=True):
+    """A whole swarm: the steps it measured and the user counts it did not come to."""
+
+    format: int
+    workers: int
+    steps: list[Step]
+    not_measured: list[int]
+    interrupted: bool = False
+    problems: list[str] = []
+
+
+def write(result: SwarmResult, path: Path) -> None:
+    """Write `result` to `path` in one rename, so that a reader never sees half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    temporary.replace(path)
+
+
+def read(path: Path) -> SwarmResult:
+    """Read a swarm's result.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no swarm result, or one of another format.
+
+    """
+    data = path.read_bytes()
+    try:
+        format_ = msgspec.json.decode(data, type=_Versioned).format
+        if format_ == FORMAT:
+            return msgspec.json.decode(data, type=SwarmResult)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} is not a swarm result: {error}; run the swarm again with --swarm-out") from error
+    raise ValueError(f"{path} has format {format_}, this version reads {FORMAT}; run the swarm again")
+
+
+class _Versioned(msgspec.Struct):
+    format: int

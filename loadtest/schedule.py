@@ -1,0 +1,63 @@
+"""When each message is due, and by which of the room's users: an open loop, made before the window begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The offered load: messages a second, of the whole room or of each user."""
+
+    per_second: float
+    of_each_user: bool
+
+    def in_room(self, users: int) -> float:
+        """Messages a second that a room of `users` users offers."""
+        return self.per_second * users if self.of_each_user else self.per_second
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Due times in nanoseconds since the start, ascending, and each one's sender, a position from 0 to users - 1."""
+
+    due_ns: npt.NDArray[np.int64]
+    sender: npt.NDArray[np.int64]
+
+
+def constant(rate: Rate, users: int, duration_ns: int, random: np.random.Generator) -> Schedule:
+    """Evenly spaced messages: the room's users take turns in a seeded order, or each keeps its own period and phase."""
+    if rate.of_each_user:
+        period_ns = 1e9 / rate.per_second
+        turns = np.arange(int(np.ceil(duration_ns / period_ns)) + 1)
+        phase = random.random(users)
+        due = (np.repeat(turns, users) + np.tile(phase, len(turns))) * period_ns
+        sender = np.tile(np.arange(users), len(turns))
+    else:
+        due = np.arange(np.ceil(duration_ns * rate.per_second / 1e9)) * (1e9 / rate.per_second)
+        sender = np.resize(random.permutation(users), len(due))
+    return _within(due, sender, duration_ns)
+
+
+def poisson(rate: Rate, users: int, duration_ns: int, random: np.random.Generator) -> Schedule:
+    """Exponential gaps; each message is by a user drawn at random, so every user's own messages are Poisson too."""
+    expected = rate.in_room(users) * duration_ns / 1e9
+    enough = int(expected + 10 * np.sqrt(expected) + 20)
+    due = np.cumsum(random.exponential(1e9 / rate.in_room(users), enough))
+    return _within(due, random.integers(0, users, len(due)), duration_ns)
+
+
+def _within(due: npt.NDArray[np.floating], sender: npt.NDArray[np.int64], duration_ns: int) -> Schedule:
+    due_ns = due.astype(np.int64)
+    order = np.argsort(due_ns, kind="stable")
+    order = order[due_ns[order] < duration_ns]
+    return Schedule(due_ns[order], sender[order].astype(np.int64))
+
+
+Arrival = Callable[[Rate, int, int, np.random.Generator], Schedule]
+ARRIVALS: MappingProxyType[str, Arrival] = MappingProxyType({"constant": constant, "poisson": poisson})

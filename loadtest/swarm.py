@@ -1,0 +1,177 @@
+"""Ties the swarm to one Locust environment: its events, its messages between processes, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import resource
+import signal
+import time
+import weakref
+from typing import Any, ClassVar
+
+import gevent
+import greenlet
+import msgspec
+from locust.env import Environment
+from locust.runners import MasterRunner, Runner, WorkerRunner
+
+from loadtest import live, report
+from loadtest.conductor import Conductor
+from loadtest.exchange import TO_CONDUCTOR, TO_GENERATOR, ToConductor, ToGenerator
+from loadtest.generator import Generator
+from loadtest.options import Options
+from loadtest.result import SwarmResult
+from loadtest.stamp import MAX_SENDER
+from loadtest.target import Target, resolve
+
+logger = logging.getLogger(__name__)
+
+USERS_PER_WORKER = 20_000
+"""Each worker numbers its users from a block of this size, so that no two share a name."""
+
+
+class Swarm:
+    """The swarm of one Locust environment, over all its runs.
+
+    A process that has users has a `generator` while a run goes on; one that decides the user count has a `conductor`.
+    """
+
+    _all: ClassVar[weakref.WeakKeyDictionary[Environment, Swarm]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, environment: Environment) -> None:
+        assert environment.runner is not None
+        Swarm._all[environment] = self
+        self._environment = weakref.proxy(environment)
+        self._runner: Runner = environment.runner
+        self._count = itertools.count()
+        self._live: Any = None
+        self.generator: Generator | None = None
+        self.conductor: Conductor | None = None
+        self.target: Target
+        self.result: SwarmResult | None = None
+        raise_open_files_limit()
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+        events.quit.add_listener(self._on_quit)
+        if not isinstance(self._runner, WorkerRunner):
+            self._runner.register_message(TO_CONDUCTOR, self._on_message_to_conductor)
+        if not isinstance(self._runner, MasterRunner):
+            self._runner.register_message(TO_GENERATOR, self._on_message_to_generator)
+            interrupt_between_callbacks()
+
+    @classmethod
+    def of(cls, environment: Environment) -> Swarm:
+        """Return the swarm of an environment."""
+        return cls._all[environment]
+
+    @property
+    def options(self) -> Options:
+        """The flags as they are now; Locust's web UI can change them between runs."""
+        return Options.of(self._environment.parsed_options)
+
+    def next_number(self) -> int:
+        """Return a number for a new user of this process, unique in the whole swarm.
+
+        Raises:
+            ValueError: this process has had as many users as it has numbers.
+
+        """
+        number = next(self._count)
+        worker = max(0, getattr(self._runner, "worker_index", 0))
+        if number >= USERS_PER_WORKER or worker * USERS_PER_WORKER + number > MAX_SENDER:
+            raise ValueError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers, or start anew")
+        return worker * USERS_PER_WORKER + number
+
+    def finish(self) -> None:
+        """End the measurement, with what was measured so far."""
+        if self.conductor:
+            self.conductor.finish()
+            self.result = self.conductor.result
+
+    # Locust's events
+
+    def _on_test_start(self, **_: Any) -> None:
+        options = self.options
+        if not isinstance(self._runner, MasterRunner):
+            self.target = resolve(self._environment.host or "ws://127.0.0.1:8000", options.url_path)
+            self.generator = Generator(options, self._tell_conductor)
+            self._live = gevent.spawn(live.sample, self.generator, self._environment.events.request)
+        if not isinstance(self._runner, WorkerRunner):
+            parsed = self._environment.parsed_options
+            self.result = None
+            self.conductor = Conductor(
+                options,
+                join_rate=parsed.spawn_rate or 1,
+                wanted_users=lambda: parsed.num_users or 1,
+                tell=self._tell_generators,
+            )
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        self.finish()
+
+    def _on_test_stop(self, **_: Any) -> None:
+        if self._live:
+            self._live.kill()
+        if self.generator:
+            self.generator.close()
+        self.generator = self.conductor = None
+        if self.result and not self._environment.parsed_options.headless:
+            report.show(self.result)
+
+    def _on_quitting(self, **_: Any) -> None:
+        self.finish()
+        if not isinstance(self._runner, WorkerRunner):
+            self._environment.process_exit_code = report.exit_code(self.result)
+
+    def _on_quit(self, **_: Any) -> None:
+        if self.result and self._environment.parsed_options.headless:
+            report.show(self.result)
+
+    # Messages
+
+    def _tell_generators(self, message: ToGenerator) -> None:
+        self._runner.send_message(TO_GENERATOR, msgspec.msgpack.encode(message))
+
+    def _tell_conductor(self, message: ToConductor) -> None:
+        self._runner.send_message(TO_CONDUCTOR, msgspec.msgpack.encode(message))
+
+    def _on_message_to_conductor(self, msg: Any, **_: Any) -> None:
+        if self.conductor:
+            self.conductor.hear(msg.node_id, msgspec.msgpack.decode(msg.data, type=ToConductor))
+
+    def _on_message_to_generator(self, msg: Any, **_: Any) -> None:
+        if self.generator:
+            self.generator.handle(msgspec.msgpack.decode(msg.data, type=ToGenerator))
+
+
+def raise_open_files_limit() -> None:
+    """Raise the soft limit on open files to the hard one, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS reports a hard limit that it does not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def interrupt_between_callbacks() -> None:
+    """Let Ctrl-C reach the main greenlet as Locust expects, but never in the middle of keeping a read.
+
+    One that comes within a second of another is the same: a terminal and a parent process may both send it.
+    """
+    main = greenlet.getcurrent()
+    while main.parent is not None:
+        main = main.parent
+    last_s = 0.0
+
+    def interrupt() -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        if now_s - last_s > 1:
+            gevent.kill(main, KeyboardInterrupt)
+        last_s = now_s
+
+    gevent.signal_handler(signal.SIGINT, interrupt)

@@ -1,0 +1,52 @@
+"""Where the swarm connects: a server's address, its path with the user's name in it, and TLS."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import gevent.socket
+from websockets.uri import WebSocketURI, parse_uri
+
+SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resolved server; `addresses` are `(family, socket address)` in the order to try them."""
+
+    base: str
+    path: str
+    addresses: tuple[tuple[int, Any], ...]
+    tls: ssl.SSLContext | None
+
+    def uri(self, user: str) -> WebSocketURI:
+        """Return the URI that `user` joins at."""
+        return parse_uri(self.base + self.path.replace("{user}", quote(user, safe="")))
+
+
+def resolve(host: str, path: str) -> Target:
+    """Resolve `--host` (ws, wss, http or https) and `--url-path` once for all users.
+
+    Raises:
+        ValueError: the host is no such address, or the path does not begin with `/`.
+        OSError: the name cannot be resolved.
+
+    """
+    parts = urlsplit(host)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        allowed = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise ValueError(f"--host {host!r} is no server's address; use one of {allowed} as in ws://127.0.0.1:8000")
+    if not path.startswith("/"):
+        raise ValueError(f"--url-path {path!r} does not begin with '/'; use a path as in '/chat?user_id={{user}}'")
+    base = f"{SCHEMES[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
+    uri = parse_uri(base + "/")
+    found = gevent.socket.getaddrinfo(uri.host, uri.port, type=gevent.socket.SOCK_STREAM)
+    return Target(
+        base=base,
+        path=path,
+        addresses=tuple((family, address) for family, _, _, _, address in found),
+        tls=ssl.create_default_context() if uri.secure else None,
+    )

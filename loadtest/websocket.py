@@ -1,0 +1,304 @@
+"""A WebSocket client for swarms: cooperative while it connects, read in the hub's own callbacks after that.
+
+What is read is only kept, with the kernel's receive time (SO_TIMESTAMPNS, socket(7)); it is parsed later by
+`recorder.py`. Sends never wait: what a full socket does not take is kept and follows as room comes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import gevent.event
+import gevent.monkey
+import gevent.socket
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+
+from loadtest.frames import MAX_MESSAGE_BYTES, FrameSplitter
+from loadtest.target import Target
+
+READ_BYTES = 65536
+_ANCILLARY_BYTES = 64
+_READABLE, _WRITABLE = 1, 2
+# From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.
+_SO_TIMESTAMPNS = 35 if sys.platform == "linux" and sys.maxsize > 2**32 else None
+_plain_socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
+
+Read = tuple[int, bytes, bytes | None, int]
+"""A connection's tag, what a read brought, its receive time (a timespec, where there is one), when it was read."""
+
+
+class ConnectError(Exception):
+    """The connection was not made or not upgraded; the text says by whom and why."""
+
+
+class WebSocket:
+    """One connection. Open after `connect()`; `ended` is set once it carries nothing more, whoever ended it."""
+
+    def __init__(self, target: Target, user: str) -> None:
+        self._target = target
+        self.protocol = ClientProtocol(target.uri(user), max_size=MAX_MESSAGE_BYTES)
+        self.splitter = FrameSplitter(self.protocol)
+        self.ended = gevent.event.Event()
+        self._error = ""
+        self._keep_end: Callable[[], None] | None = None
+        self._unsent = b""
+        self._first_bytes = b""
+        self._watchers: dict[int, Any] = {}
+        self._tls: _Tls | None = None
+        self._socket: socket.socket
+
+    def connect(self, timeout_s: float) -> None:
+        """Connect and upgrade, yielding to other greenlets meanwhile.
+
+        Raises:
+            ConnectError: nobody answered in time, or the server refused; its status and body are in the text.
+            OSError: the system refused, as for want of descriptors.
+
+        """
+        deadline = time.monotonic() + timeout_s
+        self._socket = self._open(deadline)
+        try:
+            if self._target.tls:
+                self._tls = _Tls(self._target.tls, self.protocol.uri.host)
+                self._tls.handshake(self._socket, deadline)
+            self.protocol.send_request(self.protocol.connect())
+            self._send(b"".join(self.protocol.data_to_send()))
+            self._first_bytes = self._upgrade(deadline)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _open(self, deadline: float) -> socket.socket:
+        failures: list[str] = []
+        for family, address in self._target.addresses:
+            connection = _plain_socket(family, socket.SOCK_STREAM)
+            try:
+                connection.setblocking(False)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if _SO_TIMESTAMPNS is not None:
+                    connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+                error = connection.connect_ex(address)
+                if error == errno.EINPROGRESS:
+                    _wait(connection, _WRITABLE, deadline, "connect")
+                    error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if error == 0:
+                    return connection
+                failures.append(f"{address[0]} port {address[1]}: {os.strerror(error)}")
+            except ConnectError as late:
+                failures.append(f"{address[0]} port {address[1]}: {late}")
+            except BaseException:
+                connection.close()
+                raise
+            connection.close()
+        raise ConnectError("; ".join(failures))
+
+    def _upgrade(self, deadline: float) -> bytes:
+        """Read the server's answer; return what it sent after the handshake."""
+        answer = b""
+        while True:
+            head, end, rest = answer.partition(b"\r\n\r\n")
+            if end:  # a refusal is handed over below
+                self.protocol.receive_data(head + end)
+            if self.protocol.state is OPEN:
+                return rest
+            if self.protocol.handshake_exc is not None:
+                raise ConnectError(_refusal(self.protocol.handshake_exc))
+            _wait(self._socket, _READABLE, deadline, "upgrade")
+            data = self._socket.recv(READ_BYTES)
+            answer += self._tls.decrypt(data) if self._tls else data
+            is_refused = answer[9:10].isdigit() and not answer.startswith(b"HTTP/1.1 101 ")
+            if is_refused or not data:
+                self.protocol.receive_data(answer)
+                answer = b""
+            if not data:
+                self.protocol.receive_eof()
+
+    def watch(self, keep: Callable[[Read], None], tag: int, gate_ns: list[int], catch_up: Callable[[], None]) -> None:
+        """Read in hub callbacks from now on.
+
+        `keep` gets everything that is read, and once a read of nothing, at the end. Whenever a read ends at or after
+        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due.
+        """
+        now_ns = time.time_ns
+        recvmsg = self._socket.recvmsg
+        tls = self._tls
+
+        def readable() -> None:
+            try:
+                data, ancillary, _, _ = recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._end(error.strerror or str(error))
+                return
+            if not data:
+                self._end("the server closed the connection without a close frame")
+                return
+            read_ns = now_ns()
+            if tls is not None:
+                data = tls.decrypt(data)
+                ancillary = []  # the time of a record's last bytes is not that of the message inside
+                if not data:
+                    return
+            keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
+            if read_ns >= gate_ns[0]:
+                catch_up()
+
+        self._keep_end = lambda: keep((tag, b"", None, now_ns()))
+        if self._first_bytes:
+            keep((tag, self._first_bytes, None, now_ns()))
+            self._first_bytes = b""
+        self._watch(_READABLE, readable)
+
+    def _watch(self, events: int, callback: Callable[[], None]) -> None:
+        watcher = gevent.get_hub().loop.io(self._socket.fileno(), events)
+        watcher.start(callback)
+        self._watchers[events] = watcher
+
+    def _unwatch(self, events: int) -> None:
+        watcher = self._watchers.pop(events)
+        watcher.stop()
+        watcher.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message can still be sent."""
+        return self.protocol.state is OPEN and not self.ended.is_set()
+
+    def send_text(self, text: bytes) -> None:
+        """Send a text message (UTF-8); returns at once, also when the socket is full."""
+        self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
+
+    def answer(self) -> None:
+        """Send what the protocol has to say after it was fed, such as pongs; give up what it judged malformed."""
+        data = b"".join(self.protocol.data_to_send())
+        if self.ended.is_set():
+            return
+        if data:
+            self._send(data)
+        if self.protocol.parser_exc is not None:
+            self._end(f"the server sent what is no WebSocket: {self.protocol.parser_exc}")
+
+    def close(self, timeout_s: float) -> None:
+        """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`."""
+        if self.is_open:
+            self.protocol.send_close(1000)
+            self.answer()
+            self.ended.wait(timeout_s)
+        self.abort()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._end("")
+
+    def _send(self, data: bytes) -> None:
+        self._write(self._tls.encrypt(data) if self._tls else data)
+
+    def _write(self, data: bytes) -> None:
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            taken = self._socket.send(data)
+        except BlockingIOError:
+            taken = 0
+        except OSError as error:
+            self._end(error.strerror or str(error))
+            return
+        if taken < len(data):
+            self._unsent = data[taken:]
+            self._watch(_WRITABLE, self._flush)
+
+    def _flush(self) -> None:
+        self._unwatch(_WRITABLE)
+        data, self._unsent = self._unsent, b""
+        self._write(data)
+
+    def _end(self, error: str) -> None:
+        if self.ended.is_set():
+            return
+        self._error = error
+        self.ended.set()
+        for events in tuple(self._watchers):
+            self._unwatch(events)
+        self._socket.close()
+        if self._keep_end:
+            self._keep_end()
+
+    def why_ended(self) -> str:
+        """Say what ended the connection, with the close code where the server gave one; empty after `close()`."""
+        close = self.protocol.close_rcvd
+        if close is not None and self.protocol.close_rcvd_then_sent:
+            return f"the server closed the connection with code {close.code} {close.reason}".rstrip()
+        return self._error
+
+
+class _Tls:
+    """TLS over a non-blocking socket: bytes in, bytes out."""
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+
+    def handshake(self, connection: socket.socket, deadline: float) -> None:
+        while True:
+            try:
+                self._object.do_handshake()
+                done = True
+            except ssl.SSLWantReadError:
+                done = False
+            except ssl.SSLError as error:
+                raise ConnectError(f"TLS handshake: {error}") from error
+            if data := self._outgoing.read():
+                connection.send(data)
+            if done:
+                return
+            _wait(connection, _READABLE, deadline, "TLS handshake")
+            data = connection.recv(READ_BYTES)
+            if not data:
+                raise ConnectError("TLS handshake: the server closed the connection")
+            self._incoming.write(data)
+
+    def decrypt(self, data: bytes) -> bytes:
+        """Return the plain bytes that `data` completes; none where it completes no record."""
+        self._incoming.write(data)
+        plain = []
+        while True:
+            try:
+                part = self._object.read(READ_BYTES)
+            except ssl.SSLWantReadError:
+                break
+            if not part:
+                break
+            plain.append(part)
+        return b"".join(plain)
+
+    def encrypt(self, data: bytes) -> bytes:
+        self._object.write(data)
+        return self._outgoing.read()
+
+
+def _wait(connection: socket.socket, events: int, deadline: float, what: str) -> None:
+    late = ConnectError(f"{what} took too long; is the server overloaded? Join more slowly (-r)")
+    wait = gevent.socket.wait_read if events == _READABLE else gevent.socket.wait_write
+    wait(connection.fileno(), timeout=max(0.0, deadline - time.monotonic()), timeout_exc=late)
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, InvalidStatus):
+        response = error.response
+        body = bytes(response.body).decode(errors="replace")[:200]
+        return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
+    return f"no WebSocket server answered: {error}"

@@ -1,0 +1,1 @@
+"""A FastAPI chat room whose broadcast strategy is one flag."""
