@@ -15,6 +15,7 @@ from websockets.protocol import OPEN
 
 MAX_MESSAGE_BYTES = 2**20
 _TEXT = 0x80 | Opcode.TEXT
+_OPCODES = frozenset(Opcode)
 
 
 class Messages(NamedTuple):
@@ -24,6 +25,9 @@ class Messages(NamedTuple):
     starts: list[int]
     ends: list[int]
     whole: bool
+
+
+_NOTHING = Messages(b"", [], [], whole=True)
 
 
 class FrameSplitter:
@@ -43,6 +47,8 @@ class FrameSplitter:
 
     def feed(self, data: bytes) -> Messages:
         """Take what was read and return the messages it completes."""
+        if self.protocol.state is not OPEN:
+            return _NOTHING
         if self._rest:
             data = self._rest + data
         starts: list[int] = []
@@ -119,14 +125,17 @@ class FrameSplitter:
 
 
 def _header(data: bytes, position: int) -> tuple[int, int]:
-    """Return where a frame's payload starts, beyond the end of `data` if its header is cut short, and its length."""
-    if position + 2 > len(data):
-        return position + 2, 0
-    length = data[position + 1] & 0x7F
+    """Return where a frame's payload starts, beyond the end of `data` if its header is cut short, and its length.
+
+    A frame whose first two bytes are malformed already has no payload to wait for.
+    """
     payload = position + 2
+    if payload > len(data):
+        return payload, 0
+    length = data[position + 1]
+    if length > 127 or data[position] & 0x0F not in _OPCODES:
+        return payload, 0
     if length >= 126:
         payload += 2 if length == 126 else 8
         length = int.from_bytes(data[position + 2 : payload])
-    if data[position + 1] & 0x80:
-        payload += 4
     return payload, length

@@ -83,6 +83,7 @@ class Generator:
         self._windows: dict[int, _OpenWindow] = {}
         self._process = psutil.Process()
         self._reported_s = 0.0
+        self._is_hurried = False
         self._greenlet = gevent.spawn(self._tend)
 
     def close(self) -> None:
@@ -113,12 +114,12 @@ class Generator:
         member = Member(number, websocket, joined_ns)
         self._members[number] = member
         self._own.add(number)
-        websocket.watch(self._recorder.reads.append, tag, self._gate_ns, self.catch_up)
+        websocket.watch(self._recorder.reads.append, tag, self._gate_ns, self.catch_up, self._hurry)
         return member
 
     def leave(self, member: Member, timeout_s: float) -> None:
         """Let a member leave by its own plan, with a close handshake."""
-        if self._members.get(member.number) is member:
+        if self._members.get(member.number) is member and member.websocket.is_open:
             member.left_ns = time.time_ns()
             self._gone.append(member)
             member.websocket.close(timeout_s)
@@ -128,6 +129,9 @@ class Generator:
         self._failed += 1
         if problem not in self._problems:
             self._problems.append(problem)
+
+    def _hurry(self) -> None:
+        self._is_hurried = True
 
     # Sending
 
@@ -258,6 +262,7 @@ class Generator:
             while self._may_digest():
                 self._digest(SLICE_READS)
                 gevent.sleep(0.001)
+            self._is_hurried = False
             self._report()
 
     def _may_digest(self) -> bool:
@@ -267,7 +272,7 @@ class Generator:
         now_ns = time.time_ns()
         is_draining = any(w.order.end_ns <= now_ns for w in self._windows.values())
         is_in_window = any(w.order.begin_ns <= now_ns < w.order.end_ns for w in self._windows.values())
-        return is_draining or not is_in_window or reads[0][3] < now_ns - HOLD_NS
+        return self._is_hurried or is_draining or not is_in_window or reads[0][3] < now_ns - HOLD_NS
 
     def _digest(self, most_reads: int) -> None:
         deliveries = self._recorder.digest(most_reads)

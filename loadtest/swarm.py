@@ -15,6 +15,7 @@ import gevent
 import greenlet
 import msgspec
 from locust.env import Environment
+from locust.exception import StopTest
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from loadtest import live, report
@@ -28,6 +29,7 @@ from loadtest.target import Target, resolve
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_HOST = "ws://127.0.0.1:8000"
 USERS_PER_WORKER = 20_000
 """Each worker numbers its users from a block of this size, so that no two share a name."""
 
@@ -93,12 +95,18 @@ class Swarm:
             self.conductor.finish()
             self.result = self.conductor.result
 
+    def _resolve(self, path: str) -> Target:
+        try:
+            return resolve(self._environment.host or DEFAULT_HOST, path)
+        except (ValueError, OSError) as error:
+            raise StopTest(str(error)) from error
+
     # Locust's events
 
     def _on_test_start(self, **_: Any) -> None:
         options = self.options
         if not isinstance(self._runner, MasterRunner):
-            self.target = resolve(self._environment.host or "ws://127.0.0.1:8000", options.url_path)
+            self.target = self._resolve(options.url_path)
             self.generator = Generator(options, self._tell_conductor)
             self._live = gevent.spawn(live.sample, self.generator, self._environment.events.request)
         if not isinstance(self._runner, WorkerRunner):
@@ -160,7 +168,8 @@ def raise_open_files_limit() -> None:
 def interrupt_between_callbacks() -> None:
     """Let Ctrl-C reach the main greenlet as Locust expects, but never in the middle of keeping a read.
 
-    One that comes within a second of another is the same: a terminal and a parent process may both send it.
+    SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. One that
+    comes within a second of another is the same: a terminal and a parent process may both send it.
     """
     main = greenlet.getcurrent()
     while main.parent is not None:
@@ -174,4 +183,5 @@ def interrupt_between_callbacks() -> None:
             gevent.kill(main, KeyboardInterrupt)
         last_s = now_s
 
-    gevent.signal_handler(signal.SIGINT, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, interrupt)

@@ -30,6 +30,7 @@ from loadtest.target import Target
 READ_BYTES = 65536
 _ANCILLARY_BYTES = 64
 _READABLE, _WRITABLE = 1, 2
+_CLOSE = 0x80 | Opcode.CLOSE
 # From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.
 _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and sys.maxsize > 2**32 else None
 _plain_socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
@@ -124,11 +125,19 @@ class WebSocket:
             if not data:
                 self.protocol.receive_eof()
 
-    def watch(self, keep: Callable[[Read], None], tag: int, gate_ns: list[int], catch_up: Callable[[], None]) -> None:
+    def watch(
+        self,
+        keep: Callable[[Read], None],
+        tag: int,
+        gate_ns: list[int],
+        catch_up: Callable[[], None],
+        hurry: Callable[[], None],
+    ) -> None:
         """Read in hub callbacks from now on.
 
         `keep` gets everything that is read, and once a read of nothing, at the end. Whenever a read ends at or after
-        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due.
+        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due. `hurry`
+        is called when a read looks like a close frame, so that a member that was kicked soon sends no more.
         """
         now_ns = time.time_ns
         recvmsg = self._socket.recvmsg
@@ -152,6 +161,8 @@ class WebSocket:
                 if not data:
                     return
             keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
+            if data[0] == _CLOSE:
+                hurry()
             if read_ns >= gate_ns[0]:
                 catch_up()
 

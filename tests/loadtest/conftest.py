@@ -1,0 +1,6 @@
+"""Hypothesis without deadlines: a shared machine's pauses are no failures."""
+
+from hypothesis import settings
+
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")

@@ -1,0 +1,169 @@
+"""The ledger against a slow one in plain Python that follows the definitions word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TypeVar
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.account import Account
+from loadtest.ledger import NEVER, Columns, Deliveries, Judgement, Members, Sends, Window, judge
+from loadtest.tally import Tally
+
+Rows = Sequence[tuple[int, ...]]
+Kind = TypeVar("Kind", bound=Columns)
+WINDOW = Window(start_ns=100, end_ns=200, drain_end_ns=250, leave_margin_ns=20)
+
+
+def columns(kind: type[Kind], rows: Rows) -> Kind:
+    return kind(*np.array(rows, np.int64).reshape(-1, len(fields(kind))).T)  # type: ignore[arg-type]
+
+
+def delivery(receiver: int, sender: int, seq: int, due_ns: int, arrival_ns: int) -> tuple[int, ...]:
+    return receiver, sender, seq, due_ns, arrival_ns, arrival_ns, arrival_ns
+
+
+def judged(members: Rows, sends: Rows, deliveries: Rows) -> Judgement:
+    return judge(WINDOW, columns(Members, members), columns(Sends, sends), columns(Deliveries, deliveries))
+
+
+@st.composite
+def rooms(draw: st.DrawFn) -> tuple[Rows, Rows, Rows]:
+    numbers = draw(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True))
+    members = [
+        (number, draw(st.integers(0, 160)), draw(st.one_of(st.just(NEVER), st.integers(160, 230))))
+        for number in numbers
+    ]
+    sends = []
+    for sender in draw(st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True)):
+        for seq, due_ns in enumerate(sorted(draw(st.lists(st.integers(80, 220), max_size=4)))):
+            sends.append((sender, seq, due_ns, draw(st.one_of(st.just(NEVER), st.integers(due_ns, due_ns + 5)))))
+    possible = [
+        delivery(receiver, sender, seq, due_ns, arrival_ns)
+        for receiver in (*numbers, 99)
+        for sender, seq, due_ns, sent_ns in [*sends, (98, 0, 150, 150)]
+        if sent_ns != NEVER
+        for arrival_ns in (sent_ns + 1, sent_ns + 90)
+    ]
+    deliveries = draw(st.lists(st.sampled_from(possible), max_size=30)) if possible else []
+    return members, sends, deliveries
+
+
+def slowly(members: Rows, sends: Rows, deliveries: Rows) -> dict[str, object]:
+    sends = [send for send in sends if 100 <= send[2] < 200]
+    known = {(sender, seq, due_ns) for sender, seq, due_ns, _ in sends}
+    result: dict[str, int] = dict.fromkeys(
+        ("expected", "delivered", "late", "duplicates", "reordered", "not_judged", "foreign"), 0
+    )
+    latency = []
+    for receiver, sender, seq, due_ns, *_ in deliveries:
+        if 100 <= due_ns < 200 and not (
+            (sender, seq, due_ns) in known and receiver in [number for number, *_ in members]
+        ):
+            result["foreign"] += 1
+    for number, joined_ns, left_ns in members:
+        newest: dict[int, int] = {}
+        seen = set()
+        for receiver, sender, seq, due_ns, *_ in deliveries:
+            if receiver == number and (sender, seq, due_ns) in known and (sender, seq) not in seen:
+                seen.add((sender, seq))
+                result["reordered"] += seq < newest.get(sender, -1)
+                newest[sender] = max(seq, newest.get(sender, -1))
+        for sender, seq, due_ns, sent_ns in sends:
+            if not joined_ns <= due_ns <= left_ns:
+                continue
+            if left_ns != NEVER and due_ns > left_ns - 20:
+                result["not_judged"] += 1
+                continue
+            result["expected"] += 1
+            arrivals = [d[4] for d in deliveries if d[:4] == (number, sender, seq, due_ns)]
+            if arrivals and arrivals[0] <= 250:
+                result["delivered"] += 1
+                latency.append(arrivals[0] - sent_ns)
+            elif arrivals:
+                result["late"] += 1
+            result["duplicates"] += max(len(arrivals) - 1, 0)
+    return {**result, "latency": sorted(latency)}
+
+
+@given(rooms())
+def test_the_ledger_agrees_with_the_definitions(
+    room: tuple[Rows, Rows, Rows],
+) -> None:
+    judgement = judged(*room)
+    expected = slowly(*room)
+    assert {name: getattr(judgement, name) for name in expected if name != "latency"} | {
+        "latency": sorted(judgement.latency.tolist())
+    } == expected
+    assert judgement.missing == judgement.expected - judgement.delivered
+
+
+ROOM = [(1, 0, NEVER), (2, 0, NEVER)]
+SENDS = [(1, 0, 110, 111), (1, 1, 120, 121)]
+ALL = [delivery(receiver, 1, seq, due, due + 10) for receiver in (1, 2) for seq, due in ((0, 110), (1, 120))]
+
+
+def test_all_arrived() -> None:
+    judgement = judged(ROOM, SENDS, ALL)
+    assert (judgement.expected, judgement.missing, judgement.duplicates, judgement.reordered) == (4, 0, 0, 0)
+    assert judgement.latency.tolist() == [9, 9, 9, 9]
+    assert judgement.response.tolist() == [10, 10, 10, 10]
+    assert judgement.schedule_lag.tolist() == [1, 1]
+    assert judgement.last_receiver.tolist() == [9, 9]
+
+
+def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
+    judgement = judged(ROOM, SENDS, [*ALL[:3], ALL[0]])
+    assert (judgement.missing, judgement.duplicates) == (1, 1)
+    assert judgement.last_receiver.tolist() == [9, NEVER]
+
+
+def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
+    judgement = judged(ROOM, [SENDS[0], (1, 1, 120, NEVER)], [ALL[0], ALL[2]])
+    assert (judgement.messages, judgement.sent, judgement.missing) == (2, 1, 2)
+
+
+def test_the_uncertainty_of_an_arrival_is_cut_at_its_sending() -> None:
+    floors = [(1, 1, 0, 110, 130, 90, 131), (2, 1, 0, 110, 130, 128, 131)]
+    judgement = judged(ROOM, SENDS[:1], floors)
+    assert judgement.uncertainty.tolist() == [19, 2]
+    assert judgement.read_lag.tolist() == [1, 1]
+
+
+def test_saturation_is_a_backlog_that_grows() -> None:
+    sends = [(1, n, 100 + n, 100 + n) for n in range(100)]
+    steady = [delivery(r, 1, n, 100 + n, 105 + n) for r in (1, 2) for n in range(100)]
+    falling_behind = [delivery(r, 1, n, 100 + n, 100 + n + n // 2) for r in (1, 2) for n in range(100)]
+    assert not judged(ROOM, sends, steady).saturated
+    assert judged(ROOM, sends, falling_behind).saturated
+
+
+@given(rooms())
+def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
+    room: tuple[Rows, Rows, Rows],
+) -> None:
+    members, sends, deliveries = room
+    members = [(number, joined, NEVER) for number, joined, _ in members]
+    judgement = judged(members, sends, deliveries)
+    planned = columns(Sends, [send for send in sends if 100 <= send[2] < 200])
+    never_sent = [(sender, seq) for sender, seq, _, sent_ns in sends if sent_ns == NEVER]
+    tally = Tally(planned, columns(Members, members), never_sent)
+    for one in deliveries:
+        tally.add(columns(Deliveries, [one]))
+    unsent_pairs = sum(
+        joined <= due for _, joined, _ in members for _, _, due, sent in sends if 100 <= due < 200 and sent == NEVER
+    )
+    assert tally.outstanding == judgement.missing - judgement.late - unsent_pairs
+
+
+def test_an_account_sums_windows_and_puts_missing_at_the_top() -> None:
+    account = Account()
+    account.add(judged(ROOM, SENDS, ALL))
+    account.add(judged(ROOM, SENDS, ALL[:3]))
+    assert (account.windows, account.expected, account.missing) == (2, 8, 1)
+    assert account.latency.get_total_count() == 8
+    assert account.last_receiver.get_total_count() == 4

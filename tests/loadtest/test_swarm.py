@@ -1,0 +1,382 @@
+"""The real swarm against our server, and against servers whose fault is known."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from loadtest import result
+from loadtest.result import Step, SwarmResult
+from tests.loadtest import faulty_server
+from tests.server_process import ServerProcess
+from tests.swarm_process import ROOT, SwarmRun, run_swarm, swarm_command
+
+SHORT = ("--only-summary", "-r", "200", "--dwell", "1", "--warmup", "0.3", "--drain", "3")
+USERS, RATE = 5, 200
+MESSAGES = 200
+DELIVERIES = USERS * MESSAGES
+
+
+@pytest.fixture
+def faulty() -> Iterator[Callable[..., str]]:
+    """Start a faulty server; returns its address."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(fault: str, *certificate: str) -> str:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests" / "loadtest" / "faulty_server.py"), fault, "0", *certificate],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        port = process.stdout.readline().split()[-1]
+        return f"{'wss' if certificate else 'ws'}://localhost:{port}"
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def only_step(run: SwarmRun) -> Step:
+    assert run.result is not None, run.output
+    assert len(run.result.steps) == 1, run.output
+    return run.result.steps[0]
+
+
+def is_believable(step: Step) -> bool:
+    """Whether nothing speaks against a step but that this machine was busy with something else."""
+    return not [reason for reason in step.reasons if "after they were due" not in reason]
+
+
+def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] | None = None) -> SwarmRun:
+    """One step of 5 users, 200 messages, every stamped message of which is judged."""
+    rest = ("--steps", str(USERS), "--room-rate", str(RATE), "--warmup", "0", "--url-path", "/room/{user}")
+    return run_swarm(host, tmp_path / "out.json", *SHORT, *rest, *flags, environment=environment)
+
+
+def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server("--strategy", "direct")
+    run = run_swarm(
+        server.url,
+        tmp_path / "out.json",
+        *SHORT,
+        *("--steps", "3,6", "--room-rate", "100", "--message-size", "100"),
+        *("--csv", str(tmp_path / "locust"), "--html", str(tmp_path / "locust.html")),
+    )
+    assert run.result is not None, run.output
+    assert run.exit_code == int(not all(step.valid for step in run.result.steps)), run.output
+    assert [step.users for step in run.result.steps] == [3, 6]
+    for step in run.result.steps:
+        assert is_believable(step), step.reasons
+        assert step.drained
+        assert (step.planned_messages, step.offered_messages) == (100, 100)
+        assert step.expected == step.delivered == 100 * step.users
+        assert (step.missing, step.late, step.duplicates, step.reordered, step.foreign) == (0, 0, 0, 0, 0)
+        latency = step.latency_ms
+        percentiles = [value or 0 for value in (latency.p50, latency.p90, latency.p99, latency.p99_9, latency.max)]
+        assert percentiles[0] > 0
+        assert percentiles == sorted(percentiles)
+        assert (step.response_ms.p50 or 0) >= percentiles[0] * 0.99
+        if sys.platform == "linux":
+            assert step.generator.reads_without_timestamp == 0
+    for heading in (
+        "attempted",
+        "expected",
+        "delivered",
+        "missing",
+        "duplicated",
+        "reordered",
+        "schedule lag",
+        "p99.9",
+    ):
+        assert heading in run.output
+    rows = {row["Name"]: row for row in csv.DictReader((tmp_path / "locust_stats.csv").open())}
+    assert rows["connect"]["Request Count"] == "6"
+    assert rows["connect"]["Failure Count"] == "0"
+    assert int(rows["delivery (sampled)"]["Request Count"]) > 0
+    assert "delivery (sampled)" in (tmp_path / "locust.html").read_text()
+    # All sent messages arrived at the server, those of the warm-up too.
+    assert server.stats()["messages_in"] == 2 * (100 + 30)
+
+
+def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("honest"), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == int(not step.valid), run.output
+    assert (step.expected, step.delivered) == (DELIVERIES, DELIVERIES)
+
+
+def test_losses_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("loses"), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == 1
+    assert step.missing == DELIVERIES // faulty_server.LOSES_EVERY
+    assert (step.expected, step.late, step.duplicates, step.reordered) == (DELIVERIES, 0, 0, 0)
+    assert step.latency_ms.p50 is not None
+    assert step.latency_ms.p99 is None
+    assert step.latency_ms.max is None
+    assert not step.drained
+    assert is_believable(step), "what a server loses is a result"
+    assert "never" in run.output
+
+
+def test_duplicates_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("repeats"), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == 1
+    assert step.duplicates == DELIVERIES // faulty_server.REPEATS_EVERY
+    assert (step.missing, step.reordered) == (0, 0)
+
+
+def test_losses_and_duplicates_do_not_cancel(faulty: Callable[..., str], tmp_path: Path) -> None:
+    step = only_step(against(faulty("loses_and_repeats"), tmp_path))
+    assert step.missing == step.duplicates == DELIVERIES // faulty_server.LOSES_EVERY
+
+
+def test_reordering_is_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("reorders"), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == 1
+    assert step.reordered == DELIVERIES // 10  # each held-back message, at each member
+    assert (step.missing, step.duplicates) == (0, 0)
+
+
+def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("kicks"), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == 1
+    assert step.expected == DELIVERIES
+    assert step.offered_messages < MESSAGES
+    unsent = MESSAGES - step.offered_messages
+    # Nobody gets what the kicked member did not send, nor what it sent before it knew; it gets nothing after the kick.
+    at_least = unsent * USERS + (step.offered_messages - faulty_server.KICKS_AFTER + 1)
+    assert step.missing in {at_least + swallowed * (USERS - 1) for swallowed in range(5)}
+    assert not step.valid
+    assert any("were sent" in reason for reason in step.reasons)
+    assert "1008 no reason" in run.output
+
+
+def test_malformed_data_ends_that_user_only(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("babbles"), tmp_path)
+    step = only_step(run)
+    assert "no WebSocket" in run.output
+    assert step.expected == DELIVERIES
+    assert step.delivered >= (USERS - 1) * step.offered_messages
+
+
+def test_fragments_and_pings_count_as_what_they_are(faulty: Callable[..., str], tmp_path: Path) -> None:
+    run = against(faulty("fragments"), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == int(not step.valid), run.output
+    assert step.delivered == DELIVERIES
+
+
+def test_tls(faulty: Callable[..., str], tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", certificate, "-out", tmp_path / "public.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "public.pem").read_bytes())
+    host = faulty("honest", str(certificate))
+    refused = against(host, tmp_path)
+    assert refused.exit_code == 1
+    assert "certificate verify failed" in refused.output
+    run = against(host, tmp_path, environment={**os.environ, "SSL_CERT_FILE": str(tmp_path / "public.pem")})
+    step = only_step(run)
+    assert run.exit_code == int(not step.valid), run.output
+    assert step.delivered == DELIVERIES
+    assert step.generator.reads_without_timestamp == DELIVERIES
+    assert any("without a receive time" in warning for warning in step.warnings)
+
+
+def test_nobody_can_join(tmp_path: Path) -> None:
+    run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "--steps", "3,5")
+    assert run.exit_code == 1
+    assert run.result is not None
+    assert run.result.steps == []
+    assert run.result.not_measured == [3, 5]
+    assert any("Connection refused" in problem for problem in run.result.problems)
+
+
+def test_a_refused_user_makes_the_step_invalid(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server("--max-members", "4")
+    run = run_swarm(server.url, tmp_path / "out.json", *SHORT, "--steps", str(USERS))
+    step = only_step(run)
+    assert run.exit_code == 1
+    assert (step.users, step.joined, step.valid) == (5, 4, False)
+    assert any("only 4 of 5 users joined" in reason for reason in step.reasons)
+    assert any("503" in reason for reason in step.reasons)
+    assert step.expected == step.delivered
+
+
+def test_windows_follow_one_another_and_are_folded(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    flags = ("-u", "4", "-t", "6s", "--user-rate", "20", "--arrival", "poisson")
+    run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags)
+    step = only_step(run)
+    assert run.exit_code == int(not step.valid), run.output
+    assert step.windows >= 3
+    assert step.missing == 0
+    assert step.expected == 4 * step.offered_messages
+    assert step.window_s == pytest.approx((step.window_end_ns - step.window_start_ns) / 1e9)
+    assert server.stats()["messages_in"] >= step.offered_messages
+
+
+def interrupted(command: list[str], out: Path, when: Callable[[], bool], number: int) -> tuple[SwarmResult, str, int]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    limit = time.monotonic() + 30
+    while not when():
+        assert time.monotonic() < limit
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    return result.read(out), output, process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_swarm_ends_with_what_was_measured(
+    start_server: Callable[..., ServerProcess], tmp_path: Path, number: int
+) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    flags = (*SHORT, "--steps", "3,6,9", "--dwell", "20", "--warmup", "0", "--swarm-out", str(out))
+    command = swarm_command(server.url, *flags)
+    measured, output, exit_code = interrupted(command, out, lambda: server.stats()["messages_in"] > 30, number)
+    assert exit_code == 1
+    assert measured.interrupted
+    assert measured.not_measured == [6, 9]
+    (step,) = measured.steps
+    assert 0 < step.window_s < 20
+    assert is_believable(step)
+    assert step.missing == 0
+    assert step.expected == 3 * step.offered_messages > 30
+    assert "Traceback" not in output
+    assert "not measured: 6, 9 users" in output
+    assert server.clients() == []
+
+
+def test_the_web_ui_starts_changes_and_stops_a_swarm(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    command = swarm_command(server.url, "--only-summary", "--web-host", "127.0.0.1", "--swarm-out", str(out))
+    command.remove("--headless")
+    with httpx.Client(base_url=f"http://127.0.0.1:{(port := free_port())}", trust_env=False) as web:
+        process = subprocess.Popen(
+            [*command, "--web-port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            wait_until(lambda: responds(web))
+            page = web.get("/").text
+            assert "room_rate" in page
+            form = {"user_count": "4", "spawn_rate": "50", "room_rate": "40", "dwell": "1", "warmup": "0"}
+            assert web.post("/swarm", data=form).json()["success"]
+            wait_until(lambda: "delivery (sampled)" in web.get("/stats/requests").text)
+            names = {row["name"]: row for row in web.get("/stats/requests").json()["stats"]}
+            assert names["connect"]["num_requests"] == 4
+            wait_until(lambda: server.stats()["messages_in"] >= 80)
+            assert web.post("/stop").json()["success"]
+            wait_until(lambda: out.exists() and server.clients() == [])
+            (first,) = result.read(out).steps
+            assert (first.users, first.missing) == (4, 0)
+            assert first.windows >= 2
+            # The same process measures again, now with steps.
+            assert web.post("/swarm", data={**form, "steps": "2,3"}).json()["success"]
+            wait_until(lambda: [step.users for step in result.read(out).steps] == [2, 3])
+        finally:
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+    assert output.count("Delivery latency") == 2
+
+
+def test_two_workers_are_joined_but_not_called_valid(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server()
+    run = run_swarm(server.url, tmp_path / "out.json", *SHORT, "--steps", "6", "--processes", "2")
+    step = only_step(run)
+    assert run.result is not None
+    assert run.result.workers == 2
+    assert (step.joined, step.expected, step.missing) == (6, 600, 0)
+    assert not step.valid
+    assert any("workers" in reason for reason in step.reasons)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--steps", "10,5"), "do not grow"),
+        (("--steps", "ten"), "no list of user counts"),
+        (("--arrival", "bursts"), "choose constant or poisson"),
+        (("--room-rate", "0"), "not above 0"),
+        (("--dwell", "-1"), "not above 0"),
+    ],
+)
+def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+    run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *flags)
+    assert run.exit_code == 2
+    assert words in run.output
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "words"),
+    [("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"), ("ws://127.0.0.1:1", "chat", "begin with '/'")],
+)
+def test_a_wrong_address_is_refused_before_anybody_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
+    run = run_swarm(host, tmp_path / "out.json", *SHORT, "--steps", "3", "--url-path", path)
+    assert run.exit_code != 0
+    assert words in run.output
+    assert "window" not in run.output
+
+
+def test_results_of_another_format_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_text(json.dumps({"format": 99}))
+    with pytest.raises(ValueError, match="has format 99, this version reads 1"):
+        result.read(path)
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="is not a swarm result"):
+        result.read(path)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def responds(web: httpx.Client) -> bool:
+    try:
+        return web.get("/").is_success
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float = 30) -> None:
+    limit = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
