@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from loadtest import result
 from loadtest.result import Step, SwarmResult
@@ -187,21 +188,15 @@ def test_fragments_and_pings_count_as_what_they_are(faulty: Callable[..., str], 
 
 
 def test_tls(faulty: Callable[..., str], tmp_path: Path) -> None:
-    certificate = tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", certificate, "-out", tmp_path / "public.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "public.pem").read_bytes())
+    authority = trustme.CA()
+    certificate, trusted = tmp_path / "certificate.pem", tmp_path / "authority.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.cert_pem.write_to_path(str(trusted))
     host = faulty("honest", str(certificate))
     refused = against(host, tmp_path)
     assert refused.exit_code == 1
     assert "certificate verify failed" in refused.output
-    run = against(host, tmp_path, environment={**os.environ, "SSL_CERT_FILE": str(tmp_path / "public.pem")})
+    run = against(host, tmp_path, environment={**os.environ, "SSL_CERT_FILE": str(trusted)})
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert step.delivered == DELIVERIES

@@ -1,0 +1,53 @@
+"""The answer of a comparison: how many users each strategy holds within the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.summary import Cell, Summary
+
+
+def within_objective(cell: Cell, slo_ms: float) -> bool:
+    """Whether a cell may be believed, misses nothing and has a p99 within the objective."""
+    p99 = cell.latency_ms.p99
+    return cell.valid and cell.missing == 0 and p99 is not None and p99 <= slo_ms
+
+
+def users_held(summary: Summary, strategy: str) -> int:
+    """Return the largest user count that `strategy` holds within the objective in every block, or 0."""
+    plan = summary.plan
+    held = [
+        users
+        for users in plan.workload.users
+        if len(cells := summary.blocks_of(strategy, users)) == plan.blocks
+        and all(within_objective(cell, plan.slo_ms) for cell in cells)
+    ]
+    return max(held, default=0)
+
+
+def finding(summary: Summary) -> str:
+    """Say in one sentence what each strategy holds, the best first."""
+    plan = summary.plan
+    measured = {cell.strategy for cell in summary.cells}
+    held: dict[int, list[str]] = {}
+    for arm in plan.arms:
+        if arm.label in measured:
+            held.setdefault(users_held(summary, arm.label), []).append(arm.label)
+    unknown = [arm.label for arm in plan.arms if arm.label not in measured]
+    objective = f"p99 <= {plan.slo_ms:g} ms"
+    most_tried = max(plan.workload.users)
+    parts = []
+    for users in sorted(held, reverse=True):
+        names = held[users]
+        hold = "hold" if len(names) > 1 else "holds"
+        what = f"{users:,} users" if users else "no user count tried"
+        parts.append(f"{listing(names)} {hold} {what}{', the most tried' * (users == most_tried)}")
+    if unknown:
+        parts.append(f"{listing(unknown)} not measured")
+    return f"Within {objective}: {'; '.join(parts)}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Join names as people do: `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,104 @@
+"""From stored runs to the cells of a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench import checks
+from bench.environment import Environment
+from bench.plan import Plan, Trial
+from bench.run import Run
+from bench.summary import FORMAT, Cell, FailedTrial, NotMeasured, ServerUse, Summary
+from loadtest.result import Step
+
+NOT_STARTED = "the campaign ended before this trial"
+
+
+def summarise(plan: Plan, environment: Environment, runs: Sequence[Run]) -> Summary:
+    """Compute everything that tables and charts show; trials without a run count as not measured."""
+    ran = {run.trial for run in runs}
+    pending = [trial for trial in plan.trials if trial not in ran]
+    return Summary(
+        format=FORMAT,
+        environment=environment,
+        plan=plan,
+        cells=[_cell(run, step) for run in runs for step in _steps(run)],
+        not_measured=[
+            *(gap for run in runs for gap in _gaps(plan, run)),
+            *(_gap(trial, users, NOT_STARTED) for trial in pending for users in plan.workload.users),
+        ],
+        failures=[
+            *(FailedTrial(run.trial.arm.label, run.trial.block, run.failure.message) for run in runs if run.failure),
+            *(FailedTrial(trial.arm.label, trial.block, NOT_STARTED) for trial in pending),
+        ],
+    )
+
+
+def server_use(run: Run, step: Step) -> ServerUse:
+    """Work out the server's CPU and memory over a step's window from samples taken around it."""
+    times = np.array([sample.time_ns for sample in run.samples], dtype=np.int64)
+    start, end = step.window_start_ns, step.window_end_ns
+    if times.size == 0 or times[0] > start or times[-1] < end:
+        return ServerUse(None, None, None)
+    # Relative to the window's start: nanoseconds since 1970 do not fit into a float's 53 bits.
+    at_start, at_end = np.interp([0, end - start], times - start, [sample.cpu_s for sample in run.samples])
+    cpu_s = float(at_end - at_start)
+    inside = [sample.rss_bytes for sample in run.samples if start <= sample.time_ns <= end]
+    return ServerUse(
+        cpu_us_per_delivery=cpu_s * 1e6 / step.arrived_in_window if step.arrived_in_window else None,
+        cpu_percent=100 * cpu_s * 1e9 / (end - start),
+        rss_mib=max(inside) / 2**20 if inside else None,
+    )
+
+
+def _steps(run: Run) -> list[Step]:
+    return run.swarm.steps if run.swarm else []
+
+
+def _cell(run: Run, step: Step) -> Cell:
+    reasons = checks.reasons(run, step)
+    return Cell(
+        strategy=run.trial.arm.label,
+        users=step.users,
+        block=run.trial.block,
+        valid=not reasons,
+        reasons=reasons,
+        warnings=step.warnings,
+        drained=step.drained,
+        saturated=step.saturated,
+        joined=step.joined,
+        window_s=step.window_s,
+        planned_messages=step.planned_messages,
+        offered_messages=step.offered_messages,
+        expected=step.expected,
+        delivered=step.delivered,
+        missing=step.missing,
+        late=step.late,
+        duplicates=step.duplicates,
+        reordered=step.reordered,
+        offered_deliveries_per_s=step.planned_messages * step.users / step.window_s,
+        deliveries_per_s=step.deliveries_per_s,
+        latency_ms=step.latency_ms,
+        last_receiver_ms=step.last_receiver_ms,
+        server=server_use(run, step),
+        generator=step.generator,
+    )
+
+
+def _gaps(plan: Plan, run: Run) -> list[NotMeasured]:
+    """Name the user counts that a trial left out."""
+    steps = _steps(run)
+    measured = {step.users for step in steps}
+    if run.failure:
+        reason = run.failure.message
+    elif steps:
+        reason = f"the step of {steps[-1].users} users did not drain within {plan.workload.drain_s:g} s"
+    else:
+        reason = "the swarm measured nothing"
+    return [_gap(run.trial, users, reason) for users in plan.workload.users if users not in measured]
+
+
+def _gap(trial: Trial, users: int, reason: str) -> NotMeasured:
+    return NotMeasured(trial.arm.label, users, trial.block, reason)

@@ -1,0 +1,89 @@
+"""What a campaign runs, and in which order."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+SETTLE_S = 1.5  # quiet before a warm-up, and a drain that ends early: for estimates only
+START_S = 3.0  # a server's and a swarm's start: for estimates only
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """The load that every strategy gets: rates a second, sizes in bytes of text, times in seconds."""
+
+    users: tuple[int, ...]
+    room_rate: float
+    message_size: int
+    arrival: str
+    duration_s: float
+    warmup_s: float
+    drain_s: float
+    join_rate: float
+    notice_limit: int
+
+    def step_seconds(self) -> list[float]:
+        """Estimate how long each user count takes."""
+        joins = [after - before for before, after in zip((0, *self.users), self.users, strict=False)]
+        return [n / self.join_rate + self.warmup_s + self.duration_s + SETTLE_S for n in joins]
+
+    def trial_seconds(self) -> float:
+        """Estimate how long a whole sweep takes, the start of its processes included."""
+        return START_S + sum(self.step_seconds())
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """One side of the comparison: a strategy under the label that results show."""
+
+    label: str
+    strategy: str
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One fresh server under one swarm that sweeps all user counts."""
+
+    block: int
+    arm: Arm
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The stem of this trial's file names."""
+        return f"block{self.block}-{self.arm.label}"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A whole campaign; `slo_ms` is the objective for the p99 of the delivery latency."""
+
+    workload: Workload
+    arms: tuple[Arm, ...]
+    blocks: int
+    slo_ms: float
+    seed: int
+    trials: tuple[Trial, ...]
+
+
+def make_plan(workload: Workload, strategies: Sequence[str], blocks: int, slo_ms: float, seed: int) -> Plan:
+    """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
+
+    All trials of a block share one swarm seed, so that its arms meet the same schedule.
+    """
+    arms = _arms(strategies)
+    order = random.Random(seed)
+    trials = tuple(
+        Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
+    )
+    return Plan(workload, arms, blocks, slo_ms, seed, trials)
+
+
+def _arms(strategies: Sequence[str]) -> tuple[Arm, ...]:
+    """Label the strategies; one named twice is set against itself as `direct#1` and `direct#2`."""
+    total, seen = Counter(strategies), Counter[str]()
+    arms = []
+    for strategy in strategies:
+        seen[strategy] += 1
+        arms.append(Arm(f"{strategy}#{seen[strategy]}" if total[strategy] > 1 else strategy, strategy))
+    return tuple(arms)

@@ -1,0 +1,87 @@
+"""A child process of the bench: pinned, logged, and ended for certain."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import loadtest
+
+PACKAGES = Path(loadtest.__file__).parent.parent  # where `python -m server` finds this very tool's server
+PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A process in a session of its own that writes to a log file and ends with its `with` block."""
+
+    def __init__(self, command: Sequence[str], log: Path, cores: Sequence[int] = (), grace_s: float = 10) -> None:
+        """Start `command`, pinned to `cores` if there are any; asked to end, it gets `grace_s` seconds."""
+        self._log = log
+        self._grace_s = grace_s
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=PACKAGES,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C reaches the bench alone, which ends its children in order
+                preexec_fn=lambda: _settle_in(cores),
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Tell how the process ended: its code, minus the signal that killed it, or `None` while it runs."""
+        return self._process.poll()
+
+    def output(self) -> str:
+        """Read what the process has written so far."""
+        return self._log.read_text(errors="replace")
+
+    def last_lines(self, count: int = 15) -> list[str]:
+        """Read the end of what the process has written so far."""
+        return self.output().splitlines()[-count:]
+
+    def stop(self) -> None:
+        """Ask the process to end, and after its grace time end it and all that it started."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(self._grace_s)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def how_it_ended(exit_code: int) -> str:
+    """Put an exit code of `Child.exit_code` in words."""
+    if exit_code < 0:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"ended with exit code {exit_code}"
+
+
+def _settle_in(cores: Sequence[int]) -> None:
+    """Run in the child before its program: pin it, and let it end even if the bench is killed outright."""
+    if sys.platform == "linux":
+        if cores:
+            os.sched_setaffinity(0, cores)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,106 @@
+"""Runs one trial: a fresh server, a swarm, and an eye on both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from bench.environment import Pinning
+from bench.interruption import Interruption
+from bench.plan import Trial, Workload
+from bench.process import how_it_ended
+from bench.run import Failure, Run, ServerSample, ServerStats
+from bench.swarm import Swarm
+from bench.target import Target, TrialFailed, read_stats
+from loadtest.result import SwarmResult
+
+SAMPLE_S = 0.1
+
+
+class TrialRunner:
+    """Runs one trial and holds what is known of it so far."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        workload: Workload,
+        logs: Path,
+        pinning: Pinning,
+        interruption: Interruption,
+        on_progress: Callable[[int], None],
+    ) -> None:
+        """Prepare a trial whose logs go to `logs`; `on_progress` is told the number of finished steps."""
+        self._trial = trial
+        self._workload = workload
+        self._logs = logs
+        self._pinning = pinning
+        self._interruption = interruption
+        self._on_progress = on_progress
+        self._swarm_result: SwarmResult | None = None
+        self._samples: list[ServerSample] = []
+        self._stats_before: ServerStats | None = None
+        self._stats_after: ServerStats | None = None
+        self._server_ended: str | None = None
+
+    def run(self) -> Run:
+        """Run the trial to its end or to its failure; no process of it is left either way."""
+        failure: Failure | None = None
+        try:
+            self._measure()
+        except TrialFailed as error:
+            failure = error.failure
+        return Run(
+            self._trial,
+            self._swarm_result,
+            self._samples,
+            self._stats_before,
+            self._stats_after,
+            self._server_ended,
+            failure,
+        )
+
+    def _measure(self) -> None:
+        name, workload = self._trial.name, self._workload
+        server_log, swarm_log = self._logs / f"{name}.server.log", self._logs / f"{name}.swarm.log"
+        with Target(self._trial.arm.strategy, workload.notice_limit, server_log, self._pinning.server_cores) as server:
+            address = server.await_ready(self._interruption)
+            self._stats_before = read_stats(*address)
+            swarm_file = self._logs / f"{name}.swarm.json"
+            swarm = Swarm(self._trial, workload, address, swarm_file, swarm_log, self._pinning.swarm_cores)
+            try:
+                with swarm:
+                    self._watch(server, swarm)
+            finally:  # a swarm that was told to stop writes what it measured so far
+                self._swarm_result = swarm.result()
+            swarm.check_complete()
+            self._stats_after = read_stats(*address)
+
+    def _watch(self, server: Target, swarm: Swarm) -> None:
+        """Sample the server and follow the steps until the swarm ends."""
+        limit_s = 60 + 3 * self._workload.trial_seconds()
+        deadline = time.monotonic() + limit_s
+        while swarm.exit_code() is None:
+            self._check_alive(server)
+            if self._interruption.signal_name:
+                raise TrialFailed(f"interrupted by {self._interruption.signal_name}")
+            if time.monotonic() > deadline:
+                raise TrialFailed(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
+            self._sample(server)
+            outcome = swarm.result()
+            self._on_progress(len(outcome.steps) if outcome else 0)
+            time.sleep(SAMPLE_S)
+        self._check_alive(server)
+
+    def _check_alive(self, server: Target) -> None:
+        if (code := server.exit_code()) is not None:
+            self._server_ended = how_it_ended(code)
+            raise TrialFailed(f"the server {self._server_ended} under load", server.last_lines())
+
+    def _sample(self, server: Target) -> None:
+        try:
+            self._samples.append(server.sample())
+        except psutil.NoSuchProcess:
+            return  # it ended this very moment; the next look at its exit code tells

@@ -1,0 +1,86 @@
+"""The Locust swarm as a process: its command line, and its result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import loadtest
+from bench.plan import Trial, Workload
+from bench.process import Child, how_it_ended
+from bench.target import TrialFailed
+from loadtest import result
+from loadtest.result import SwarmResult
+
+LOCUSTFILE = Path(loadtest.__file__).with_name("locustfile.py")
+JUDGED = (0, 1)  # 1 only says that deliveries are missing, duplicated or out of order
+
+
+class Swarm(Child):
+    """A swarm that sweeps all user counts of a workload and rewrites `result_file` after each."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        workload: Workload,
+        address: tuple[str, int],
+        result_file: Path,
+        log: Path,
+        cores: Sequence[int] = (),
+    ) -> None:
+        host, port = address
+        flags = {
+            "--host": f"ws://{host}:{port}",
+            "--steps": ",".join(map(str, workload.users)),
+            "--dwell": workload.duration_s,
+            "--warmup": workload.warmup_s,
+            "--drain": workload.drain_s,
+            "-r": workload.join_rate,
+            "--room-rate": workload.room_rate,
+            "--message-size": workload.message_size,
+            "--arrival": workload.arrival,
+            "--seed": trial.seed,
+            "--swarm-out": result_file,
+        }
+        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        super().__init__(command + [str(word) for flag in flags.items() for word in flag], log, cores)
+        self._result_file = result_file
+        self._users = workload.users
+        self._seen: tuple[int, int] | None = None
+        self._result: SwarmResult | None = None
+
+    def result(self) -> SwarmResult | None:
+        """Read what is measured so far, or `None` before the first step is done.
+
+        Raises:
+            TrialFailed: the file is no swarm result.
+
+        """
+        try:
+            stat = self._result_file.stat()
+            if (stat.st_ino, stat.st_mtime_ns) != self._seen:
+                self._result = result.read(self._result_file)
+                self._seen = stat.st_ino, stat.st_mtime_ns
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise TrialFailed(f"the swarm's result cannot be read: {error}", self.last_lines()) from error
+        return self._result
+
+    def check_complete(self) -> None:
+        """Check that a swarm that ended by itself accounts for every user count.
+
+        Raises:
+            TrialFailed: it crashed, left no result, or left user counts out without a word.
+
+        """
+        code = self.exit_code()
+        if code is not None and code not in JUDGED:
+            raise TrialFailed(f"the swarm {how_it_ended(code)}", self.last_lines())
+        outcome = self.result()
+        if outcome is None:
+            raise TrialFailed("the swarm ended without a result", self.last_lines())
+        told = {step.users for step in outcome.steps} | set(outcome.not_measured)
+        if silent := [str(users) for users in self._users if users not in told]:
+            raise TrialFailed(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())

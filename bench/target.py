@@ -1,0 +1,122 @@
+"""What is tested: our own server with a strategy."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from bench.interruption import Interruption
+from bench.process import Child, how_it_ended
+from bench.run import Failure, ServerSample, ServerStats
+
+READY = re.compile(r"^chatroom ready on http://(?P<host>\S+):(?P<port>\d+) ", re.MULTILINE)
+START_LIMIT_S = 30
+POLL_S = 0.05
+WRONG_USE = 2  # a command line's exit code for flags that it does not accept
+
+
+class TrialFailed(Exception):  # noqa: N818 - it reads as what happened
+    """A trial cannot go on; carries the `Failure` to report."""
+
+    def __init__(self, message: str, log: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.failure = Failure(message, list(log))
+
+
+class Refused(TrialFailed):
+    """The target does not accept the flags it was started with; `failure.log` is what it says."""
+
+
+class Target(Child):
+    """A fresh server on a free port of 127.0.0.1."""
+
+    def __init__(self, strategy: str, notice_limit: int, log: Path, cores: Sequence[int] = ()) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "server",
+            "--strategy",
+            strategy,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+        ]
+        super().__init__([*command, "--notice-limit", str(notice_limit)], log, cores)
+        self._address: tuple[str, int] | None = None
+
+    def await_ready(self, interruption: Interruption) -> tuple[str, int]:
+        """Wait until the server accepts connections and return its host and port.
+
+        Raises:
+            TrialFailed: the server ended, took too long, or the user interrupted.
+
+        """
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if ready := READY.search(self.output()):
+                return ready["host"], int(ready["port"])
+            if (code := self.exit_code()) is not None:
+                kind = Refused if code == WRONG_USE else TrialFailed
+                raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
+            if interruption.signal_name:
+                raise TrialFailed(f"interrupted by {interruption.signal_name}")
+            time.sleep(POLL_S)
+        raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
+
+    def sample(self) -> ServerSample:
+        """Read the CPU time and memory of the server.
+
+        Raises:
+            psutil.NoSuchProcess: the server has ended.
+
+        """
+        process = psutil.Process(self.pid)
+        with process.oneshot():
+            cpu = process.cpu_times()
+            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss)
+
+
+def read_stats(host: str, port: int) -> ServerStats:
+    """Ask a server for its counters.
+
+    Raises:
+        TrialFailed: it did not answer within 5 s, or not with counters.
+
+    """
+    connection = HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/stats")
+        return msgspec.json.decode(connection.getresponse().read(), type=ServerStats)
+    except (OSError, HTTPException, msgspec.DecodeError) as error:
+        raise TrialFailed(f"the server's /stats could not be read: {error}") from error
+    finally:
+        connection.close()
+
+
+def probe(strategies: Iterable[str], notice_limit: int, interruption: Interruption) -> None:
+    """Start one server a strategy, all at once, to see that they do start.
+
+    This costs a second or two and saves a campaign that would find out in its last trial.
+
+    Raises:
+        Refused: a server does not accept its flags.
+        TrialFailed: a server does not start for another reason.
+
+    """
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        targets = [
+            stack.enter_context(Target(strategy, notice_limit, Path(directory) / f"{strategy}.log"))
+            for strategy in dict.fromkeys(strategies)
+        ]
+        for target in targets:
+            target.await_ready(interruption)

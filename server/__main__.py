@@ -1,0 +1,95 @@
+"""Command line of the chat room server."""
+
+from __future__ import annotations
+
+import resource
+
+import click
+
+from server.lifecycle import ChatServer, bind
+from server.settings import Settings
+from server.strategies import STRATEGIES, strategy_named
+
+DEFAULTS = Settings()
+SPARE_FILES = 1_000
+"""Open files beside one for each member: other rooms, HTTP, joins that are refused."""
+
+
+def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    try:
+        return strategy_named(name).name
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--strategy",
+    default=DEFAULTS.strategy,
+    metavar="|".join(STRATEGIES),
+    callback=_check_strategy,
+    help="How a message reaches every member.",
+)
+@click.option("--host", default=DEFAULTS.host, help="Address to listen on.")
+@click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65_535), help="0 picks a free one.")
+@click.option(
+    "--max-message-bytes",
+    default=DEFAULTS.max_message_bytes,
+    type=click.IntRange(min=1),
+    help="A larger message ends its sender's connection with code 1009.",
+)
+@click.option(
+    "--max-members", default=DEFAULTS.max_members, type=click.IntRange(min=1), help="Members a room may have."
+)
+@click.option(
+    "--notice-limit",
+    default=DEFAULTS.notice_limit,
+    show_default="none",
+    type=click.IntRange(min=0),
+    help="In a room of more members than this, joins and leaves are not announced.",
+)
+@click.option(
+    "--compression/--no-compression",
+    default=DEFAULTS.compression,
+    help="Offer permessage-deflate to clients.",
+)
+def main(
+    strategy: str,
+    host: str,
+    port: int,
+    max_message_bytes: int,
+    max_members: int,
+    notice_limit: int | None,
+    compression: bool,
+) -> None:
+    """Run a chat room until SIGTERM or Ctrl-C; a second one does not wait for the members."""
+    settings = Settings(
+        strategy=strategy,
+        host=host,
+        port=port,
+        max_message_bytes=max_message_bytes,
+        max_members=max_members,
+        notice_limit=notice_limit,
+        compression=compression,
+    )
+    try:
+        listener = bind(host, port)
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another --host or --port"
+        ) from None
+    _raise_open_file_limit(max_members + SPARE_FILES)
+    ChatServer(settings).run(sockets=[listener])
+
+
+def _raise_open_file_limit(wanted: int) -> None:
+    """Allow this process as many open files as it wants, or as many as it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""A server process from its socket to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from types import FrameType
+
+import click
+import uvicorn
+
+from server.app import create_app
+from server.protocol import ChatProtocol
+from server.rooms import Rooms
+from server.settings import Settings
+
+SHUTDOWN_LIMIT_S = 4
+FORCED_EXIT_LIMIT_S = 1.0
+BACKLOG = 2_048
+
+
+class ChatServer(uvicorn.Server):
+    """uvicorn with a line that says it is ready, and exit code 0 when it is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        app = create_app(settings)
+        self._strategy = settings.strategy
+        self._rooms: Rooms = app.state.rooms
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                ws=ChatProtocol,
+                ws_max_size=settings.max_message_bytes,
+                ws_per_message_deflate=settings.compression,
+                access_log=False,
+                log_level="warning",
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections, then say so on stdout."""
+        await super().startup(sockets)
+        assert sockets is not None
+        url = f"http://{_address(sockets[0])}"
+        click.echo(f"chatroom ready on {url} strategy={self._strategy} pid={os.getpid()}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection with code 1012 and wait for them, within bounds."""
+        self._rooms.silence()
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self._leave_nothing_behind()
+
+    async def _leave_nothing_behind(self) -> None:
+        """End what uvicorn would leave to be cancelled, with a traceback for each connection."""
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=FORCED_EXIT_LIMIT_S)
+        await self.lifespan.shutdown()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop at the first signal; at the second, stop waiting.
+
+        uvicorn would also note the signal and raise it again at the end, which spoils the exit code.
+        """
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one.
+
+    Raises:
+        OSError: the host is unknown or the port is taken.
+
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address, family=family, backlog=BACKLOG)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"

@@ -1,0 +1,91 @@
+"""All rooms of a server, and who may come in."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from server.member import Member
+from server.room import Room
+from server.settings import Settings
+from server.strategies import strategy_named
+from server.telemetry import Counters
+
+LONGEST_NAME = 64
+
+
+class RefusedError(Exception):
+    """A join is refused; `status` is the HTTP status of the denial and the text says why."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Rooms:
+    """The rooms by name: the first to come opens a room, the last to go closes it."""
+
+    def __init__(self, settings: Settings, counters: Counters) -> None:
+        self._strategy = strategy_named(settings.strategy)
+        self._counters = counters
+        self._max_members = settings.max_members
+        self._notice_limit = settings.notice_limit
+        self._rooms: dict[str, Room] = {}
+
+    @contextmanager
+    def seat(self, room_name: str, name: str) -> Iterator[Room]:
+        """Keep a name in a room for one user, so that no two users can join with it at once.
+
+        Raises:
+            RefusedError: 400 a bad name, 409 a taken one, 503 the room is full.
+
+        """
+        _check_name("name", name)
+        _check_name("room", room_name)
+        room = self._rooms.get(room_name)
+        if room is None:
+            room = self._rooms[room_name] = Room(self._strategy, self._counters, self._notice_limit)
+        elif name in room.names:
+            raise RefusedError(
+                HTTPStatus.CONFLICT, f"name {name!r} is taken in room {room_name!r}; choose another name"
+            )
+        elif len(room.names) >= self._max_members:
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"room {room_name!r} is full with {len(room.names)} members; choose another room",
+            )
+        room.names.add(name)
+        try:
+            yield room
+        finally:
+            room.names.remove(name)
+            if not room.names:
+                self._rooms.pop(room_name).close()
+
+    def members(self, room_name: str | None = None) -> list[Member]:
+        """Return the members of one room, or of all."""
+        rooms = [room for name, room in self._rooms.items() if room_name in (None, name)]
+        return [member for room in rooms for member in room.members.values()]
+
+    def silence(self) -> None:
+        """Announce nothing from now on: the server stops, and n members leaving would cost n^2 notices."""
+        for room in self._rooms.values():
+            room.announces = False
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"missing {what}; join with /chat?user_id=NAME&room=ROOM")
+    if (
+        len(name) > LONGEST_NAME
+        or name.isspace()
+        or name.startswith("@")
+        or any(unicodedata.category(character) == "Cc" for character in name)
+    ):
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            f"bad {what} {name[: LONGEST_NAME + 1]!r}; choose 1 to {LONGEST_NAME} characters, not all blank, "
+            "no control characters, no '@' at the start",
+        )

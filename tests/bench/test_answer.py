@@ -1,0 +1,92 @@
+"""The answer: who holds how many users within the objective."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from bench.answer import finding, listing, users_held
+from bench.metrics import summarise
+from bench.summary import Summary
+from bench.table import answer_table
+from loadtest.result import Step
+from tests.bench.made_up import ENVIRONMENT, plan, run, step, typical_summary
+
+
+def summary_of(*steps: Step) -> Summary:
+    made = plan(users=(50, 100))
+    return summarise(made, ENVIRONMENT, [run(made.trials[0], steps)])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [step(100, p50=13), step(100, missing=1), step(100, reasons=["late"])],
+    ids=["too slow", "missing", "invalid"],
+)
+def test_a_cell_that_is_slow_or_incomplete_or_invalid_is_not_held(bad: Step) -> None:
+    assert users_held(summary_of(step(50), bad), "direct") == 50
+
+
+def test_a_p99_on_the_objective_is_held() -> None:
+    assert users_held(summary_of(step(50), step(100, p50=12.5)), "direct") == 100
+
+
+def test_a_user_count_is_held_only_in_every_block() -> None:
+    made = plan(users=(50, 100), blocks=2)
+    runs = [
+        run(made.trials[0], [step(50), step(100)]),
+        run(made.trials[1], [step(50), step(100, missing=1)]),
+    ]
+    assert users_held(summarise(made, ENVIRONMENT, runs), "direct") == 50
+    assert users_held(summarise(made, ENVIRONMENT, runs[:1]), "direct") == 0
+
+
+def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> None:
+    made = plan(("gather", "direct", "queue"), users=(50, 100))
+    sweeps = {
+        "direct": [step(50), step(100)],
+        "queue": [step(50), step(100)],
+        "gather": [step(50, missing=1)],
+    }
+    runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
+    assert finding(summarise(made, ENVIRONMENT, runs)) == (
+        "Within p99 <= 50 ms: direct and queue hold 100 users, the most tried; gather holds no user count tried"
+    )
+
+
+def test_the_finding_does_not_judge_what_was_not_measured() -> None:
+    made = plan(("direct", "queue"), users=(50,))
+    direct = next(trial for trial in made.trials if trial.arm.label == "direct")
+    summary = summarise(made, ENVIRONMENT, [run(direct, [step(50)])])
+    assert finding(summary) == ("Within p99 <= 50 ms: direct holds 50 users, the most tried; queue not measured")
+
+
+def test_names_are_listed_as_people_do() -> None:
+    assert listing(["a"]) == "a"
+    assert listing(["a", "b", "c"]) == "a, b and c"
+
+
+def test_the_table_tells_never_and_not_measured_and_reasons() -> None:
+    made = plan(("direct",), users=(50, 100, 200))
+    steps = [step(50, reasons=["generator late; use more cores"]), step(100, missing=25_000)]
+    output = StringIO()
+    summary = summarise(made, ENVIRONMENT, [run(made.trials[0], steps, not_measured=[200])])
+    Console(file=output, width=120).print(answer_table(summary))
+    text = output.getvalue()
+    assert "invalid" in text
+    assert "never" in text
+    assert "25,000" in text
+    assert "direct, 50 users, block 1: invalid: generator late; use more cores" in text
+    assert "direct, 200 users, block 1: not measured: the step of 100 users did not drain within 5 s" in text
+
+
+def test_the_table_tells_blocks_apart() -> None:
+    output = StringIO()
+    Console(file=output, width=120).print(answer_table(typical_summary(("direct",), blocks=2)))
+    rows = [[word.strip() for word in line.split("│")] for line in output.getvalue().splitlines()]
+    assert [row[1:4] for row in rows if row[1:2] == ["direct"]][-2:] == [
+        ["direct", "1", "800"],
+        ["direct", "2", "800"],
+    ]

@@ -1,0 +1,197 @@
+"""What the charts show, read from the drawn figures."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.text import Annotation, Text
+
+from bench.answer import finding
+from bench.charts import CHARTS, draw_all, style
+from bench.charts.delivered_vs_offered import delivered_vs_offered
+from bench.charts.latency_by_users import latency_by_users
+from bench.metrics import summarise
+from bench.summary import Summary
+from loadtest.result import Step
+from tests.bench.made_up import ENVIRONMENT, USERS, plan, run, step, typical_summary
+
+
+def summary_of(*steps: Step, users: tuple[int, ...] = (50, 100, 200)) -> Summary:
+    made = plan(users=users)
+    return summarise(made, ENVIRONMENT, [run(made.trials[0], steps)])
+
+
+def data(axes: Axes, label: str) -> list[tuple[float, float]]:
+    """Return the points of the line that bears `label`, or nothing."""
+    lines = [line for line in axes.lines if line.get_label() == label]
+    assert len(lines) <= 1
+    return [
+        (float(x), float(y))
+        for line in lines
+        for x, y in zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
+    ]
+
+
+def texts(figure: Figure) -> str:
+    title = figure.get_suptitle()
+    return "\n".join([title, *(text.get_text() for text in figure.texts)]).replace("\n", " ")
+
+
+def end_labels(axes: Axes) -> list[Annotation]:
+    return [text for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch is not None]
+
+
+def test_latency_shows_each_strategys_percentiles_in_three_panels() -> None:
+    summary = typical_summary()
+    figure = latency_by_users(summary)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["p50", "p99", "max"]
+    cells = [cell for cell in summary.cells if cell.strategy == "direct"]
+    for axes, name in zip(figure.axes, ("p50", "p99", "max"), strict=True):
+        assert data(axes, "direct") == [(cell.users, getattr(cell.latency_ms, name)) for cell in cells]
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50", "100", "200", "400", "800"]
+        assert [y for _, y in data(axes, "objective")] == [50, 50]
+        assert sorted(label.get_text() for label in end_labels(axes)) == ["direct", "gather", "queue"]
+    assert figure.axes[0].get_ylabel() == "delivery latency, ms"
+
+
+def test_the_title_states_the_finding_and_the_footer_where_it_comes_from() -> None:
+    summary = typical_summary()
+    text = texts(latency_by_users(summary))
+    assert finding(summary) in text
+    for told in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "no commit", "2026-01-31", "100 messages/s"):
+        assert told in text
+
+
+def test_an_infinite_percentile_is_drawn_at_never_above_all_others() -> None:
+    figure = latency_by_users(summary_of(step(50), step(100, missing=1), users=(50, 100)))
+    p50, _, most = figure.axes
+    ticks = {tick.get_text(): y for tick, y in zip(p50.get_yticklabels(), p50.get_yticks(), strict=True)}
+    assert data(most, "direct") == [(50, 20), (100, ticks["never"])]
+    assert data(p50, "direct") == [(50, 2), (100, 2)]
+    assert ticks["never"] > max(y for name, y in ticks.items() if name != "never")
+    assert ticks["never"] < p50.get_ylim()[1]
+    assert "Missing deliveries, counted as infinite latency: direct 100 users: 1." in texts(figure)
+
+
+def test_without_missing_deliveries_there_is_no_never() -> None:
+    figure = latency_by_users(summary_of(step(50), step(100), users=(50, 100)))
+    assert "never" not in [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+
+
+def test_a_chart_of_nothing_but_missing_deliveries_can_be_drawn() -> None:
+    figure = latency_by_users(summary_of(step(50, missing=25_000), users=(50,)))
+    assert len(data(figure.axes[0], "direct")) == 1
+    assert delivered_vs_offered(summary_of(step(50, missing=25_000), users=(50,))).axes
+
+
+def test_an_invalid_cell_is_hollow() -> None:
+    figure = latency_by_users(summary_of(step(50), step(100, reasons=["late"]), users=(50, 100)))
+    axes = figure.axes[0]
+    (hollow,) = [line for line in axes.lines if line.get_label() == "direct not believable"]
+    assert data(axes, "direct not believable") == [(100, 2)]
+    assert hollow.get_markerfacecolor() == "white"
+    assert "Hollow: not to be believed" in texts(figure)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(name: str) -> None:
+    figure = CHARTS[name](summary_of(step(50), step(100, missing=50)))
+    x = {"latency_by_users": 200, "delivered_vs_offered": 20_000}[name]
+    for axes in figure.axes:
+        ((_, last_y),) = data(axes, "direct")[-1:]
+        assert data(axes, "direct not measured") == [(x, last_y)]
+    assert "Crosses: not measured (direct 200 users)." in texts(figure)
+
+
+def test_blocks_fold_into_the_median_of_the_believable_with_their_range() -> None:
+    made = plan(users=(50,), blocks=4)
+    steps = [step(50, p50=3), step(50, p50=1), step(50, p50=2), step(50, p50=90, reasons=["late"])]
+    figure = latency_by_users(
+        summarise(made, ENVIRONMENT, [run(trial, [one]) for trial, one in zip(made.trials, steps, strict=True)])
+    )
+    axes = figure.axes[0]
+    assert data(axes, "direct") == [(50, 2)]
+    assert data(axes, "direct not believable") == [(50, 2)]
+    (bars,) = [each for each in axes.collections if each.get_label() == "direct range"]
+    (path,) = bars.get_paths()
+    assert path.vertices.tolist() == [[50, 1], [50, 3]]  # type: ignore[union-attr]
+
+
+def test_delivered_is_drawn_against_offered_beside_the_diagonal() -> None:
+    summary = summary_of(step(50), step(100, rate_factor=0.6), users=(50, 100))
+    figure = delivered_vs_offered(summary)
+    (axes,) = figure.axes
+    assert data(axes, "direct") == [(5_000, 5_000), (10_000, 6_000)]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert "5,000" in [tick.get_text() for tick in axes.get_xticklabels()]
+    assert [line for line in axes.lines if line.get_label() == "all delivered"]
+    assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_labels_neither_overlap_nor_leave_the_figure(name: str) -> None:
+    figure = CHARTS[name](typical_summary(("direct", "direct", "queue", "gather", "coalesced")))
+    figure.draw_without_rendering()
+    frame = figure.bbox
+    for axes in figure.axes:
+        boxes = [Text.get_window_extent(label) for label in end_labels(axes)]  # without their leader lines
+        assert len(boxes) == 5
+        for one, other in itertools.combinations(boxes, 2):
+            assert not one.overlaps(other)
+        for box in boxes:
+            assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+            assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+    assert figure.texts
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x1 <= frame.x1
+        assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)  # type: ignore[arg-type]
+
+
+@given(st.lists(st.floats(0, 300), min_size=1, max_size=8).map(sorted))
+def test_spread_keeps_the_order_the_gap_and_the_limits(wanted: list[float]) -> None:
+    placed = style.spread(np.array(wanted), 14, 0, 300)
+    assert (np.diff(placed) >= 14 - 1e-9).all()
+    assert placed[0] >= -1e-9
+    assert placed[-1] <= 300 + 1e-9
+
+
+def test_spread_leaves_alone_what_stands_apart() -> None:
+    assert style.spread(np.array([10.0, 100.0, 200.0]), 14, 0, 300).tolist() == [10, 100, 200]
+
+
+def test_looks_are_fixed_by_strategy_and_distinct() -> None:
+    looks = style.looks(["queue", "direct#1", "direct#2", "mine"])
+    assert looks["queue"].colour == style.LOOKS["queue"][0]
+    assert looks["direct#1"].colour == style.LOOKS["direct"][0]
+    assert len({look.colour for look in looks.values()}) == 4
+    assert len({look.marker for look in looks.values()}) == 4
+
+
+def test_ticks_are_plain_numbers_and_not_crowded() -> None:
+    assert [style.plain(value) for value in (0.5, 1, 50, 20_000)] == ["0.5", "1", "50", "20,000"]
+    assert style.thin(USERS, 1.35) == list(USERS)
+    assert style.thin([100, 101, 102, 200], 1.35) == [102, 200]
+
+
+def test_charts_are_written_as_png_and_svg(tmp_path: Path) -> None:
+    paths = draw_all(typical_summary(), tmp_path / "charts")
+    assert sorted(path.name for path in paths) == sorted(
+        f"{name}.{suffix}" for name in CHARTS for suffix in ("png", "svg")
+    )
+    assert imread(tmp_path / "charts" / "latency_by_users.png").shape[1] > 1000
+    assert "<svg" in (tmp_path / "charts" / "latency_by_users.svg").read_text()
+
+
+def test_a_summary_without_cells_has_no_charts(tmp_path: Path) -> None:
+    made = plan()
+    assert draw_all(summarise(made, ENVIRONMENT, []), tmp_path / "charts") == []

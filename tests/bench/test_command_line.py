@@ -1,0 +1,68 @@
+"""Wrong use of the command line: told at once, with exit code 2 and nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import main
+from bench.store import Store
+from tests.bench.made_up import typical_summary
+
+
+def use(*words: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("--users", "50,many", "'many' is no user count; give whole numbers from 1"),
+        ("--users", "0", "'0' is no user count"),
+        ("--strategies", "direct,../queue", "'../queue' is no strategy's name"),
+        ("--strategies", "", "'' is no strategy's name"),
+        ("--message-size", "10", "10 is not in the range x>=60"),
+        ("--arrival", "bursts", "'bursts' is not one of 'constant', 'poisson'"),
+        ("--duration", "0", "0.0 is not in the range x>0"),
+    ],
+)
+def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp_path: Path) -> None:
+    code, output = use("compare", flag, value, "--out", tmp_path / "new")
+    assert code == 2
+    assert told in output
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_unknown_strategy_is_told_in_the_servers_words_before_anything_runs(tmp_path: Path) -> None:
+    code, output = use("compare", "--strategies", "direct,nope", "--out", tmp_path / "new")
+    assert code == 2
+    assert "unknown strategy 'nope'; choose " in output
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    code, output = use("compare", "--strategies", "direct", "--out", tmp_path)
+    assert code == 2
+    assert "is not empty; choose another --out" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_plot_draws_from_the_summary_alone(tmp_path: Path) -> None:
+    Store(tmp_path).write_summary(typical_summary())
+    code, output = use("plot", tmp_path)
+    assert code == 0
+    assert "latency_by_users.svg" in output
+    assert (tmp_path / "charts" / "delivered_vs_offered.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"format": 99}'])
+def test_plot_of_what_is_no_result_says_what_to_do(content: str | None, tmp_path: Path) -> None:
+    if content:
+        (tmp_path / "summary.json").write_text(content)
+    code, output = use("plot", tmp_path)
+    assert code == 2
+    assert "run `compare` again" in output

@@ -1,0 +1,24 @@
+"""Fixtures for all packages' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.server_process import ServerProcess
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., ServerProcess]]:
+    """Start servers with the flags given; after the test they end, and none had anything to complain of."""
+    servers: list[ServerProcess] = []
+    with ExitStack() as stack:
+
+        def start(*flags: str) -> ServerProcess:
+            servers.append(stack.enter_context(ServerProcess(*flags)))
+            return servers[-1]
+
+        yield start
+    assert [server.stderr() for server in servers] == [""] * len(servers)

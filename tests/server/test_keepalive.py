@@ -1,0 +1,41 @@
+"""A member that does not answer pings, and what it takes to be rid of it."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from contextlib import suppress
+
+from server.settings import Settings
+from tests.server.chat_user import User, join, join_and_never_read
+from tests.server.in_process import serve_here
+
+MORE_THAN_BUFFERS_HOLD = [f"{n} {'x' * 60_000}" for n in range(200)]
+MASKED_TEXT_FRAME = struct.pack("!BBHI", 0x81, 0x80 | 126, 60_000, 0) + b"y" * 60_000
+
+
+async def test_room_goes_on_without_a_member_that_does_not_read() -> None:
+    """Both are in the middle of a broadcast, so neither is read from: only the one that does not read may go."""
+
+    async def say_all(user: User) -> None:
+        for text in MORE_THAN_BUFFERS_HOLD:
+            await user.say(text)
+
+    heard: list[str] = []
+    stalled_left = False
+    async with (
+        serve_here(Settings(strategy="direct"), ping_interval_s=0.5) as (_, address),
+        join(f"ws://{address}/chat?user_id=alice") as alice,
+    ):
+        with await asyncio.to_thread(join_and_never_read, f"ws://{address}/chat?user_id=stalled") as stalled:
+            flooding = asyncio.create_task(asyncio.to_thread(stalled.sendall, MASKED_TEXT_FRAME * 500))
+            speaking = asyncio.create_task(say_all(alice))
+            while not stalled_left or len(heard) < len(MORE_THAN_BUFFERS_HOLD):
+                message = await alice.hear()
+                stalled_left |= message.text == "stalled left"
+                if message.sender == "alice":
+                    heard.append(message.text)
+            await speaking
+            with suppress(ConnectionError):  # it may have been cut off while it was still sending
+                await flooding
+    assert heard == MORE_THAN_BUFFERS_HOLD
