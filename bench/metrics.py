@@ -81,7 +81,11 @@ def _cell(run: Run, step: Step) -> Cell:
         offered_deliveries_per_s=step.planned_messages * step.users / step.window_s,
         deliveries_per_s=step.deliveries_per_s,
         latency_ms=step.latency_ms,
+        response_ms=step.response_ms,
+        first_receiver_ms=step.first_receiver_ms,
         last_receiver_ms=step.last_receiver_ms,
+        spread_ms=step.spread_ms,
+        position_ms=step.position_ms,
         server=server_use(run, step),
         generator=step.generator,
     )

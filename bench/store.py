@@ -95,10 +95,12 @@ def _write(path: Path, value: msgspec.Struct) -> None:
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested fields into dotted names: `latency_ms.p99`."""
+    """Turn nested fields into dotted names: `latency_ms.p99`, `position_ms.0.p99`; texts are joined by semicolons."""
     flat: dict[str, Any] = {}
     for name, item in value.items():
-        if isinstance(item, dict):
+        if isinstance(item, list) and item and isinstance(item[0], dict):
+            flat |= _flatten({str(index): part for index, part in enumerate(item)}, f"{prefix}{name}.")
+        elif isinstance(item, dict):
             flat |= _flatten(item, f"{prefix}{name}.")
         else:
             flat[prefix + name] = "; ".join(item) if isinstance(item, list) else item

@@ -6,7 +6,7 @@ import msgspec
 
 from bench.environment import Environment
 from bench.plan import Plan
-from loadtest.result import Generator, LastReceiver, Latency
+from loadtest.result import Generator, Latency, MedianAndTail
 
 FORMAT = 1
 
@@ -50,7 +50,11 @@ class Cell(msgspec.Struct, frozen=True):
     offered_deliveries_per_s: float
     deliveries_per_s: float
     latency_ms: Latency
-    last_receiver_ms: LastReceiver
+    response_ms: Latency
+    first_receiver_ms: MedianAndTail
+    last_receiver_ms: MedianAndTail
+    spread_ms: MedianAndTail
+    position_ms: list[MedianAndTail]
     server: ServerUse
     generator: Generator
 

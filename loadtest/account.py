@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from loadtest.ledger import NEVER, Integers, Judgement
-from loadtest.result import LastReceiver, Latency
+from loadtest.ledger import NEVER, POSITIONS, Integers, Judgement
+from loadtest.result import Latency, MedianAndTail
 
+_COUNTS = ("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered", "foreign", "not_judged")
+_TIMES = (
+    *("latency", "response", "first_receiver", "last_receiver", "spread"),
+    *("uncertainty", "read_lag", "schedule_lag"),
+)
 HIGHEST_US = 3_600_000_000
 """The highest trackable value, one hour in microseconds: here it means *never*."""
 
@@ -40,11 +45,22 @@ def latency(histogram: HdrHistogram) -> Latency:
     return Latency(p50=p50, p90=p90, p99=p99, p99_9=p99_9, max=top)
 
 
+def p50_and_p99(histogram: HdrHistogram) -> MedianAndTail:
+    """Return the two percentiles of a histogram of microseconds."""
+    return MedianAndTail(p50=percentile_ms(histogram, 50), p99=percentile_ms(histogram, 99))
+
+
+def _record_missing(histogram: HdrHistogram, count: int) -> None:
+    if count:
+        histogram.record_value(HIGHEST_US, count)
+
+
 @dataclass
 class Account:
     """The running sum over windows.
 
-    Histograms hold microseconds; in `latency`, `response` and `last_receiver` what never came is at `HIGHEST_US`.
+    Histograms hold microseconds. In those of deliveries (`latency`, `response`, `by_position`) and of messages
+    (`first_receiver`, `last_receiver`, `spread`) what never came is at `HIGHEST_US`.
     """
 
     windows: int = 0
@@ -60,41 +76,32 @@ class Account:
     saturated: bool = False
     latency: HdrHistogram = field(default_factory=new_histogram)
     response: HdrHistogram = field(default_factory=new_histogram)
+    first_receiver: HdrHistogram = field(default_factory=new_histogram)
     last_receiver: HdrHistogram = field(default_factory=new_histogram)
+    spread: HdrHistogram = field(default_factory=new_histogram)
     uncertainty: HdrHistogram = field(default_factory=new_histogram)
     read_lag: HdrHistogram = field(default_factory=new_histogram)
     schedule_lag: HdrHistogram = field(default_factory=new_histogram)
+    by_position: list[HdrHistogram] = field(default_factory=lambda: [new_histogram() for _ in range(POSITIONS)])
 
     def add(self, judgement: Judgement) -> None:
         """Add one window."""
         self.windows += 1
-        for name in (
-            "messages",
-            "sent",
-            "expected",
-            "delivered",
-            "late",
-            "duplicates",
-            "reordered",
-            "foreign",
-            "not_judged",
-        ):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(judgement, name))
         self.saturated |= judgement.saturated
-        for name in ("latency", "response", "last_receiver", "uncertainty", "read_lag", "schedule_lag"):
+        for name in _TIMES:
             record(getattr(self, name), getattr(judgement, name))
-        if judgement.missing:
-            self.latency.record_value(HIGHEST_US, judgement.missing)
-            self.response.record_value(HIGHEST_US, judgement.missing)
+        _record_missing(self.latency, judgement.missing)
+        _record_missing(self.response, judgement.missing)
+        for position, histogram in enumerate(self.by_position):
+            record(histogram, judgement.latency[judgement.position == position])
+            _record_missing(histogram, int(judgement.missing_by_position[position]))
 
     @property
     def missing(self) -> int:
         """Deliveries that were owed and did not arrive in time."""
         return self.expected - self.delivered
-
-    def last_receiver_ms(self) -> LastReceiver:
-        """Return the percentiles over messages of the time to the last receiver."""
-        return LastReceiver(p50=percentile_ms(self.last_receiver, 50), p99=percentile_ms(self.last_receiver, 99))
 
     def finite_ms(self, name: str, percentile: float) -> float:
         """Return a percentile in milliseconds of one of the histograms that hold no missing; 0 where it is empty."""

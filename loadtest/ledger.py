@@ -11,6 +11,7 @@ import numpy.typing as npt
 from loadtest.stamp import MAX_SEQ
 
 Integers = npt.NDArray[np.int64]
+POSITIONS = 10
 NEVER = np.iinfo(np.int64).max
 
 
@@ -83,7 +84,10 @@ class Judgement:
     """What became of a window's messages; times in nanoseconds.
 
     `latency`, `response` (from due), `uncertainty` and `read_lag` have one value a delivery, `schedule_lag` one a
-    message that was sent, `last_receiver` one a message that was owed to somebody, `NEVER` where a member missed it.
+    message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that was owed
+    to somebody, `NEVER` where a member missed it, or all did.
+    `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
+    `missing_by_position` has one a tenth.
     """
 
     messages: int
@@ -101,7 +105,11 @@ class Judgement:
     uncertainty: Integers
     read_lag: Integers
     schedule_lag: Integers
+    first_receiver: Integers
     last_receiver: Integers
+    spread: Integers
+    position: Integers
+    missing_by_position: Integers
 
     @property
     def missing(self) -> int:
@@ -149,7 +157,10 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     judged, judged_message = deliveries.select(counts), message[counts]
     sent_ns = sends.sent_ns[judged_message]
     was_sent = sends.sent_ns != NEVER
-    last = np.where(in_time | ~owed, np.where(owed, arrival, 0), NEVER).max(axis=1, initial=0)
+    is_owed = owed.any(axis=1)
+    first = np.where(in_time, arrival, NEVER).min(axis=1, initial=NEVER)
+    last = np.where(owed, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
+    position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
     return Judgement(
         messages=messages,
         sent=int(was_sent.sum()),
@@ -166,7 +177,11 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
         uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
-        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[owed.any(axis=1)],
+        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_owed],
+        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_owed],
+        spread=np.where(last == NEVER, NEVER, last - first)[is_owed],
+        position=position[receiver[counts]],
+        missing_by_position=np.bincount(position, (owed & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
     )
 
 

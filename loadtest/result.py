@@ -19,8 +19,8 @@ class Latency(msgspec.Struct, frozen=True):
     max: float | None
 
 
-class LastReceiver(msgspec.Struct, frozen=True):
-    """Time from a message's sending to its last receiver, milliseconds; `None` as in `Latency`."""
+class MedianAndTail(msgspec.Struct, frozen=True):
+    """Two percentiles in milliseconds; `None` as in `Latency`."""
 
     p50: float | None
     p99: float | None
@@ -48,6 +48,9 @@ class Step(msgspec.Struct, frozen=True):
     Counts are exact, per receiver and message. `expected` is what was owed, `delivered + missing == expected`.
     `arrived_in_window` counts every stamped delivery that arrived between `window_start_ns` and
     `window_end_ns`, whichever window its message was due in: throughput and CPU per delivery divide by it.
+    `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
+    `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
+    tenth of the room by order of joining.
     `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the delivery latency of everything owed, in
     microseconds, as a base64 HdrHistogram V2 log, missing deliveries at its highest value.
     """
@@ -78,7 +81,10 @@ class Step(msgspec.Struct, frozen=True):
     deliveries_per_s: float
     latency_ms: Latency
     response_ms: Latency
-    last_receiver_ms: LastReceiver
+    first_receiver_ms: MedianAndTail
+    last_receiver_ms: MedianAndTail
+    spread_ms: MedianAndTail
+    position_ms: list[MedianAndTail]
     generator: Generator
     histogram: str
 

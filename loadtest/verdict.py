@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.account import Account, latency
+from loadtest.account import Account, latency, p50_and_p99
 from loadtest.exchange import Cost
 from loadtest.ledger import Window
 from loadtest.result import Generator, Latency, Step
@@ -64,7 +64,10 @@ def to_step(measured: Measured, workers: int) -> Step:
         deliveries_per_s=arrived / window_s,
         latency_ms=latency_ms,
         response_ms=latency(account.response),
-        last_receiver_ms=account.last_receiver_ms(),
+        first_receiver_ms=p50_and_p99(account.first_receiver),
+        last_receiver_ms=p50_and_p99(account.last_receiver),
+        spread_ms=p50_and_p99(account.spread),
+        position_ms=[p50_and_p99(histogram) for histogram in account.by_position],
         generator=generator,
         histogram=account.latency.encode().decode(),
     )

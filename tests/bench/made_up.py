@@ -10,7 +10,7 @@ from bench.metrics import summarise
 from bench.plan import Plan, Trial, Workload, make_plan
 from bench.run import Failure, Run, ServerSample
 from bench.summary import Summary
-from loadtest.result import Generator, LastReceiver, Latency, Step, SwarmResult
+from loadtest.result import Generator, Latency, MedianAndTail, Step, SwarmResult
 
 SECOND = 10**9
 START_NS = 1_800_000_000 * SECOND
@@ -92,7 +92,10 @@ def step(
         deliveries_per_s=arrived / 5,
         latency_ms=percentiles,
         response_ms=percentiles,
-        last_receiver_ms=LastReceiver(percentiles.p50, percentiles.p99),
+        first_receiver_ms=MedianAndTail(percentiles.p50, percentiles.p50),
+        last_receiver_ms=MedianAndTail(percentiles.p50, percentiles.p99),
+        spread_ms=MedianAndTail(0.1, 0.2),
+        position_ms=[MedianAndTail(percentiles.p50, percentiles.p99)] * 10,
         generator=Generator(0.1, 0.5, 1.0, 0.2, 0.1, 0.4, 8.0, 40.0, 90.0, 1.5, 0),
         histogram="",
     )

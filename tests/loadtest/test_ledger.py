@@ -127,6 +127,23 @@ def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
     assert (judgement.messages, judgement.sent, judgement.missing) == (2, 1, 2)
 
 
+def test_a_message_has_a_first_and_a_last_receiver() -> None:
+    judgement = judged(ROOM, SENDS, [*ALL[:2], delivery(2, 1, 0, 110, 125)])
+    assert judgement.first_receiver.tolist() == [9, 9]
+    assert judgement.last_receiver.tolist() == [14, NEVER]
+    assert judgement.spread.tolist() == [5, NEVER]
+
+
+def test_positions_are_tenths_of_the_room_by_order_of_joining() -> None:
+    members = [(number, 100 - number, NEVER) for number in range(20)]
+    deliveries = [delivery(number, 1, 0, 110, 200 - number) for number in range(1, 20)]
+    judgement = judged(members, [(1, 0, 110, 110)], deliveries)
+    # Number 19 joined first, number 0, which misses the message, last.
+    assert judgement.latency[judgement.position == 0].tolist() == [72, 71]
+    assert judgement.latency[judgement.position == 9].tolist() == [89]
+    assert judgement.missing_by_position.tolist() == [0] * 9 + [1]
+
+
 def test_the_uncertainty_of_an_arrival_is_cut_at_its_sending() -> None:
     floors = [(1, 1, 0, 110, 130, 90, 131), (2, 1, 0, 110, 130, 128, 131)]
     judgement = judged(ROOM, SENDS[:1], floors)
