@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
@@ -19,12 +19,20 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     the close frame. Here a peer has `CLOSE_GRACE_S` seconds from the close frame on, and is read until then.
     """
 
+    _taken_at_s = 0.0
+
     def handle_connect(self, event: Request) -> None:
         """Hand the connection to the application along with its scope."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             # In time: the application's task, just created, starts in the next turn of the loop.
             self.scope["state"]["connection"] = self
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return the peer's next message, and note when the application took it."""
+        event = await super().receive()
+        self._taken_at_s = self.loop.time()
+        return event
 
     async def send(self, message: ASGISendEvent) -> None:
         """Answer the handshake, with `websocket.accept` or an HTTP denial; frames take `send_text`."""
@@ -80,10 +88,12 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self._hang_up()
 
     def keepalive_timeout(self) -> None:
-        """End a connection whose peer does not answer pings, if it is the peer that is at fault."""
-        if self.read_paused and self.writable.is_set():
-            # The answer may be there, unread: the application is still busy with the peer's last message,
-            # for instance because another member holds up the broadcast.
+        """End a connection whose peer does not answer a ping, and either does not read or says nothing at all.
+
+        Any other peer may well have answered: the answer waits, unread, behind a message that the application
+        has not taken yet or has just taken, for instance because another member holds up the broadcast.
+        """
+        if self.writable.is_set() and (self.read_paused or self._taken_at_s >= self.ping_sent_at):
             self.pong_timer = None
             self.schedule_ping()
         else:

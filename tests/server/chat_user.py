@@ -19,6 +19,9 @@ from tests.server_process import ServerProcess
 
 PATIENCE_S = 20.0
 
+CLOSE_FRAME = bytes([0x88, 0x80, 0, 0, 0, 0])
+"""As a client sends it: masked, without a code."""
+
 # By default a client stops reading when 16 messages wait for the test to look at them.
 READ_ALL: Any = {"proxy": None, "max_queue": None, "max_size": None}
 

@@ -1,17 +1,38 @@
-"""A member that does not answer pings, and what it takes to be rid of it."""
+"""What it takes to be rid of a member that does not read."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
+import psutil
+
 from server.settings import Settings
-from tests.server.chat_user import User, join, join_and_never_read
+from tests.server.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_and_never_read, until
 from tests.server.in_process import serve_here
+from tests.server_process import ServerProcess
 
 MORE_THAN_BUFFERS_HOLD = [f"{n} {'x' * 60_000}" for n in range(200)]
 MASKED_TEXT_FRAME = struct.pack("!BBHI", 0x81, 0x80 | 126, 60_000, 0) + b"y" * 60_000
+
+
+async def test_connection_is_cut_although_its_buffer_is_never_emptied(
+    start_server: Callable[..., ServerProcess],
+) -> None:
+    server = start_server()
+
+    def peers() -> set[object]:
+        return {tuple(connection.raddr) for connection in process.net_connections("tcp") if connection.raddr}
+
+    process = psutil.Process(server.process.pid)
+    async with join(server.chat_url("alice")) as alice:
+        with join_and_never_read(server.chat_url("stalled")) as stalled:
+            await fill_buffers(server, alice)
+            assert stalled.getsockname() in peers()
+            stalled.sendall(CLOSE_FRAME)
+            await until(lambda: stalled.getsockname() not in peers())
 
 
 async def test_room_goes_on_without_a_member_that_does_not_read() -> None:
