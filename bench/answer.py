@@ -39,9 +39,10 @@ def finding(summary: Summary) -> str:
     parts = []
     for users in sorted(held, reverse=True):
         names = held[users]
-        hold = "hold" if len(names) > 1 else "holds"
-        what = f"{users:,} users" if users else "no user count tried"
-        parts.append(f"{listing(names)} {hold} {what}{', the most tried' * (users == most_tried)}")
+        verb = "" if parts else (" hold" if len(names) > 1 else " holds")
+        nothing = "none" if parts else "no user count tried"
+        what = f"{users:,}{'' if parts else ' users'}" if users else nothing
+        parts.append(f"{listing(names)}{verb} {what}{' (the most tried)' * (users == most_tried)}")
     if unknown:
         parts.append(f"{listing(unknown)} not measured")
     return f"Within {objective}: {'; '.join(parts)}"

@@ -52,7 +52,7 @@ def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> No
     }
     runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
     assert finding(summarise(made, ENVIRONMENT, runs)) == (
-        "Within p99 <= 50 ms: direct and queue hold 100 users, the most tried; gather holds no user count tried"
+        "Within p99 <= 50 ms: direct and queue hold 100 users (the most tried); gather none"
     )
 
 
@@ -60,7 +60,7 @@ def test_the_finding_does_not_judge_what_was_not_measured() -> None:
     made = plan(("direct", "queue"), users=(50,))
     direct = next(trial for trial in made.trials if trial.arm.label == "direct")
     summary = summarise(made, ENVIRONMENT, [run(direct, [step(50)])])
-    assert finding(summary) == ("Within p99 <= 50 ms: direct holds 50 users, the most tried; queue not measured")
+    assert finding(summary) == ("Within p99 <= 50 ms: direct holds 50 users (the most tried); queue not measured")
 
 
 def test_names_are_listed_as_people_do() -> None:
