@@ -36,7 +36,7 @@ def finding(summary: Summary) -> str:
     unknown = [arm.label for arm in plan.arms if arm.label not in measured]
     objective = f"p99 <= {plan.slo_ms:g} ms"
     most_tried = max(plan.workload.users)
-    parts = []
+    parts: list[str] = []
     for users in sorted(held, reverse=True):
         names = held[users]
         verb = "" if parts else (" hold" if len(names) > 1 else " holds")
