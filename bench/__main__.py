@@ -13,6 +13,9 @@ from rich.console import Console
 
 from bench.campaign import report_failure, run_campaign
 from bench.charts import draw_all
+from bench.doctor.command import doctor
+from bench.doctor.examination import examine, tell
+from bench.doctor.machine import this_machine
 from bench.environment import choose_pinning, read_environment
 from bench.interruption import interruptible
 from bench.plan import Workload, make_plan
@@ -107,6 +110,8 @@ def compare(strategies: list[str], blocks: int, slo_ms: float, seed: int, out: P
     """
     plan = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed)
     console = Console(stderr=True)
+    findings = examine(this_machine(max(plan.workload.users)))
+    tell(findings, console)
     store = Store((out or Path("results") / f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve())
     with interruptible() as interruption:
         try:
@@ -119,7 +124,7 @@ def compare(strategies: list[str], blocks: int, slo_ms: float, seed: int, out: P
         except TrialFailed as error:
             report_failure(console, "cannot start", error.failure)
             sys.exit(NOT_BELIEVABLE)
-        environment = read_environment(choose_pinning())
+        environment = read_environment(choose_pinning(), findings)
         summary = run_campaign(plan, environment, store, interruption, console)
         _show(summary, store, console)
     if not summary.believable:
@@ -145,6 +150,8 @@ def _show(summary: Summary, store: Store, console: Console) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(answer_table(summary))
     console.print(f"results in {store.directory}" + ("" if charts else "; no cell, so no chart"), soft_wrap=True)
 
+
+main.add_command(doctor)
 
 if __name__ == "__main__":
     main(prog_name="python -m bench")

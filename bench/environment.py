@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from bench.doctor.finding import Finding
 from bench.process import PACKAGES
 
 DISTRIBUTIONS = (
@@ -55,6 +57,8 @@ class Environment(msgspec.Struct, frozen=True):
     open_files_limit: int
     pinning: Pinning
     commit: Commit | None
+    findings: tuple[Finding, ...] = ()
+    """What the doctor found before the campaign; older results have none."""
 
 
 def choose_pinning() -> Pinning:
@@ -65,8 +69,8 @@ def choose_pinning() -> Pinning:
     return Pinning((first,), tuple(others)) if others else Pinning()
 
 
-def read_environment(pinning: Pinning) -> Environment:
-    """Describe this machine as it is now."""
+def read_environment(pinning: Pinning, findings: Sequence[Finding] = ()) -> Environment:
+    """Describe this machine as it is now; `findings` are the doctor's."""
     return Environment(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         cpu=_cpu_model(),
@@ -78,6 +82,7 @@ def read_environment(pinning: Pinning) -> Environment:
         open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         pinning=pinning,
         commit=_commit(),
+        findings=tuple(findings),
     )
 
 

@@ -21,14 +21,21 @@ PR_SET_PDEATHSIG = 1
 class Child:
     """A process in a session of its own that writes to a log file and ends with its `with` block."""
 
-    def __init__(self, command: Sequence[str], log: Path, cores: Sequence[int] = (), grace_s: float = 10) -> None:
-        """Start `command`, pinned to `cores` if there are any; asked to end, it gets `grace_s` seconds."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        cores: Sequence[int] = (),
+        grace_s: float = 10,
+        directory: Path = PACKAGES,
+    ) -> None:
+        """Start `command` in `directory`, pinned to `cores` if any; asked to end, it gets `grace_s` seconds."""
         self._log = log
         self._grace_s = grace_s
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
-                cwd=PACKAGES,
+                cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

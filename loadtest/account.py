@@ -10,7 +10,10 @@ from hdrh.histogram import HdrHistogram
 from loadtest.ledger import NEVER, POSITIONS, Integers, Judgement
 from loadtest.result import Latency, MedianAndTail
 
-_COUNTS = ("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered", "foreign", "not_judged")
+_COUNTS = (
+    *("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered"),
+    *("order_conflicts", "foreign", "not_judged"),
+)
 _TIMES = (
     *("latency", "response", "first_receiver", "last_receiver", "spread"),
     *("uncertainty", "read_lag", "schedule_lag"),
@@ -71,6 +74,7 @@ class Account:
     late: int = 0
     duplicates: int = 0
     reordered: int = 0
+    order_conflicts: int = 0
     foreign: int = 0
     not_judged: int = 0
     saturated: bool = False

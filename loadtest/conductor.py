@@ -6,18 +6,19 @@ Runs where Locust decides the user count: on its master, or in the only process.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
 
 import gevent
 import gevent.event
+import msgspec
 
 from loadtest.account import Account
-from loadtest.exchange import Collect, Ledger, State, Stop, ToConductor, ToGenerator, WindowOrder, unpack
+from loadtest.exchange import Collect, Ledger, Stop, ToConductor, ToGenerator, WindowOrder, unpack
 from loadtest.ledger import Deliveries, Members, Sends, Window, judge
 from loadtest.options import Options
+from loadtest.peers import SILENT_S, Peers
 from loadtest.result import FORMAT, Step, SwarmResult, write
 from loadtest.verdict import Measured, to_step
 
@@ -25,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 QUIET_S = 0.5
 QUIET_LIMIT_S = 30.0
+LAST_QUIET_LIMIT_S = 3.0
 JOIN_LIMIT_S = 30.0
 """Users have this long to join beyond what the join rate asks for."""
 LEAD_S = 0.3
 """An order goes out this long before its schedule begins."""
 LATE_S = 1.0
 """After a drain that ran out: what comes within this time is counted as late."""
-HAND_OVER_LIMIT_S = 120.0
 _POLL_S = 0.02
 
 
@@ -46,13 +47,13 @@ class Conductor:
         options: Options,
         join_rate: float,
         wanted_users: Callable[[], int],
-        tell: Callable[[ToGenerator], None],
+        tell: Callable[[ToGenerator, str], None],
     ) -> None:
         self._options = options
         self._join_rate = join_rate
         self._wanted_users = wanted_users
         self._tell = tell
-        self._states: dict[str, State] = {}
+        self._peers = Peers(tell)
         self._ledgers: dict[int, dict[str, Ledger]] = defaultdict(dict)
         self._numbers = iter(range(2**31))
         self._stop = gevent.event.Event()
@@ -79,20 +80,22 @@ class Conductor:
         """What was measured so far."""
         return SwarmResult(
             format=FORMAT,
-            workers=len(self._states),
+            workers=len(self._peers),
             steps=self._steps,
             not_measured=self._not_measured,
             interrupted=self._interrupted and bool(self._options.steps),
             problems=self._problems,
+            messages_sent=self._peers.sent,
+            deliveries_received=self._peers.received,
+            members_lost=self._peers.failed,
         )
 
     def hear(self, generator: str, message: ToConductor) -> None:
         """Take what a generator says."""
-        match message:
-            case State():
-                self._states[generator] = message
-            case Ledger():
-                self._ledgers[message.number][generator] = message
+        if isinstance(message, Ledger):
+            self._ledgers[message.number][generator] = message
+        else:
+            self._peers.hear(generator, message)
 
     # Steps
 
@@ -102,6 +105,7 @@ class Conductor:
                 self._sweep(self._options.steps)
             else:
                 self._follow()
+            self._wait_for_quiet(LAST_QUIET_LIMIT_S)
         except Exception as error:
             self._problems.append(f"the swarm itself failed: {error!r}")
             raise
@@ -125,12 +129,17 @@ class Conductor:
     def _measure(self, users: int, goes_on: Callable[[], bool]) -> Step | None:
         """Measure one user count, window after window while `goes_on()`; `None` where there was nothing to judge."""
         self.target_users = users
-        problems = self._gather(users)
-        room = sorted(number for state in self._states.values() for number in state.joined)
+        self._gather(users)
+        is_quiet = self._wait_for_quiet()
+        room = self._peers.room
         if self._stop.is_set() or not room:
-            self._problems += problems + self._problems_of_generators()
+            self._problems += self._peers.problems
             return None
-        measured = Measured(users, len(room), Account(), [], [], True, problems)
+        measured = Measured(users, self._peers.present, self._peers.stalled, Account())
+        if not is_quiet:
+            measured.problems.append(
+                f"the room was not quiet for {QUIET_LIMIT_S:g} s before the window: who else talks?"
+            )
         begin_ns = time.time_ns() + int(LEAD_S * 1e9)
         start_ns = begin_ns + int(self._options.warmup_s * 1e9)
         settling = []
@@ -138,53 +147,48 @@ class Conductor:
             end_ns = start_ns + int(self._options.dwell_s * 1e9)
             order = WindowOrder(next(self._numbers), room, begin_ns, start_ns, end_ns)
             logger.info("%d users: window %d", users, order.number)
-            self._tell(order)
+            for name in self._peers.names:
+                self._tell(msgspec.structs.replace(order, ahead_ns=self._peers.ahead_ns(name)), name)
             if self._stop.wait(_seconds_until(end_ns) - LEAD_S):
                 end_ns = min(end_ns, time.time_ns())
-                self._tell(Stop(end_ns))
+                self._tell_all(Stop(end_ns))
             settling.append(gevent.spawn(self._settle, order.number, start_ns, end_ns, measured))
             if self._stop.is_set() or not goes_on():
                 break
             begin_ns = start_ns = end_ns
             settling = [greenlet for greenlet in settling if not greenlet.dead]
         gevent.joinall(settling, raise_error=True)
+        measured.problems += self._peers.problems
         if not measured.account.windows:
+            self._problems += measured.problems
             return None
-        measured.problems += self._problems_of_generators()
-        step = to_step(measured, workers=len(self._states))
+        measured.clock_uncertainty_ns = self._peers.clock_uncertainty_ns
+        step = to_step(measured)
         self._steps.append(step)
         return step
 
-    def _problems_of_generators(self) -> list[str]:
-        return sorted({problem for state in self._states.values() for problem in state.problems})
-
-    def _gather(self, users: int) -> list[str]:
-        """Wait until everybody has joined and the room is quiet; return what went wrong."""
-        failed_before = sum(state.failed for state in self._states.values())
+    def _gather(self, users: int) -> None:
+        """Wait until everybody has joined, or has failed to, or should have long ago."""
+        failed_before = self._peers.failed
         limit = time.monotonic() + users / self._join_rate + JOIN_LIMIT_S
 
         def is_settled() -> bool:
-            joined = sum(len(state.joined) for state in self._states.values())
-            failed = sum(state.failed for state in self._states.values()) - failed_before
-            return joined >= users or (failed > 0 and joined + failed >= users)
+            failed = self._peers.failed - failed_before
+            return self._peers.present >= users or (failed > 0 and self._peers.present + failed >= users)
 
         while not is_settled() and time.monotonic() < limit and not self._stop.wait(_POLL_S):
             pass
-        return (
-            [] if self._wait_for_quiet() else [f"the room was not quiet within {QUIET_LIMIT_S:g} s before the window"]
-        )
 
-    def _wait_for_quiet(self) -> bool:
-        limit = time.monotonic() + QUIET_LIMIT_S
+    def _wait_for_quiet(self, limit_s: float = QUIET_LIMIT_S) -> bool:
+        """Wait until nothing was read for a while; return whether that came to be."""
+        limit = time.monotonic() + limit_s
         reads, since = -1, time.monotonic()
         while time.monotonic() < limit:
-            now_reads = sum(state.reads for state in self._states.values())
-            if now_reads != reads:
-                reads, since = now_reads, time.monotonic()
+            if self._peers.reads != reads:
+                reads, since = self._peers.reads, time.monotonic()
             elif time.monotonic() - since >= QUIET_S:
                 return True
-            if self._stop.wait(_POLL_S):
-                return True
+            gevent.sleep(_POLL_S)
         return False
 
     # Windows
@@ -193,18 +197,20 @@ class Conductor:
         """Drain a window, collect its ledgers and judge it."""
         gevent.sleep(_seconds_until(end_ns))
         limit_ns = end_ns + int(self._options.drain_s * 1e9)
-        while (left := self._outstanding(number)) and time.time_ns() < limit_ns:
+        while (left := self._peers.outstanding(number)) and time.time_ns() < limit_ns:
             gevent.sleep(_POLL_S)
         drain_end_ns = min(time.time_ns(), limit_ns)
         if left:
             gevent.sleep(LATE_S)
-        self._tell(Collect(number))
-        limit = time.monotonic() + HAND_OVER_LIMIT_S
-        while len(self._ledgers[number]) < len(self._states) and time.monotonic() < limit:
+        self._tell_all(Collect(number))
+        while self._peers.alive - self._ledgers[number].keys():
             gevent.sleep(_POLL_S)
         ledgers = self._ledgers.pop(number)
-        for missing in self._states.keys() - ledgers.keys():
-            measured.problems.append(f"worker {missing} did not hand over its ledger: it died or is overloaded")
+        for name in sorted(self._peers.names - ledgers.keys()):
+            measured.problems.append(
+                f"worker {name} was not heard for {SILENT_S:g} s and did not hand over its ledger: "
+                "it died or its machine is overloaded; see its log"
+            )
         if start_ns >= end_ns or not ledgers:
             return
         window = Window(start_ns, end_ns, drain_end_ns, leave_margin_ns=int(self._options.drain_s * 1e9))
@@ -220,9 +226,9 @@ class Conductor:
         measured.costs.append([ledger.cost for ledger in ledgers.values()])
         measured.drained &= not left
 
-    def _outstanding(self, number: int) -> float:
-        """Return how many deliveries of an ended window have not come; infinite while a generator has not counted."""
-        return sum(state.outstanding.get(number, math.inf) for state in self._states.values())
+    def _tell_all(self, message: ToGenerator) -> None:
+        for name in self._peers.names:
+            self._tell(message, name)
 
     def _write(self) -> None:
         if self._options.swarm_out:

@@ -16,10 +16,25 @@ import numpy as np
 from loadtest.ledger import Columns, Deliveries, Members, Sends
 
 
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Conductor to generators: asks what time it is there."""
+
+    time_ns: int
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    """Generator to conductor: the `Ping`'s time again, the generator's own, and which system it runs on."""
+
+    ping_ns: int
+    time_ns: int
+    boot_id: str
+
+
 class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     """Conductor to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
 
-    `room` are the members' numbers in the order they joined; a schedule's sender is a position in it.
+    `room` are the members' numbers in the order they joined; a schedule's sender is a position in it. `ahead_ns` is how
+    far the generator's clock is ahead of the conductor's.
     """
 
     number: int
@@ -27,6 +42,7 @@ class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     begin_ns: int
     start_ns: int
     end_ns: int
+    ahead_ns: int = 0
 
 
 class Collect(msgspec.Struct, frozen=True, tag="collect"):
@@ -42,11 +58,17 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class State(msgspec.Struct, frozen=True, tag="state"):
-    """Generator to conductor, several times a second: who is in the room, how many failed, what went wrong so far."""
+    """Generator to conductor, several times a second: who is in the room, what happened so far, what is still to come.
+
+    `sent` and `received` count stamped messages since the run began, those of warm-ups too.
+    """
 
     joined: list[int]
+    stalled: int
     failed: int
     reads: int
+    sent: int
+    received: int
     outstanding: dict[int, int]
     problems: list[str]
 
@@ -74,8 +96,8 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     cost: Cost
 
 
-ToGenerator = WindowOrder | Collect | Stop
-ToConductor = State | Ledger
+ToGenerator = Ping | WindowOrder | Collect | Stop
+ToConductor = Pong | State | Ledger
 TO_GENERATOR, TO_CONDUCTOR = "chatroom-to-generator", "chatroom-to-conductor"
 
 Records = TypeVar("Records", Members, Sends, Deliveries)

@@ -97,6 +97,7 @@ class Judgement:
     late: int
     duplicates: int
     reordered: int
+    order_conflicts: int
     foreign: int
     not_judged: int
     saturated: bool
@@ -169,6 +170,7 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
         late=int((owed & ~in_time & (copies > 0)).sum()),
         duplicates=int((copies - 1)[owed & (copies > 1)].sum()),
         reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
+        order_conflicts=_order_conflicts(receiver, message),
         foreign=in_window - int(matched.sum()),
         not_judged=int(not_judged.sum()),
         saturated=_is_saturated(window, sends, owed, np.where(in_time, arrival, NEVER)),
@@ -220,6 +222,20 @@ def _reordered(receiver: Integers, sender: Integers, seq: Integers) -> int:
     _, rank = np.unique(stream[order], return_inverse=True)
     place = rank * (MAX_SEQ + 1) + seq[order]
     return int((place < np.maximum.accumulate(place)).sum())
+
+
+def _order_conflicts(receiver: Integers, message: Integers) -> int:
+    """Count deliveries that came after a message which the first receiver of all had later."""
+    if not len(receiver):
+        return 0
+    first = message[receiver == receiver.min()]
+    place = np.full(message.max() + 1, -1, np.int64)
+    place[first] = np.arange(len(first))
+    known = place[message] >= 0
+    order = np.argsort(receiver[known], kind="stable")
+    _, rank = np.unique(receiver[known][order], return_inverse=True)
+    position = rank * (len(first) + 1) + place[message[known][order]]
+    return int((position < np.maximum.accumulate(position)).sum())
 
 
 def _is_saturated(window: Window, sends: Sends, owed: npt.NDArray[np.bool_], arrival: Integers) -> bool:

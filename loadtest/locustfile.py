@@ -11,7 +11,7 @@ from locust.env import Environment
 from loadtest.options import add_arguments
 from loadtest.shape import StepShape
 from loadtest.swarm import Swarm
-from loadtest.user import ChatUser
+from loadtest.user import ChatUser, StalledUser
 
 __all__ = ["ChatUser", "StepShape"]
 
@@ -23,4 +23,4 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 @events.init.add_listener
 def _start(environment: Environment, **_: Any) -> None:
-    Swarm(environment)
+    Swarm(environment, StalledUser)

@@ -24,6 +24,7 @@ class Options:
     warmup_s: float
     drain_s: float
     url_path: str
+    stalled: int
     swarm_out: Path | None
 
     @classmethod
@@ -45,6 +46,7 @@ class Options:
             warmup_s=float(parsed.warmup),
             drain_s=positive(parsed.drain),
             url_path=parsed.url_path,
+            stalled=int(parsed.stalled),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
         )
 
@@ -87,6 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
         parser.add_argument(name, default=default, type=checked, help=f"{text} (default: %(default)s)", **more)
 
+    def not_negative_int(value: str) -> int:
+        if int(value) < 0:
+            raise ValueError(f"{value} is below 0")
+        return int(value)
+
     def not_negative(value: str) -> float:
         return 0.0 if float(value) == 0 else positive(value)
 
@@ -118,4 +125,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--warmup", 2.0, "seconds of the same load before a window, not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
+    flag("--stalled", 0, "of the users, this many join and then never read", not_negative_int, metavar="K")
     flag("--swarm-out", "", "write the result to this file (JSON)", metavar="FILE", include_in_web_ui=False)

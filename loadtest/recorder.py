@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from loadtest.clock import Clock
 from loadtest.ledger import Deliveries
 from loadtest.stamp import find_stamps
 from loadtest.websocket import Read, WebSocket
@@ -36,17 +38,18 @@ class Recorder:
     While a window runs, a read costs one append to `reads`; `digest()` parses them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.reads: deque[Read] = deque()
         self.counters = Counters()
         self._streams: dict[int, _Stream] = {}
         self._next_tag = 0
 
-    def add(self, member: int, websocket: WebSocket, joined_ns: int, on_end: Callable[[], None]) -> int:
+    def add(self, member: int, websocket: WebSocket, on_end: Callable[[], None]) -> int:
         """Register a connection and return the tag of its reads; `on_end` is called when its end has been digested."""
         tag = self._next_tag
         self._next_tag += 1
-        self._streams[tag] = _Stream(member, websocket, on_end, joined_ns)
+        self._streams[tag] = _Stream(member, websocket, on_end, time.time_ns())
         return tag
 
     def forget(self, tag: int) -> None:
@@ -54,7 +57,7 @@ class Recorder:
         self._streams.pop(tag, None)
 
     def digest(self, most_reads: int) -> Deliveries:
-        """Parse the oldest reads, at most `most_reads`, and return the stamped messages in them."""
+        """Parse the oldest reads, at most `most_reads`; return the stamped messages in them, in the clock's time."""
         data: list[bytes] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -93,7 +96,9 @@ class Recorder:
             return Deliveries.concatenate([])
         count, bases, member, last_read_ns, read_ns, whole = np.array(per_read, np.int64).T
         seconds, nanoseconds = np.frombuffer(b"".join(timespecs), np.int64).reshape(-1, 2).T
-        arrival_ns = seconds * 1_000_000_000 + nanoseconds
+        arrival_ns = seconds * 1_000_000_000 + nanoseconds - self._clock.ahead_ns
+        last_read_ns -= self._clock.ahead_ns
+        read_ns -= self._clock.ahead_ns
         read = np.repeat(np.arange(len(count)), count)
         shift = bases[read]
         is_exact = np.zeros(len(read), np.bool_)

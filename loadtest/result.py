@@ -51,12 +51,15 @@ class Step(msgspec.Struct, frozen=True):
     `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
     `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
     tenth of the room by order of joining.
+    `users` of which `joined` are in the room, `stalled` of those never read and are owed nothing. `order_conflicts` are
+    deliveries that came after a message that the room's first member had later.
     `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the delivery latency of everything owed, in
     microseconds, as a base64 HdrHistogram V2 log, missing deliveries at its highest value.
     """
 
     users: int
     joined: int
+    stalled: int
     valid: bool
     reasons: list[str]
     warnings: list[str]
@@ -75,6 +78,7 @@ class Step(msgspec.Struct, frozen=True):
     late: int
     duplicates: int
     reordered: int
+    order_conflicts: int
     foreign: int
     not_judged: int
     arrived_in_window: int
@@ -90,7 +94,11 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class SwarmResult(msgspec.Struct, frozen=True):
-    """A whole swarm: the steps it measured and the user counts it did not come to."""
+    """A whole swarm: the steps it measured and the user counts it did not come to.
+
+    `messages_sent` and `deliveries_received` count everything stamped, that of warm-ups too, until the room was quiet
+    at the end; `members_lost` counts users that could not join or fell out.
+    """
 
     format: int
     workers: int
@@ -98,6 +106,9 @@ class SwarmResult(msgspec.Struct, frozen=True):
     not_measured: list[int]
     interrupted: bool = False
     problems: list[str] = []
+    messages_sent: int = 0
+    deliveries_received: int = 0
+    members_lost: int = 0
 
 
 def write(result: SwarmResult, path: Path) -> None:

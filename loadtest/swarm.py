@@ -9,11 +9,13 @@ import resource
 import signal
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import gevent
 import greenlet
 import msgspec
+from locust import User
 from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import MasterRunner, Runner, WorkerRunner
@@ -33,6 +35,8 @@ DEFAULT_HOST = "ws://127.0.0.1:8000"
 USERS_PER_WORKER = 20_000
 """Each worker numbers its users from a block of this size, so that no two share a name."""
 
+WORKER_PATIENCE_S = 20.0
+
 
 class Swarm:
     """The swarm of one Locust environment, over all its runs.
@@ -42,11 +46,13 @@ class Swarm:
 
     _all: ClassVar[weakref.WeakKeyDictionary[Environment, Swarm]] = weakref.WeakKeyDictionary()
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, stalled_user: type[User]) -> None:
+        """Listen to an environment's events; `stalled_user` is the kind of user that `--stalled` counts."""
         assert environment.runner is not None
         Swarm._all[environment] = self
         self._environment = weakref.proxy(environment)
         self._runner: Runner = environment.runner
+        self._stalled_user = stalled_user
         self._count = itertools.count()
         self._live: Any = None
         self.generator: Generator | None = None
@@ -64,7 +70,7 @@ class Swarm:
             self._runner.register_message(TO_CONDUCTOR, self._on_message_to_conductor)
         if not isinstance(self._runner, MasterRunner):
             self._runner.register_message(TO_GENERATOR, self._on_message_to_generator)
-            interrupt_between_callbacks()
+            interrupt_between_callbacks(self._may_end)
 
     @classmethod
     def of(cls, environment: Environment) -> Swarm:
@@ -105,6 +111,9 @@ class Swarm:
 
     def _on_test_start(self, **_: Any) -> None:
         options = self.options
+        self._stalled_user.fixed_count = options.stalled
+        healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
+        self._environment.user_classes = [*healthy, self._stalled_user] if options.stalled else healthy
         if not isinstance(self._runner, MasterRunner):
             self.target = self._resolve(options.url_path)
             self.generator = Generator(options, self._tell_conductor)
@@ -116,7 +125,7 @@ class Swarm:
                 options,
                 join_rate=parsed.spawn_rate or 1,
                 wanted_users=lambda: parsed.num_users or 1,
-                tell=self._tell_generators,
+                tell=self._tell_generator,
             )
 
     def _on_test_stopping(self, **_: Any) -> None:
@@ -140,10 +149,14 @@ class Swarm:
         if self.result and self._environment.parsed_options.headless:
             report.show(self.result)
 
+    def _may_end(self) -> bool:
+        is_worker = isinstance(self._runner, WorkerRunner)
+        return not (is_worker and self.generator and self.generator.is_measuring)
+
     # Messages
 
-    def _tell_generators(self, message: ToGenerator) -> None:
-        self._runner.send_message(TO_GENERATOR, msgspec.msgpack.encode(message))
+    def _tell_generator(self, message: ToGenerator, name: str) -> None:
+        self._runner.send_message(TO_GENERATOR, msgspec.msgpack.encode(message), name)
 
     def _tell_conductor(self, message: ToConductor) -> None:
         self._runner.send_message(TO_CONDUCTOR, msgspec.msgpack.encode(message))
@@ -165,11 +178,13 @@ def raise_open_files_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def interrupt_between_callbacks() -> None:
+def interrupt_between_callbacks(may_end: Callable[[], bool]) -> None:
     """Let Ctrl-C reach the main greenlet as Locust expects, but never in the middle of keeping a read.
 
     SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. One that
-    comes within a second of another is the same: a terminal and a parent process may both send it.
+    comes within a second of another is the same: a terminal and a parent process may both send it. The first waits
+    until `may_end()`, at most `WORKER_PATIENCE_S`: Ctrl-C reaches a master and its workers alike, and the master still
+    wants their ledgers.
     """
     main = greenlet.getcurrent()
     while main.parent is not None:
@@ -179,9 +194,15 @@ def interrupt_between_callbacks() -> None:
     def interrupt() -> None:
         nonlocal last_s
         now_s = time.monotonic()
-        if now_s - last_s > 1:
-            gevent.kill(main, KeyboardInterrupt)
-        last_s = now_s
+        is_echo, is_first, last_s = now_s - last_s < 1, last_s == 0, now_s
+        if not is_echo:
+            gevent.spawn(end, WORKER_PATIENCE_S if is_first else 0)
+
+    def end(patience_s: float) -> None:
+        limit = time.monotonic() + patience_s
+        while not may_end() and time.monotonic() < limit:
+            gevent.sleep(0.05)
+        gevent.kill(main, KeyboardInterrupt)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, interrupt)

@@ -10,20 +10,18 @@ from loadtest.ledger import NEVER, Deliveries, Members, Sends, key, match
 class Tally:
     """Marks each pair of message and member at its first arrival. The verdict is the ledger's; this only ends the wait.
 
-    `never_sent` are (sender, seq) of messages that nobody will receive. A member that has left waits for nothing.
+    `never_sent` are messages that nobody will receive. A member that has left waits for nothing.
     """
 
-    def __init__(self, planned: Sends, members: Members, never_sent: list[tuple[int, int]]) -> None:
+    def __init__(self, planned: Sends, members: Members, never_sent: Sends) -> None:
         planned = planned.select(np.argsort(key(planned.sender, planned.seq)))
         self._keys = key(planned.sender, planned.seq)
         members = members.select(members.left_ns == NEVER)
         members = members.select(np.argsort(members.member))
         self._members = members.member
         self._waits = members.joined_ns[None, :] <= planned.due_ns[:, None]
-        if never_sent:
-            sender, seq = np.array(never_sent, np.int64).T
-            position, found = match(self._keys, key(sender, seq))
-            self._waits[position[found]] = False
+        position, found = match(self._keys, key(never_sent.sender, never_sent.seq))
+        self._waits[position[found]] = False
 
     @property
     def outstanding(self) -> int:

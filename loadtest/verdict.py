@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadtest.account import Account, latency, p50_and_p99
 from loadtest.exchange import Cost
@@ -23,14 +23,16 @@ class Measured:
 
     users: int
     joined: int
+    stalled: int
     account: Account
-    windows: list[Window]
-    costs: list[list[Cost]]
-    drained: bool
-    problems: list[str]
+    windows: list[Window] = field(default_factory=list)
+    costs: list[list[Cost]] = field(default_factory=list)
+    drained: bool = True
+    problems: list[str] = field(default_factory=list)
+    clock_uncertainty_ns: float = 0.0
 
 
-def to_step(measured: Measured, workers: int) -> Step:
+def to_step(measured: Measured) -> Step:
     """Sum up a user count and judge whether its figures may be believed."""
     account, windows = measured.account, sorted(measured.windows, key=lambda window: window.start_ns)
     window_s = sum(window.end_ns - window.start_ns for window in windows) / 1e9
@@ -40,7 +42,8 @@ def to_step(measured: Measured, workers: int) -> Step:
     return Step(
         users=measured.users,
         joined=measured.joined,
-        valid=not (reasons := _reasons(measured, latency_ms, generator, workers)),
+        stalled=measured.stalled,
+        valid=not (reasons := _reasons(measured, latency_ms, generator)),
         reasons=reasons,
         warnings=_warnings(measured, latency_ms, generator),
         windows=account.windows,
@@ -58,6 +61,7 @@ def to_step(measured: Measured, workers: int) -> Step:
         late=account.late,
         duplicates=account.duplicates,
         reordered=account.reordered,
+        order_conflicts=account.order_conflicts,
         foreign=account.foreign,
         not_judged=account.not_judged,
         arrived_in_window=arrived,
@@ -93,7 +97,7 @@ def _generator(measured: Measured, arrived: int) -> Generator:
     )
 
 
-def _reasons(measured: Measured, latency_ms: Latency, generator: Generator, workers: int) -> list[str]:
+def _reasons(measured: Measured, latency_ms: Latency, generator: Generator) -> list[str]:
     """Say why the figures may not be believed, and what to do; nothing where they may."""
     account = measured.account
     reasons = list(measured.problems)
@@ -119,8 +123,6 @@ def _reasons(measured: Measured, latency_ms: Latency, generator: Generator, work
             f"the system's clock was set by {step_ns / 1e6:.1f} ms in the window; "
             "stop time synchronisation from stepping it and run again"
         )
-    if workers > 1:
-        reasons.append(f"the ledgers of {workers} workers are joined, but that is not proven yet; use one process")
     return reasons
 
 
@@ -137,6 +139,11 @@ def _warnings(measured: Measured, latency_ms: Latency, generator: Generator) -> 
         warnings.append(
             f"{generator.reads_without_timestamp} messages came without a receive time of the kernel (as with TLS "
             "or on macOS); theirs is when they were read"
+        )
+    if measured.clock_uncertainty_ns:
+        warnings.append(
+            f"workers on other machines: their clocks are known to {measured.clock_uncertainty_ns / 1e6:.2f} ms, "
+            "and so is every latency between machines"
         )
     if measured.account.saturated:
         warnings.append("saturated: what was under way grew through the window, so latency measures the window")

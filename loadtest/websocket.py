@@ -46,8 +46,10 @@ class ConnectError(Exception):
 class WebSocket:
     """One connection. Open after `connect()`; `ended` is set once it carries nothing more, whoever ended it."""
 
-    def __init__(self, target: Target, user: str) -> None:
+    def __init__(self, target: Target, user: str, receive_buffer_bytes: int | None = None) -> None:
+        """Prepare a connection; the system may round its receive buffer up."""
         self._target = target
+        self._receive_buffer_bytes = receive_buffer_bytes
         self.protocol = ClientProtocol(target.uri(user), max_size=MAX_MESSAGE_BYTES)
         self.splitter = FrameSplitter(self.protocol)
         self.ended = gevent.event.Event()
@@ -87,6 +89,8 @@ class WebSocket:
             try:
                 connection.setblocking(False)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self._receive_buffer_bytes is not None:  # before the connect, which announces the window
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
                 if _SO_TIMESTAMPNS is not None:
                     connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
                 error = connection.connect_ex(address)

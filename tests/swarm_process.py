@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest import result
-from loadtest.result import SwarmResult
+from loadtest.result import Step, SwarmResult
 
 ROOT = Path(__file__).parent.parent
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
@@ -41,3 +44,30 @@ def run_swarm(host: str, out: Path, *flags: str, environment: dict[str, str] | N
         env=environment,
     )
     return SwarmRun(result.read(out) if out.exists() else None, process.returncode, process.stdout)
+
+
+def only_step(run: SwarmRun) -> Step:
+    """Return the one step that a swarm measured."""
+    assert run.result is not None, run.output
+    assert len(run.result.steps) == 1, run.output
+    return run.result.steps[0]
+
+
+def is_believable(step: Step) -> bool:
+    """Whether nothing speaks against a step but that this machine was busy with something else."""
+    return not [reason for reason in step.reasons if "after they were due" not in reason]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float = 30) -> None:
+    """Wait for a condition, within bounds."""
+    limit = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.1)

@@ -68,6 +68,7 @@ def step(
     return Step(
         users=users,
         joined=users,
+        stalled=0,
         valid=not reasons,
         reasons=list(reasons),
         warnings=[],
@@ -86,6 +87,7 @@ def step(
         late=0,
         duplicates=0,
         reordered=0,
+        order_conflicts=0,
         foreign=0,
         not_judged=0,
         arrived_in_window=arrived,

@@ -167,7 +167,7 @@ def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
     members = [(number, joined, NEVER) for number, joined, _ in members]
     judgement = judged(members, sends, deliveries)
     planned = columns(Sends, [send for send in sends if 100 <= send[2] < 200])
-    never_sent = [(sender, seq) for sender, seq, _, sent_ns in sends if sent_ns == NEVER]
+    never_sent = columns(Sends, [send for send in sends if send[3] == NEVER])
     tally = Tally(planned, columns(Members, members), never_sent)
     for one in deliveries:
         tally.add(columns(Deliveries, [one]))

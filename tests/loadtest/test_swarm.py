@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +17,19 @@ import pytest
 import trustme
 
 from loadtest import result
-from loadtest.result import Step, SwarmResult
+from loadtest.result import SwarmResult
 from tests.loadtest import faulty_server
 from tests.server_process import ServerProcess
-from tests.swarm_process import ROOT, SwarmRun, run_swarm, swarm_command
+from tests.swarm_process import (
+    ROOT,
+    SwarmRun,
+    free_port,
+    is_believable,
+    only_step,
+    run_swarm,
+    swarm_command,
+    wait_until,
+)
 
 SHORT = ("--only-summary", "-r", "200", "--dwell", "1", "--warmup", "0.3", "--drain", "3")
 USERS, RATE = 5, 200
@@ -51,17 +59,6 @@ def faulty() -> Iterator[Callable[..., str]]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
-
-
-def only_step(run: SwarmRun) -> Step:
-    assert run.result is not None, run.output
-    assert len(run.result.steps) == 1, run.output
-    return run.result.steps[0]
-
-
-def is_believable(step: Step) -> bool:
-    """Whether nothing speaks against a step but that this machine was busy with something else."""
-    return not [reason for reason in step.reasons if "after they were due" not in reason]
 
 
 def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] | None = None) -> SwarmRun:
@@ -307,19 +304,6 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
     assert output.count("Delivery latency") == 2
 
 
-def test_two_workers_are_joined_but_not_called_valid(
-    start_server: Callable[..., ServerProcess], tmp_path: Path
-) -> None:
-    server = start_server()
-    run = run_swarm(server.url, tmp_path / "out.json", *SHORT, "--steps", "6", "--processes", "2")
-    step = only_step(run)
-    assert run.result is not None
-    assert run.result.workers == 2
-    assert (step.joined, step.expected, step.missing) == (6, 600, 0)
-    assert not step.valid
-    assert any("workers" in reason for reason in step.reasons)
-
-
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -357,21 +341,8 @@ def test_results_of_another_format_are_refused(tmp_path: Path) -> None:
         result.read(path)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def responds(web: httpx.Client) -> bool:
     try:
         return web.get("/").is_success
     except httpx.TransportError:
         return False
-
-
-def wait_until(condition: Callable[[], bool], limit_s: float = 30) -> None:
-    limit = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.1)

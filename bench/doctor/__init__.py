@@ -1,0 +1,1 @@
+"""What about this machine would spoil the figures, and how to mend it."""

@@ -1,0 +1,100 @@
+"""Sends what is due when it is due, for all members of a process: an open loop that waits for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from loadtest.clock import Clock
+from loadtest.exchange import WindowOrder
+from loadtest.ledger import NEVER, Sends
+from loadtest.options import Options
+from loadtest.schedule import ARRIVALS
+from loadtest.stamp import stamped_text
+from loadtest.timer import new_timer
+from loadtest.websocket import WebSocket
+
+
+class Sender:
+    """Holds the schedule and the log of what was sent; all times are of `clock`.
+
+    `websocket_of` gives a member's connection, `None` where it is not in the room. `gate_ns[0]` is the system time
+    (CLOCK_REALTIME) from which on `catch_up` has something to send.
+    """
+
+    def __init__(self, options: Options, clock: Clock, websocket_of: Callable[[int], WebSocket | None]) -> None:
+        self._options = options
+        self._clock = clock
+        self._websocket_of = websocket_of
+        self._due: list[tuple[int, int, int]] = []  # (due_ns, sender, seq), ascending
+        self._next = 0
+        self._seq: dict[int, int] = {}
+        self._log: list[tuple[int, int, int, int]] = []  # (sender, seq, due_ns, sent_ns)
+        self._timer = new_timer(self.catch_up)
+        self.gate_ns = [NEVER]
+        self.sent = 0
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._timer.close()
+
+    def begin(self, order: WindowOrder, is_own: Callable[[int], bool]) -> Sends:
+        """Schedule a window's messages and return all that the whole swarm is to send, as if sent when due.
+
+        Every process makes the same schedule, and numbers everybody's messages, but sends those of its own members.
+        """
+        random = np.random.default_rng((self._options.seed, order.number))
+        schedule = ARRIVALS[self._options.arrival](
+            self._options.rate, len(order.room), order.end_ns - order.begin_ns, random
+        )
+        due_ns = schedule.due_ns + order.begin_ns
+        sender = np.array(order.room, np.int64)[schedule.sender]
+        seq = np.array([self._next_seq(number) for number in sender.tolist()], np.int64)
+        everything = zip(due_ns.tolist(), sender.tolist(), seq.tolist(), strict=True)
+        self._due = self._due[self._next :] + [message for message in everything if is_own(message[1])]
+        self._next = 0
+        self.catch_up()
+        return Sends(sender, seq, due_ns, due_ns)
+
+    def cut(self, end_ns: int) -> None:
+        """Do not send what is due at `end_ns` or later."""
+        self._due = [message for message in self._due[self._next :] if message[0] < end_ns]
+        self._next = 0
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Send everything that is due by now, and set the timer for what is due next."""
+        due = self._due
+        while self._next < len(due) and due[self._next][0] <= self._clock.steady_ns():
+            self._next += 1
+            self._send(*due[self._next - 1])
+        if self._next < len(due):
+            self.gate_ns[0] = self._clock.to_system_ns(due[self._next][0])
+            self._timer.set(self._clock.to_monotonic_ns(due[self._next][0]))
+        else:
+            self.gate_ns[0] = NEVER
+
+    def _send(self, due_ns: int, sender: int, seq: int) -> None:
+        websocket = self._websocket_of(sender)
+        if websocket is None:
+            self._log.append((sender, seq, due_ns, NEVER))
+            return
+        sent_ns = self._clock.now_ns()
+        self._log.append((sender, seq, due_ns, sent_ns))
+        self.sent += 1
+        websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._options.message_size))
+
+    def _next_seq(self, sender: int) -> int:
+        seq = self._seq.get(sender, 0)
+        self._seq[sender] = seq + 1
+        return seq
+
+    @property
+    def log(self) -> Sends:
+        """What was due since the log was last cleared, sent or not."""
+        return Sends(*np.array(self._log, np.int64).reshape(-1, 4).T)
+
+    def clear_log(self, before_ns: int) -> None:
+        """Forget what was due before `before_ns`."""
+        self._log = [entry for entry in self._log if entry[2] >= before_ns]

@@ -1,0 +1,33 @@
+"""Stalled members: they join with the least receive buffer, never read, and are owed nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.server_process import ServerProcess
+from tests.swarm_process import only_step, run_swarm
+
+SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--message-size", "8192")
+
+
+def test_a_stalled_member_stalls_a_room_that_waits_for_it(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server("--strategy", "direct")
+    flags = ("--steps", "6", "--stalled", "1", "--room-rate", "400")
+    step = only_step(run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags))
+    assert (step.users, step.joined, step.stalled) == (6, 6, 1)
+    assert step.expected == 5 * step.planned_messages
+    assert step.missing > 0
+    assert not step.drained
+
+
+def test_healthy_members_of_a_queued_room_miss_nothing(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server("--strategy", "queue")
+    flags = ("--steps", "6", "--stalled", "1", "--room-rate", "400")
+    step = only_step(run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags))
+    assert (step.users, step.joined, step.stalled) == (6, 6, 1)
+    assert step.expected == step.delivered == 5 * step.planned_messages

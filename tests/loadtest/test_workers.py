@@ -1,0 +1,151 @@
+"""Several workers give the ledger that one process gives; one that dies is found out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loadtest import result
+from loadtest.clock import Clock, boot_id
+from loadtest.exchange import Ping, Pong, State, ToGenerator
+from loadtest.peers import Peers
+from loadtest.result import Step
+from tests.server_process import ServerProcess
+from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
+
+SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", "--room-rate", "100")
+USERS = 7
+
+
+def ledger(step: Step) -> tuple[int, ...]:
+    counts = (step.planned_messages, step.offered_messages, step.expected, step.delivered, step.missing)
+    return *counts, step.duplicates, step.reordered, step.foreign
+
+
+def ports() -> tuple[str, ...]:
+    port = str(free_port())
+    return "--master-bind-port", port, "--master-port", port
+
+
+def test_one_process_and_forked_workers_have_the_same_ledger(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server()
+    steps = [
+        only_step(run_swarm(server.url, tmp_path / f"{n}.json", *SHORT, "--steps", str(USERS), *flags))
+        for n, flags in enumerate(((), ("--processes", "2", *ports())))
+    ]
+    assert ledger(steps[0]) == ledger(steps[1]) == (100, 100, 100 * USERS, 100 * USERS, 0, 0, 0, 0)
+    assert all(map(is_believable, steps))
+    assert result.read(tmp_path / "1.json").workers == 2
+    # Both workers' stamps are in one time: of this one system's clock, without an offset.
+    assert steps[1].latency_ms.p50 is not None
+    assert steps[1].latency_ms.p50 > 0
+    assert not any("other machines" in warning for warning in steps[1].warnings)
+    assert steps[1].joined == USERS
+
+
+def test_a_master_with_workers_started_by_hand(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    port = free_port()
+    out = tmp_path / "out.json"
+    master_flags = ("--master", "--master-bind-port", str(port), "--expect-workers", "2", "--swarm-out", str(out))
+    worker = swarm_command(server.url, "--worker", "--master-port", str(port))
+    worker.remove("--headless")
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for command in (swarm_command(server.url, *SHORT, "--steps", f"4,{USERS}", *master_flags), worker, worker)
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    measured = result.read(out)
+    assert measured.workers == 2, outputs
+    assert [ledger(step) for step in measured.steps] == [
+        (100, 100, 100 * users, 100 * users, 0, 0, 0, 0) for users in (4, USERS)
+    ]
+    assert measured.messages_sent == server.stats()["messages_in"] == 2 * 130
+    assert measured.deliveries_received == server.stats()["deliveries_out"] == 130 * (4 + USERS)
+    assert processes[0].returncode == int(not all(step.valid for step in measured.steps))
+    assert not any("Traceback" in output for output in outputs)
+
+
+def test_a_worker_that_is_killed_makes_the_run_invalid(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    flags = (*SHORT, "--steps", f"{USERS},9", "--dwell", "2", "--processes", "2", *ports(), "--swarm-out", str(out))
+    process = subprocess.Popen(
+        swarm_command(server.url, *flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    wait_until(lambda: server.stats()["messages_in"] > 50)
+    psutil.Process(process.pid).children()[0].kill()
+    output, _ = process.communicate(timeout=60)
+    measured = result.read(out)
+    (step,) = measured.steps
+    assert process.returncode == 1
+    assert not step.valid, output
+    assert any("did not hand over its ledger" in reason for reason in step.reasons)
+    assert measured.not_measured == [9]
+
+
+def test_ctrl_c_reaches_workers_too_and_still_keeps_their_ledgers(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    flags = (*SHORT, "--steps", str(USERS), "--dwell", "20", "--processes", "2", *ports(), "--swarm-out", str(out))
+    process = subprocess.Popen(
+        swarm_command(server.url, *flags),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: server.stats()["messages_in"] > 80)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    (step,) = result.read(out).steps
+    assert is_believable(step), (step.reasons, output)
+    assert step.expected == step.delivered == USERS * step.offered_messages > 0
+
+
+def state(**changes: int) -> State:
+    fields = {"stalled": 0, "failed": 0, "reads": 0, "sent": 0, "received": 0} | changes
+    return State(joined=[], outstanding={}, problems=[], **fields)
+
+
+def test_a_generator_on_this_system_has_this_clock_and_another_ones_is_estimated() -> None:
+    asked: list[tuple[ToGenerator, str]] = []
+    peers = Peers(lambda message, name: asked.append((message, name)))
+    peers.hear("here", state())
+    (ping, name), *_ = asked
+    assert isinstance(ping, Ping)
+    assert name == "here"
+    peers.hear("here", Pong(ping.time_ns, ping.time_ns + 5_000_000_000, boot_id()))
+    assert (peers.ahead_ns("here"), peers.clock_uncertainty_ns) == (0, 0)
+    hour_ns = 3_600_000_000_000
+    peers.hear("there", state())
+    ping = asked[-1][0]
+    assert isinstance(ping, Ping)
+    peers.hear("there", Pong(ping.time_ns, ping.time_ns + hour_ns, "another system"))
+    assert abs(peers.ahead_ns("there") - hour_ns) <= peers.clock_uncertainty_ns < 1_000_000_000
+    # A slow answer does not spoil what a quick one told.
+    known = peers.ahead_ns("there")
+    peers.hear("there", Pong(ping.time_ns - hour_ns, ping.time_ns, "another system"))
+    assert peers.ahead_ns("there") == known
+
+
+def test_times_of_a_machine_whose_clock_is_ahead_are_the_conductors() -> None:
+    clock = Clock()
+    before_ns = clock.now_ns()
+    clock.ahead_ns = 3_600_000_000_000
+    assert clock.now_ns() - before_ns == pytest.approx(-clock.ahead_ns, abs=1_000_000_000)
+    assert clock.steady_ns() == pytest.approx(clock.now_ns(), abs=1_000_000_000)
+    assert clock.to_system_ns(clock.from_system_ns(123)) == 123
+    assert clock.stepped_ns < 1_000_000_000
