@@ -89,6 +89,7 @@ def main() -> None:
     type=click.IntRange(0),
     help="Members above which joins and leaves are not announced.",
 )
+@click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes that the swarm is spread over.")
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
 @click.option(
     "--slo-ms",

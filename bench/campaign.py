@@ -37,6 +37,7 @@ def run_campaign(
                 partial(progress.show, trial),
             ).run()
             store.write_run(run)
+            store.write_details(run)
             runs.append(run)
             if run.failure:
                 report_failure(console, trial.name, run.failure)

@@ -24,6 +24,7 @@ class Workload(msgspec.Struct, frozen=True):
     drain_s: float
     join_rate: float
     notice_limit: int
+    swarm_workers: int = 1
 
     def step_seconds(self) -> list[float]:
         """Estimate how long each user count takes."""

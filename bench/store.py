@@ -1,17 +1,21 @@
-"""A campaign on disk: `plan.json`, `runs/`, `logs/`, `summary.json`, `summary.csv`, `charts/`."""
+"""A campaign on disk: `plan.json`, `runs/`, `logs/`, `summary.json`, tables, `charts/`."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from hdrh.histogram import HdrHistogram
 
 from bench.environment import Environment
 from bench.plan import Plan
 from bench.run import Run
 from bench.summary import FORMAT, Summary
+
+US_PER_MS = 1000
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -55,12 +59,24 @@ class Store:
     def write_summary(self, summary: Summary) -> None:
         """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
         _write(self.directory / "summary.json", summary)
-        rows = [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells]
-        with (self.directory / "summary.csv").open("w", newline="") as file:
-            if rows:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
+        table = self.directory / "summary.csv"
+        table.unlink(missing_ok=True)
+        _write_rows(table, [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells])
+
+    def write_details(self, run: Run) -> None:
+        """Write a run's percentile files (`hgrm/`, milliseconds) and add its seconds to `timeline.csv`."""
+        for step in run.swarm.steps if run.swarm else []:
+            path = self.directory / "hgrm" / f"{run.trial.name}-{step.users}.hgrm"
+            path.parent.mkdir(exist_ok=True)
+            with path.open("wb") as file:
+                HdrHistogram.decode(step.histogram).output_percentile_distribution(file, US_PER_MS)
+        rows = [
+            {"strategy": run.trial.arm.label, "users": step.users, "block": run.trial.block, "second": number}
+            | msgspec.to_builtins(second)
+            for step in (run.swarm.steps if run.swarm else [])
+            for number, second in enumerate(step.timeline)
+        ]
+        _write_rows(self.directory / "timeline.csv", rows)
 
     def read_summary(self) -> Summary:
         """Read `summary.json`.
@@ -92,6 +108,18 @@ def _write(path: Path, value: msgspec.Struct) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
     temporary.replace(path)
+
+
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows to a CSV file, under a heading where it is new."""
+    if not rows:
+        return
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        if is_new:
+            writer.writeheader()
+        writer.writerows(rows)
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

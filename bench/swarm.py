@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,10 @@ class Swarm(Child):
             "--seed": trial.seed,
             "--swarm-out": result_file,
         }
+        if workload.swarm_workers > 1:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            flags |= {"--processes": workload.swarm_workers, "--master-bind-port": port, "--master-port": port}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
         super().__init__(command + [str(word) for flag in flags.items() for word in flag], log, cores)
         self._result_file = result_file

@@ -1,8 +1,10 @@
-"""What is tested: our own server with a strategy."""
+"""What is tested: our own server with a strategy, or anyone's server."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import socket
 import sys
 import tempfile
 import time
@@ -18,7 +20,7 @@ from bench.interruption import Interruption
 from bench.process import Child, how_it_ended
 from bench.run import Failure, ServerSample, ServerStats
 
-READY = re.compile(r"^chatroom ready on http://(?P<host>\S+):(?P<port>\d+) ", re.MULTILINE)
+READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
 WRONG_USE = 2  # a command line's exit code for flags that it does not accept
@@ -36,7 +38,34 @@ class Refused(TrialFailed):
     """The target does not accept the flags it was started with; `failure.log` is what it says."""
 
 
-class Target(Child):
+class Listener(Child):
+    """A process that tells in its output where it accepts connections."""
+
+    def await_ready(self, interruption: Interruption) -> tuple[str, int]:
+        """Wait until the server accepts connections and return its host and port.
+
+        Raises:
+            TrialFailed: the server ended, took too long, or the user interrupted.
+
+        """
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if address := self._address():
+                return address
+            if (code := self.exit_code()) is not None:
+                kind = Refused if code == WRONG_USE else TrialFailed
+                raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
+            if interruption.signal_name:
+                raise TrialFailed(f"interrupted by {interruption.signal_name}")
+            time.sleep(POLL_S)
+        raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
+
+    def _address(self) -> tuple[str, int] | None:
+        ready = READY.search(self.output())
+        return (ready["host"], int(ready["port"])) if ready else None
+
+
+class Target(Listener):
     """A fresh server on a free port of 127.0.0.1."""
 
     def __init__(self, strategy: str, notice_limit: int, log: Path, cores: Sequence[int] = ()) -> None:
@@ -52,26 +81,6 @@ class Target(Child):
             "0",
         ]
         super().__init__([*command, "--notice-limit", str(notice_limit)], log, cores)
-        self._address: tuple[str, int] | None = None
-
-    def await_ready(self, interruption: Interruption) -> tuple[str, int]:
-        """Wait until the server accepts connections and return its host and port.
-
-        Raises:
-            TrialFailed: the server ended, took too long, or the user interrupted.
-
-        """
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline:
-            if ready := READY.search(self.output()):
-                return ready["host"], int(ready["port"])
-            if (code := self.exit_code()) is not None:
-                kind = Refused if code == WRONG_USE else TrialFailed
-                raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
-            if interruption.signal_name:
-                raise TrialFailed(f"interrupted by {interruption.signal_name}")
-            time.sleep(POLL_S)
-        raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
 
     def sample(self) -> ServerSample:
         """Read the CPU time and memory of the server.
@@ -84,6 +93,27 @@ class Target(Child):
         with process.oneshot():
             cpu = process.cpu_times()
             return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss)
+
+
+class CommandTarget(Listener):
+    """Anyone's server, started in the present folder by a command in which `{port}` stands for a free port."""
+
+    def __init__(self, command: str, log: Path, cores: Sequence[int] = ()) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            host, port = free.getsockname()
+        self._host_and_port = str(host), int(port)
+        words = [word.replace("{port}", str(port)) for word in shlex.split(command)]
+        try:
+            super().__init__(words, log, cores, directory=Path.cwd())
+        except OSError as error:
+            raise TrialFailed(f"the server's command {command!r} cannot be run: {error}") from error
+
+    def _address(self) -> tuple[str, int] | None:
+        try:
+            socket.create_connection(self._host_and_port, timeout=1).close()
+        except OSError:
+            return None  # not yet
+        return self._host_and_port
 
 
 def read_stats(host: str, port: int) -> ServerStats:

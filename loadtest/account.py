@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from loadtest.ledger import NEVER, POSITIONS, Integers, Judgement
-from loadtest.result import Latency, MedianAndTail
+from loadtest.result import Latency, MedianAndTail, Second
+from loadtest.timeline import seconds_of
 
 _COUNTS = (
     *("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered"),
@@ -18,6 +20,8 @@ _TIMES = (
     *("latency", "response", "first_receiver", "last_receiver", "spread"),
     *("uncertainty", "read_lag", "schedule_lag"),
 )
+TIMELINE_SECONDS = 3600
+"""Of a run of hours the timeline keeps the last one, so that memory stays bounded."""
 HIGHEST_US = 3_600_000_000
 """The highest trackable value, one hour in microseconds: here it means *never*."""
 
@@ -86,10 +90,12 @@ class Account:
     uncertainty: HdrHistogram = field(default_factory=new_histogram)
     read_lag: HdrHistogram = field(default_factory=new_histogram)
     schedule_lag: HdrHistogram = field(default_factory=new_histogram)
+    timeline: deque[Second] = field(default_factory=lambda: deque(maxlen=TIMELINE_SECONDS))
     by_position: list[HdrHistogram] = field(default_factory=lambda: [new_histogram() for _ in range(POSITIONS)])
 
     def add(self, judgement: Judgement) -> None:
         """Add one window."""
+        self.timeline += seconds_of(judgement)
         self.windows += 1
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(judgement, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Clock:
         return time_ns + self.ahead_ns
 
 
+@functools.cache
 def boot_id() -> str:
     """Return what tells one running system from all others; empty where the system does not say."""
     path = Path("/proc/sys/kernel/random/boot_id")

@@ -15,6 +15,7 @@ import gevent.event
 import msgspec
 
 from loadtest.account import Account
+from loadtest.descriptors import all_granted
 from loadtest.exchange import Collect, Ledger, Stop, ToConductor, ToGenerator, WindowOrder, unpack
 from loadtest.ledger import Deliveries, Members, Sends, Window, judge
 from loadtest.options import Options
@@ -232,7 +233,8 @@ class Conductor:
 
     def _write(self) -> None:
         if self._options.swarm_out:
-            write(self.result, self._options.swarm_out)
+            with all_granted():
+                write(self.result, self._options.swarm_out)
 
 
 def _seconds_until(time_ns: int) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from loadtest.clock import Clock, boot_id
+from loadtest.descriptors import all_granted
 from loadtest.exchange import (
     Collect,
     Cost,
@@ -69,6 +70,7 @@ class Generator:
     def __init__(self, options: Options, tell: Callable[[ToConductor], None]) -> None:
         self._tell = tell
         self._clock = Clock()
+        self._boot_id = boot_id()  # now, while there are descriptors to read it with
         self._recorder = Recorder(self._clock)
         self._sender = Sender(options, self._clock, self._open_websocket)
         self._members: dict[int, Member] = {}
@@ -156,7 +158,7 @@ class Generator:
         """Do what the conductor says."""
         match message:
             case Ping(time_ns):
-                self._tell(Pong(time_ns, time.time_ns(), boot_id()))
+                self._tell(Pong(time_ns, time.time_ns(), self._boot_id))
             case WindowOrder():
                 self._begin(message)
             case Collect(number):
@@ -229,13 +231,17 @@ class Generator:
         return Cost(
             wall_s=wall_end - wall_start,
             cpu_s=cpu_end - cpu_start,
-            rss_bytes=self._process.memory_info().rss,
+            rss_bytes=self._rss_bytes(),
             reads=self._counted.reads - counted.reads,
             frames=self._counted.frames - counted.frames,
             without_timestamp=self._counted.without_timestamp - counted.without_timestamp,
             arrived_in_window=window.arrived,
             clock_step_ns=self._clock.stepped_ns,
         )
+
+    def _rss_bytes(self) -> int:
+        with all_granted():
+            return int(self._process.memory_info().rss)
 
     # In the background
 

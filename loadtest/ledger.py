@@ -87,8 +87,11 @@ class Judgement:
     message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that was owed
     to somebody, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
-    `missing_by_position` has one a tenth.
+    `missing_by_position` has one a tenth. `second` has one value a delivery: how many whole seconds after the window's
+    start its message was due; `messages_by_second` and `expected_by_second` have one a second.
     """
+
+    start_ns: int
 
     messages: int
     sent: int
@@ -111,6 +114,9 @@ class Judgement:
     spread: Integers
     position: Integers
     missing_by_position: Integers
+    second: Integers
+    messages_by_second: Integers
+    expected_by_second: Integers
 
     @property
     def missing(self) -> int:
@@ -162,7 +168,10 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     first = np.where(in_time, arrival, NEVER).min(axis=1, initial=NEVER)
     last = np.where(owed, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
     position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
+    second = (sends.due_ns - window.start_ns) // 1_000_000_000
+    seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
     return Judgement(
+        start_ns=window.start_ns,
         messages=messages,
         sent=int(was_sent.sum()),
         expected=int(owed.sum()),
@@ -184,6 +193,9 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
         spread=np.where(last == NEVER, NEVER, last - first)[is_owed],
         position=position[receiver[counts]],
         missing_by_position=np.bincount(position, (owed & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
+        second=second[judged_message],
+        messages_by_second=np.bincount(second, minlength=seconds),
+        expected_by_second=np.bincount(second, owed.sum(axis=1), seconds).astype(np.int64),
     )
 
 

@@ -26,6 +26,18 @@ class MedianAndTail(msgspec.Struct, frozen=True):
     p99: float | None
 
 
+class Second(msgspec.Struct, frozen=True):
+    """What became of the messages due within one second, from `start_ns` (CLOCK_REALTIME); latency in milliseconds."""
+
+    start_ns: int
+    messages: int
+    expected: int
+    delivered: int
+    p50: float | None
+    p99: float | None
+    max: float | None
+
+
 class Generator(msgspec.Struct, frozen=True):
     """What the swarm itself cost and how far it strayed from its plan, over the window."""
 
@@ -55,6 +67,7 @@ class Step(msgspec.Struct, frozen=True):
     deliveries that came after a message that the room's first member had later.
     `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the delivery latency of everything owed, in
     microseconds, as a base64 HdrHistogram V2 log, missing deliveries at its highest value.
+    `timeline` has a row a second, of the last hour where it was longer.
     """
 
     users: int
@@ -91,6 +104,7 @@ class Step(msgspec.Struct, frozen=True):
     position_ms: list[MedianAndTail]
     generator: Generator
     histogram: str
+    timeline: list[Second]
 
 
 class SwarmResult(msgspec.Struct, frozen=True):

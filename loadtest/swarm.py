@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
-import resource
 import signal
 import time
 import weakref
@@ -20,7 +18,7 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
-from loadtest import live, report
+from loadtest import descriptors, live, report
 from loadtest.conductor import Conductor
 from loadtest.exchange import TO_CONDUCTOR, TO_GENERATOR, ToConductor, ToGenerator
 from loadtest.generator import Generator
@@ -59,7 +57,6 @@ class Swarm:
         self.conductor: Conductor | None = None
         self.target: Target
         self.result: SwarmResult | None = None
-        raise_open_files_limit()
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
@@ -110,6 +107,7 @@ class Swarm:
     # Locust's events
 
     def _on_test_start(self, **_: Any) -> None:
+        descriptors.raise_limit()
         options = self.options
         self._stalled_user.fixed_count = options.stalled
         healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
@@ -132,6 +130,7 @@ class Swarm:
         self.finish()
 
     def _on_test_stop(self, **_: Any) -> None:
+        descriptors.raise_limit(spare=0)
         if self._live:
             self._live.kill()
         if self.generator:
@@ -168,14 +167,6 @@ class Swarm:
     def _on_message_to_generator(self, msg: Any, **_: Any) -> None:
         if self.generator:
             self.generator.handle(msgspec.msgpack.decode(msg.data, type=ToGenerator))
-
-
-def raise_open_files_limit() -> None:
-    """Raise the soft limit on open files to the hard one, as far as the system lets it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # macOS reports a hard limit that it does not grant
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def interrupt_between_callbacks(may_end: Callable[[], bool]) -> None:

@@ -74,6 +74,7 @@ def to_step(measured: Measured) -> Step:
         position_ms=[p50_and_p99(histogram) for histogram in account.by_position],
         generator=generator,
         histogram=account.latency.encode().decode(),
+        timeline=sorted(account.timeline, key=lambda second: second.start_ns),
     )
 
 

@@ -100,6 +100,7 @@ def step(
         position_ms=[MedianAndTail(percentiles.p50, percentiles.p99)] * 10,
         generator=Generator(0.1, 0.5, 1.0, 0.2, 0.1, 0.4, 8.0, 40.0, 90.0, 1.5, 0),
         histogram="",
+        timeline=[],
     )
 
 

@@ -15,6 +15,7 @@ from typing import Self
 import msgspec
 import psutil
 import pytest
+from websockets.sync.client import connect
 
 from bench.plan import Plan
 from bench.process import PACKAGES
@@ -146,6 +147,26 @@ def test_a_bench_that_is_killed_outright_leaves_no_process_behind(start: Callabl
     bench.await_child("server")
     bench.process.kill()
     assert not bench.leftovers(within_s=20)
+
+
+def test_a_stranger_in_the_room_makes_a_trial_invalid(start: Callable[..., Bench]) -> None:
+    bench = start("--strategies", "direct")
+    bench.await_child("locust")
+    log = bench.store.logs / "block1-direct.server.log"
+    port = log.read_text().split("127.0.0.1:")[1].split()[0]
+    with connect(f"ws://127.0.0.1:{port}/chat?user_id=stranger", max_queue=None):
+        code, output = bench.finish()
+    assert code == 3
+    assert "somebody else was in the room" in output
+    assert not any(cell.valid for cell in bench.summary().cells)
+
+
+def test_two_swarm_workers_give_the_ledger_of_one(start: Callable[..., Bench]) -> None:
+    bench = start("--strategies", "direct", "--swarm-workers", "2", "--room-rate", "50")
+    bench.finish()
+    cells = bench.summary().cells
+    assert [cell.expected for cell in cells] == [cell.delivered for cell in cells] == [150, 300]
+    assert not any("worker" in reason for cell in cells for reason in cell.reasons)
 
 
 def test_a_campaign_accounts_for_every_delivery(undisturbed: Bench) -> None:

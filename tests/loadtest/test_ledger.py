@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from loadtest.account import Account
 from loadtest.ledger import NEVER, Columns, Deliveries, Judgement, Members, Sends, Window, judge
 from loadtest.tally import Tally
+from loadtest.timeline import seconds_of
 
 Rows = Sequence[tuple[int, ...]]
 Kind = TypeVar("Kind", bound=Columns)
@@ -175,6 +176,31 @@ def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
         joined <= due for _, joined, _ in members for _, _, due, sent in sends if 100 <= due < 200 and sent == NEVER
     )
     assert tally.outstanding == judgement.missing - judgement.late - unsent_pairs
+
+
+def test_each_second_has_its_own_row_of_what_was_due_in_it() -> None:
+    window = Window(0, 2_500_000_000, 9_000_000_000, 0)
+    sends = [(1, 0, 100, 100), (1, 1, 1_500_000_000, 1_500_000_000)]
+    arrivals = [delivery(1, 1, 0, 100, 3_000_100), delivery(2, 1, 0, 100, 1_000_100)]
+    arrivals.append(delivery(1, 1, 1, 1_500_000_000, 1_502_000_000))
+    rows = list(seconds_of(judge(window, columns(Members, ROOM), columns(Sends, sends), columns(Deliveries, arrivals))))
+    assert [(row.start_ns, row.messages, row.expected, row.delivered) for row in rows] == [
+        (0, 1, 2, 2),
+        (1_000_000_000, 1, 2, 1),
+        (2_000_000_000, 0, 0, 0),
+    ]
+    assert [(row.p50, row.p99, row.max) for row in rows] == [(1.0, 3.0, 3.0), (2.0, None, None), (None, None, None)]
+
+
+def test_order_conflicts_are_counted_against_the_first_receiver() -> None:
+    sends = [(1, 0, 110, 111), (2, 0, 120, 121), (3, 0, 130, 131)]
+    seen = {1: (1, 2, 3), 2: (1, 2, 3), 3: (3, 1, 2)}
+    arrivals = [
+        delivery(receiver, sender, 0, 100 + 10 * sender, 140) for receiver, order in seen.items() for sender in order
+    ]
+    judgement = judged([(number, 0, NEVER) for number in seen], sends, arrivals)
+    assert judgement.order_conflicts == 2
+    assert judgement.reordered == 0
 
 
 def test_an_account_sums_windows_and_puts_missing_at_the_top() -> None:
