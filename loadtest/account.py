@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
@@ -34,6 +35,9 @@ def new_histogram() -> HdrHistogram:
 def record(histogram: HdrHistogram, values_ns: Integers) -> None:
     """Record nanoseconds as microseconds, rounded; `NEVER` becomes the highest value."""
     values_us = np.clip((values_ns.clip(max=NEVER - 500) + 500) // 1000, 0, HIGHEST_US)
+    # Three digits are 11 bits; without the bits below them there are few different values to record one by one.
+    too_fine = np.maximum(np.frexp(values_us.astype(np.float64))[1] - 11, 0)
+    values_us = values_us >> too_fine << too_fine
     for value, count in zip(*np.unique(values_us, return_counts=True), strict=True):
         histogram.record_value(int(value), int(count))
 
@@ -60,6 +64,16 @@ def p50_and_p99(histogram: HdrHistogram) -> MedianAndTail:
 def _record_missing(histogram: HdrHistogram, count: int) -> None:
     if count:
         histogram.record_value(HIGHEST_US, count)
+
+
+class EncodedAccount(msgspec.Struct, frozen=True):
+    """An account as it goes from process to process; histograms are encoded ones (HdrHistogram V2)."""
+
+    windows: int
+    counts: dict[str, int]
+    saturated: bool
+    histograms: list[bytes]
+    timeline: list[Second]
 
 
 @dataclass
@@ -107,6 +121,39 @@ class Account:
         for position, histogram in enumerate(self.by_position):
             record(histogram, judgement.latency[judgement.position == position])
             _record_missing(histogram, int(judgement.missing_by_position[position]))
+
+    def merge(self, other: Account) -> None:
+        """Add what another account has."""
+        self.windows += other.windows
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.saturated |= other.saturated
+        self.timeline += other.timeline
+        for mine, others in zip(self._histograms, other._histograms, strict=True):
+            mine.add(others)
+
+    def encode(self) -> EncodedAccount:
+        """Return the account as it goes from process to process."""
+        return EncodedAccount(
+            windows=self.windows,
+            counts={name: getattr(self, name) for name in _COUNTS},
+            saturated=self.saturated,
+            histograms=[histogram.encode() for histogram in self._histograms],
+            timeline=list(self.timeline),
+        )
+
+    @classmethod
+    def decode(cls, encoded: EncodedAccount) -> Account:
+        """Return what `encode` was called on."""
+        account = cls(windows=encoded.windows, saturated=encoded.saturated, **encoded.counts)
+        account.timeline += encoded.timeline
+        for histogram, data in zip(account._histograms, encoded.histograms, strict=True):
+            histogram.decode_and_add(data)
+        return account
+
+    @property
+    def _histograms(self) -> list[HdrHistogram]:
+        return [*(getattr(self, name) for name in _TIMES), *self.by_position]
 
     @property
     def missing(self) -> int:

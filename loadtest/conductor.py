@@ -16,8 +16,9 @@ import msgspec
 
 from loadtest.account import Account
 from loadtest.descriptors import all_granted
-from loadtest.exchange import Collect, Ledger, Stop, ToConductor, ToGenerator, WindowOrder, unpack
-from loadtest.ledger import Deliveries, Members, Sends, Window, judge
+from loadtest.exchange import Collect, Ledger, Stop, ToConductor, ToGenerator, WindowOrder
+from loadtest.judge import Case, Judge
+from loadtest.ledger import Window
 from loadtest.options import Options
 from loadtest.peers import SILENT_S, Peers
 from loadtest.result import FORMAT, Step, SwarmResult, write
@@ -55,6 +56,7 @@ class Conductor:
         self._wanted_users = wanted_users
         self._tell = tell
         self._peers = Peers(tell)
+        self._judge = Judge()
         self._ledgers: dict[int, dict[str, Ledger]] = defaultdict(dict)
         self._numbers = iter(range(2**31))
         self._stop = gevent.event.Event()
@@ -111,6 +113,7 @@ class Conductor:
             self._problems.append(f"the swarm itself failed: {error!r}")
             raise
         finally:
+            self._judge.close()
             self._write()
 
     def _sweep(self, counts: tuple[int, ...]) -> None:
@@ -214,16 +217,17 @@ class Conductor:
             )
         if start_ns >= end_ns or not ledgers:
             return
-        window = Window(start_ns, end_ns, drain_end_ns, leave_margin_ns=int(self._options.drain_s * 1e9))
-        measured.account.add(
-            judge(
-                window,
-                Members.concatenate([unpack(Members, ledger.members) for ledger in ledgers.values()]),
-                Sends.concatenate([unpack(Sends, ledger.sends) for ledger in ledgers.values()]),
-                Deliveries.concatenate([unpack(Deliveries, ledger.deliveries) for ledger in ledgers.values()]),
-            )
+        case = Case(
+            start_ns=start_ns,
+            end_ns=end_ns,
+            drain_end_ns=drain_end_ns,
+            leave_margin_ns=int(self._options.drain_s * 1e9),
+            members=[ledger.members for ledger in ledgers.values()],
+            sends=[ledger.sends for ledger in ledgers.values()],
+            deliveries=[ledger.deliveries for ledger in ledgers.values()],
         )
-        measured.windows.append(window)
+        measured.account.merge(self._judge.judge(case))
+        measured.windows.append(Window(start_ns, end_ns, drain_end_ns, case.leave_margin_ns))
         measured.costs.append([ledger.cost for ledger in ledgers.values()])
         measured.drained &= not left
 

@@ -1,0 +1,118 @@
+"""What the swarm's hot path and its judging cost: `pytest tests/benchmark_hot_path.py`; not among the default tests.
+
+Each figure is of a batch; `extra_info` says of how many frames, deliveries or stamps. Divide.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
+
+from loadtest.account import Account
+from loadtest.clock import Clock
+from loadtest.frames import FrameSplitter
+from loadtest.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.recorder import Recorder
+from loadtest.stamp import find_stamps, stamped_text
+
+NOW_NS = 1_790_000_000_000_000_000
+FRAMES = 10_000
+
+
+def payload(seq: int) -> bytes:
+    text = stamped_text(1, seq, NOW_NS, NOW_NS, 64)
+    return b'{"sender":"u000001","text":"' + text + b'","ctime":"2026-01-31T12:00:00.123456+00:00","event":"user"}'
+
+
+def stream(frames: int) -> bytes:
+    return b"".join(Frame(Opcode.TEXT, payload(seq)).serialize(mask=False) for seq in range(frames))
+
+
+def protocol() -> ClientProtocol:
+    return ClientProtocol(parse_uri("ws://127.0.0.1/"), state=OPEN)
+
+
+@pytest.mark.parametrize("frames_a_read", [1, 10, 100])
+def test_splitting_frames(benchmark: Any, frames_a_read: int) -> None:
+    reads = [stream(frames_a_read)] * (FRAMES // frames_a_read)
+    splitter = FrameSplitter(protocol())
+    benchmark.extra_info["frames"] = FRAMES
+    benchmark(lambda: [splitter.feed(read) for read in reads])
+
+
+def test_parsing_frames_with_websockets_for_comparison(benchmark: Any) -> None:
+    reads = [stream(1)] * FRAMES
+
+    def parse() -> None:
+        reference = protocol()
+        for read in reads:
+            reference.receive_data(read)
+            reference.events_received()
+
+    benchmark.extra_info["frames"] = FRAMES
+    benchmark(parse)
+
+
+def test_finding_stamps(benchmark: Any) -> None:
+    payloads = [payload(seq) for seq in range(FRAMES)]
+    ends = np.cumsum([len(one) for one in payloads])
+    starts = ends - len(payloads[0])
+    data = b"".join(payloads)
+    benchmark.extra_info["stamps"] = FRAMES
+    assert len(benchmark(lambda: find_stamps(data, starts, ends)).seq) == FRAMES
+
+
+@pytest.mark.parametrize("frames_a_read", [1, 10])
+def test_digesting_reads(benchmark: Any, frames_a_read: int) -> None:
+    class Connection:
+        def __init__(self) -> None:
+            self.protocol = protocol()
+            self.splitter = FrameSplitter(self.protocol)
+
+    recorder = Recorder(Clock())
+    tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
+    timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()
+    data = stream(frames_a_read)
+    reads = [(tags[n % 500], data, timespec, NOW_NS) for n in range(FRAMES // frames_a_read)]
+
+    def digest() -> None:
+        recorder.reads.extend(reads)
+        while recorder.reads:
+            recorder.digest(1000)
+
+    benchmark.extra_info["frames"] = FRAMES
+    benchmark(digest)
+
+
+@pytest.mark.parametrize(("members", "messages"), [(500, 500), (5000, 50)])
+def test_judging(benchmark: Any, members: int, messages: int) -> None:
+    number = np.arange(members)
+    seq = np.arange(messages)
+    due_ns = seq * 10_000_000
+    arrival_ns = np.repeat(due_ns, members) + np.tile(number * 10_000, messages)
+    deliveries = Deliveries(
+        receiver=np.tile(number, messages),
+        sender=np.zeros(members * messages, np.int64),
+        seq=np.repeat(seq, members),
+        due_ns=np.repeat(due_ns, members),
+        arrival_ns=arrival_ns,
+        floor_ns=arrival_ns,
+        read_ns=arrival_ns,
+    )
+    room = Members(number, np.zeros(members, np.int64), np.full(members, NEVER))
+    sends = Sends(np.zeros(messages, np.int64), seq, due_ns, due_ns)
+    window = Window(0, messages * 10_000_000, NEVER, 0)
+
+    def judge_all() -> Account:
+        account = Account()
+        account.add(judge(window, room, sends, deliveries))
+        return account
+
+    benchmark.extra_info["deliveries"] = members * messages
+    assert benchmark(judge_all).missing == 0
