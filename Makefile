@@ -1,4 +1,4 @@
-PYTHON ?= python3
+PYTHON ?= $(notdir $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.14 python3) python3))
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

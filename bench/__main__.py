@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from datetime import UTC, datetime
@@ -19,10 +20,13 @@ from bench.doctor.machine import this_machine
 from bench.environment import choose_pinning, read_environment
 from bench.interruption import interruptible
 from bench.plan import Workload, make_plan
+from bench.run import Failure
+from bench.selftest import command as selftest
 from bench.store import Store
 from bench.summary import Summary
 from bench.table import answer_table
 from bench.target import Refused, TrialFailed, probe
+from bench.witness.command import command as second_opinion
 
 NOT_BELIEVABLE = 3
 SHORTEST_STAMP = 60  # characters that every message's text begins with
@@ -44,6 +48,21 @@ def _users(_context: click.Context, _parameter: click.Parameter, value: str) -> 
     return tuple(sorted({int(word) for word in words}))
 
 
+class _Finite(click.FloatRange):
+    """A range of numbers that has neither infinity nor what is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number, or fail with what is allowed."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
+_ABOVE_0 = _Finite(0, min_open=True)
+_FROM_0 = _Finite(0)
+
+
 @click.group(context_settings={"show_default": True})
 def main() -> None:
     """Compare how chatroom servers spread messages while the room grows."""
@@ -60,7 +79,7 @@ def main() -> None:
 @click.option(
     "--room-rate",
     default=100.0,
-    type=click.FloatRange(0, min_open=True),
+    type=_ABOVE_0,
     help="Messages/s, all users together.",
 )
 @click.option("--message-size", default=64, type=click.IntRange(SHORTEST_STAMP), help="Bytes of text a message.")
@@ -71,30 +90,31 @@ def main() -> None:
     "--duration",
     "duration_s",
     default=5.0,
-    type=click.FloatRange(0, min_open=True),
+    type=_ABOVE_0,
     help="Seconds of each window.",
 )
-@click.option("--warmup", "warmup_s", default=2.0, type=click.FloatRange(0), help="Seconds of load before each window.")
+@click.option("--warmup", "warmup_s", default=2.0, type=_FROM_0, help="Seconds of load before each window.")
 @click.option(
     "--drain",
     "drain_s",
     default=5.0,
-    type=click.FloatRange(0, min_open=True),
+    type=_ABOVE_0,
     help="Seconds at most for the last deliveries.",
 )
-@click.option("--join-rate", default=500.0, type=click.FloatRange(0, min_open=True), help="Users that join a second.")
+@click.option("--join-rate", default=500.0, type=_ABOVE_0, help="Users that join a second.")
 @click.option(
     "--notice-limit",
     default=200,
     type=click.IntRange(0),
     help="Members above which joins and leaves are not announced.",
 )
+@click.option("--server-workers", default=1, type=click.IntRange(1, 1), help="Processes of the server; one so far.")
 @click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes that the swarm is spread over.")
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
 @click.option(
     "--slo-ms",
     default=50.0,
-    type=click.FloatRange(0, min_open=True),
+    type=_ABOVE_0,
     help="The objective: p99 of the delivery latency.",
 )
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
@@ -103,12 +123,15 @@ def main() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="A new folder.  [default: results/compare-TIME]",
 )
-def compare(strategies: list[str], blocks: int, slo_ms: float, seed: int, out: Path | None, **workload: Any) -> None:
+def compare(
+    strategies: list[str], blocks: int, slo_ms: float, seed: int, out: Path | None, server_workers: int, **workload: Any
+) -> None:
     """Compare strategies while the user count grows.
 
     Each gets a fresh server and the same swarm. Exit codes: 0 done and believable, 2 wrong use, 3 a run
     failed or may not be believed. Slowness and missing deliveries are results, not failures.
     """
+    del server_workers  # its range is its check
     plan = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed)
     console = Console(stderr=True)
     findings = examine(this_machine(max(plan.workload.users)))
@@ -126,8 +149,12 @@ def compare(strategies: list[str], blocks: int, slo_ms: float, seed: int, out: P
             report_failure(console, "cannot start", error.failure)
             sys.exit(NOT_BELIEVABLE)
         environment = read_environment(choose_pinning(), findings)
-        summary = run_campaign(plan, environment, store, interruption, console)
-        _show(summary, store, console)
+        try:
+            summary = run_campaign(plan, environment, store, interruption, console)
+            _show(summary, store, console)
+        except OSError as error:
+            report_failure(console, "cannot write the results", Failure(f"{error}; what was written is kept"))
+            sys.exit(NOT_BELIEVABLE)
     if not summary.believable:
         sys.exit(NOT_BELIEVABLE)
 
@@ -141,18 +168,23 @@ def plot(directory: Path) -> None:
         summary = store.read_summary()
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    for path in draw_all(summary, store.charts):
+    try:
+        paths = draw_all(summary, store.charts)
+    except OSError as error:
+        raise click.UsageError(f"the charts cannot be written: {error}; copy the folder to where they can") from error
+    for path in paths:
         click.echo(path)
 
 
 def _show(summary: Summary, store: Store, console: Console) -> None:
-    """Draw the charts, print the answer on stdout, and say where everything is."""
-    charts = draw_all(summary, store.charts)
+    """Print the answer on stdout, draw the charts, and say where everything is."""
     Console(width=None if sys.stdout.isatty() else 120).print(answer_table(summary))
+    charts = draw_all(summary, store.charts)
     console.print(f"results in {store.directory}" + ("" if charts else "; no cell, so no chart"), soft_wrap=True)
 
 
-main.add_command(doctor)
+for _verb in (doctor, second_opinion, selftest):
+    main.add_command(_verb)
 
 if __name__ == "__main__":
     main(prog_name="python -m bench")

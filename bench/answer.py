@@ -14,15 +14,19 @@ def within_objective(cell: Cell, slo_ms: float) -> bool:
 
 
 def users_held(summary: Summary, strategy: str) -> int:
-    """Return the largest user count that `strategy` holds within the objective in every block, or 0."""
+    """Return the largest user count up to which `strategy` holds the objective in every block, or 0.
+
+    A count that may not be believed tells nothing, for or against the ones above it.
+    """
     plan = summary.plan
-    held = [
-        users
-        for users in plan.workload.users
-        if len(cells := summary.blocks_of(strategy, users)) == plan.blocks
-        and all(within_objective(cell, plan.slo_ms) for cell in cells)
-    ]
-    return max(held, default=0)
+    held = 0
+    for users in plan.workload.users:
+        cells = summary.blocks_of(strategy, users)
+        if any(cell.valid and not within_objective(cell, plan.slo_ms) for cell in cells):
+            break
+        if len(cells) == plan.blocks and all(cell.valid for cell in cells):
+            held = users
+    return held
 
 
 def finding(summary: Summary) -> str:

@@ -32,6 +32,11 @@ def summarise(plan: Plan, environment: Environment, runs: Sequence[Run]) -> Summ
         failures=[
             *(FailedTrial(run.trial.arm.label, run.trial.block, run.failure.message) for run in runs if run.failure),
             *(FailedTrial(trial.arm.label, trial.block, NOT_STARTED) for trial in pending),
+            *(
+                FailedTrial(run.trial.arm.label, run.trial.block, _why_nothing(run))
+                for run in runs
+                if not run.failure and not _steps(run)
+            ),
         ],
     )
 
@@ -97,11 +102,17 @@ def _gaps(plan: Plan, run: Run) -> list[NotMeasured]:
     measured = {step.users for step in steps}
     if run.failure:
         reason = run.failure.message
-    elif steps:
+    elif steps and not steps[-1].drained:
         reason = f"the step of {steps[-1].users} users did not drain within {plan.workload.drain_s:g} s"
     else:
-        reason = "the swarm measured nothing"
+        reason = _why_nothing(run)
     return [_gap(run.trial, users, reason) for users in plan.workload.users if users not in measured]
+
+
+def _why_nothing(run: Run) -> str:
+    """Give the swarm's own reasons for what it did not measure."""
+    problems = run.swarm.problems if run.swarm else []
+    return "; ".join(problems) or "the swarm measured nothing"
 
 
 def _gap(trial: Trial, users: int, reason: str) -> NotMeasured:

@@ -14,7 +14,7 @@ from bench.plan import Trial, Workload
 from bench.process import how_it_ended
 from bench.run import Failure, Run, ServerSample, ServerStats
 from bench.swarm import Swarm
-from bench.target import Target, TrialFailed, read_stats
+from bench.target import MAX_MESSAGE_BYTES, Target, TrialFailed, read_stats
 from loadtest.result import SwarmResult
 
 SAMPLE_S = 0.1
@@ -65,7 +65,14 @@ class TrialRunner:
     def _measure(self) -> None:
         name, workload = self._trial.name, self._workload
         server_log, swarm_log = self._logs / f"{name}.server.log", self._logs / f"{name}.swarm.log"
-        with Target(self._trial.arm.strategy, workload.notice_limit, server_log, self._pinning.server_cores) as server:
+        target = Target(
+            self._trial.arm.strategy,
+            workload.notice_limit,
+            server_log,
+            self._pinning.server_cores,
+            max(MAX_MESSAGE_BYTES, workload.message_size),
+        )
+        with target as server:
             address = server.await_ready(self._interruption)
             self._stats_before = read_stats(*address)
             swarm_file = self._logs / f"{name}.swarm.json"

@@ -15,7 +15,8 @@ from loadtest import result
 from loadtest.result import SwarmResult
 
 LOCUSTFILE = Path(loadtest.__file__).with_name("locustfile.py")
-JUDGED = (0, 1)  # 1 only says that deliveries are missing, duplicated or out of order
+END_S = 10  # beside a drain that has begun
+JUDGED = (0, 1)  # 1 says that something is missing, not believable or not measured: its file tells
 
 
 class Swarm(Child):
@@ -49,7 +50,8 @@ class Swarm(Child):
                 port = free.getsockname()[1]
             flags |= {"--processes": workload.swarm_workers, "--master-bind-port": port, "--master-port": port}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-        super().__init__(command + [str(word) for flag in flags.items() for word in flag], log, cores)
+        words = [str(word) for flag in flags.items() for word in flag]
+        super().__init__(command + words, log, cores, grace_s=END_S + workload.drain_s)
         self._result_file = result_file
         self._users = workload.users
         self._seen: tuple[int, int] | None = None

@@ -23,6 +23,7 @@ from bench.run import Failure, ServerSample, ServerStats
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
+MAX_MESSAGE_BYTES = 65_536
 WRONG_USE = 2  # a command line's exit code for flags that it does not accept
 
 
@@ -68,7 +69,14 @@ class Listener(Child):
 class Target(Listener):
     """A fresh server on a free port of 127.0.0.1."""
 
-    def __init__(self, strategy: str, notice_limit: int, log: Path, cores: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        strategy: str,
+        notice_limit: int,
+        log: Path,
+        cores: Sequence[int] = (),
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         command = [
             sys.executable,
             "-m",
@@ -80,7 +88,8 @@ class Target(Listener):
             "--port",
             "0",
         ]
-        super().__init__([*command, "--notice-limit", str(notice_limit)], log, cores)
+        limits = ["--notice-limit", str(notice_limit), "--max-message-bytes", str(max_message_bytes)]
+        super().__init__([*command, *limits], log, cores)
 
     def sample(self) -> ServerSample:
         """Read the CPU time and memory of the server.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -43,10 +44,15 @@ def record(histogram: HdrHistogram, values_ns: Integers) -> None:
 
 
 def percentile_ms(histogram: HdrHistogram, percentile: float) -> float | None:
-    """Return a percentile in milliseconds; `None` if it falls among what never came, or if there is nothing."""
-    if not histogram.get_total_count():
+    """Return a percentile in milliseconds; `None` if it falls among what never came, or if there is nothing.
+
+    The value of rank ceil(p/100 * n): HdrHistogram's own rounds the rank, and so may pass over the first missing one.
+    """
+    total = histogram.get_total_count()
+    if not total:
         return None
-    value_us = int(histogram.get_value_at_percentile(percentile))
+    rank = max(1, math.ceil(percentile * total / 100 - 1e-9))
+    value_us = int(histogram.get_value_at_percentile(100 * rank / total))
     return None if value_us >= histogram.get_lowest_equivalent_value(HIGHEST_US) else value_us / 1000
 
 
@@ -145,7 +151,9 @@ class Account:
     @classmethod
     def decode(cls, encoded: EncodedAccount) -> Account:
         """Return what `encode` was called on."""
-        account = cls(windows=encoded.windows, saturated=encoded.saturated, **encoded.counts)
+        account = cls(windows=encoded.windows, saturated=encoded.saturated)
+        for name in _COUNTS:
+            setattr(account, name, encoded.counts[name])
         account.timeline += encoded.timeline
         for histogram, data in zip(account._histograms, encoded.histograms, strict=True):
             histogram.decode_and_add(data)

@@ -33,8 +33,11 @@ JOIN_LIMIT_S = 30.0
 """Users have this long to join beyond what the join rate asks for."""
 LEAD_S = 0.3
 """An order goes out this long before its schedule begins."""
+IMPATIENT_DRAIN_NS = 2_000_000_000
+"""Once the run is to end, a drain has at most this long."""
 LATE_S = 1.0
 """After a drain that ran out: what comes within this time is counted as late."""
+WRITE_EVERY_S = 60.0
 _POLL_S = 0.02
 
 
@@ -62,6 +65,8 @@ class Conductor:
         self._stop = gevent.event.Event()
         self._interrupted = False
         self._steps: list[Step] = []
+        self._measured: Measured | None = None
+        self._written_s = 0.0
         self._not_measured: list[int] = []
         self._problems: list[str] = []
         self.target_users = options.steps[0] if options.steps else wanted_users()
@@ -78,13 +83,21 @@ class Conductor:
         self._stop.set()
         self._greenlet.join()
 
+    def abandon(self) -> None:
+        """End the run at once; the window that is open is lost, what was judged is not."""
+        self._interrupted = True
+        self._greenlet.kill()
+
     @property
     def result(self) -> SwarmResult:
         """What was measured so far."""
+        steps = list(self._steps)
+        if self._measured and self._measured.account.windows:
+            steps.append(to_step(self._measured))
         return SwarmResult(
             format=FORMAT,
             workers=len(self._peers),
-            steps=self._steps,
+            steps=steps,
             not_measured=self._not_measured,
             interrupted=self._interrupted and bool(self._options.steps),
             problems=self._problems,
@@ -139,7 +152,7 @@ class Conductor:
         if self._stop.is_set() or not room:
             self._problems += self._peers.problems
             return None
-        measured = Measured(users, self._peers.present, self._peers.stalled, Account())
+        self._measured = measured = Measured(users, self._peers.present, self._peers.stalled, Account())
         if not is_quiet:
             measured.problems.append(
                 f"the room was not quiet for {QUIET_LIMIT_S:g} s before the window: who else talks?"
@@ -165,20 +178,21 @@ class Conductor:
         measured.problems += self._peers.problems
         if not measured.account.windows:
             self._problems += measured.problems
+            self._measured = None
             return None
-        measured.clock_uncertainty_ns = self._peers.clock_uncertainty_ns
         step = to_step(measured)
+        self._measured = None
         self._steps.append(step)
         return step
 
     def _gather(self, users: int) -> None:
-        """Wait until everybody has joined, or has failed to, or should have long ago."""
+        """Wait until all have joined, or failed to, or should have long ago; or left, where there are to be fewer."""
         failed_before = self._peers.failed
         limit = time.monotonic() + users / self._join_rate + JOIN_LIMIT_S
 
         def is_settled() -> bool:
-            failed = self._peers.failed - failed_before
-            return self._peers.present >= users or (failed > 0 and self._peers.present + failed >= users)
+            present, failed = self._peers.present, self._peers.failed - failed_before
+            return present == users or (present < users <= present + failed)
 
         while not is_settled() and time.monotonic() < limit and not self._stop.wait(_POLL_S):
             pass
@@ -199,11 +213,19 @@ class Conductor:
 
     def _settle(self, number: int, start_ns: int, end_ns: int, measured: Measured) -> None:
         """Drain a window, collect its ledgers and judge it."""
+        is_cut = False
         gevent.sleep(_seconds_until(end_ns))
         limit_ns = end_ns + int(self._options.drain_s * 1e9)
         while (left := self._peers.outstanding(number)) and time.time_ns() < limit_ns:
             gevent.sleep(_POLL_S)
+            if self._stop.is_set() and time.time_ns() + IMPATIENT_DRAIN_NS < limit_ns:
+                limit_ns = time.time_ns() + IMPATIENT_DRAIN_NS
+                is_cut = True
         drain_end_ns = min(time.time_ns(), limit_ns)
+        if left and is_cut:
+            measured.problems.append(
+                "interrupted while messages were under way; what had not come then reads as missing"
+            )
         if left:
             gevent.sleep(LATE_S)
         self._tell_all(Collect(number))
@@ -230,12 +252,16 @@ class Conductor:
         measured.windows.append(Window(start_ns, end_ns, drain_end_ns, case.leave_margin_ns))
         measured.costs.append([ledger.cost for ledger in ledgers.values()])
         measured.drained &= not left
+        measured.clock_uncertainty_ns = self._peers.clock_uncertainty_ns
+        if time.monotonic() > self._written_s + WRITE_EVERY_S:  # a run of hours must not lose them all in a crash
+            self._write()
 
     def _tell_all(self, message: ToGenerator) -> None:
         for name in self._peers.names:
             self._tell(message, name)
 
     def _write(self) -> None:
+        self._written_s = time.monotonic()
         if self._options.swarm_out:
             with all_granted():
                 write(self.result, self._options.swarm_out)

@@ -33,7 +33,7 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     """Conductor to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
 
-    `room` are the members' numbers in the order they joined; a schedule's sender is a position in it. `ahead_ns` is how
+    `room` are the members' numbers, ascending; a schedule's sender is a position in it. `ahead_ns` is how
     far the generator's clock is ahead of the conductor's.
     """
 

@@ -113,8 +113,9 @@ class Generator:
             self._recorder.forget(tag)
             if self._members.pop(number, None) and member.left_ns == NEVER:
                 self._gone.append(member)
-                self._failed += 1
-                on_lost(websocket.why_ended())
+                reason = websocket.why_ended()
+                self.member_failed(f"a member fell out of the room: {reason}")
+                on_lost(reason)
 
         tag = self._recorder.add(number, websocket, ended)
         member = Member(number, websocket, time.time_ns())
@@ -139,8 +140,8 @@ class Generator:
         self._stalled.discard(websocket)
         websocket.abort()
 
-    def join_failed(self, problem: str) -> None:
-        """Count a user that could not join, and keep the reason for the verdict."""
+    def member_failed(self, problem: str) -> None:
+        """Count a user that could not join or fell out, and keep the reason for the verdict."""
         self._failed += 1
         if problem not in self._problems:
             self._problems.append(problem)

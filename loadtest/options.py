@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,18 @@ class Options:
             ValueError: a value that only the web UI can bring is out of its range.
 
         """
-        user_rate = float(parsed.user_rate or 0)
+        user_rate = not_negative(parsed.user_rate or 0)
         return cls(
             rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
-            message_size=int(parsed.message_size),
+            message_size=count(parsed.message_size),
             arrival=_arrival(parsed.arrival),
-            seed=int(parsed.seed),
+            seed=count(parsed.seed),
             steps=steps(parsed.steps or ""),
             dwell_s=positive(parsed.dwell),
-            warmup_s=float(parsed.warmup),
+            warmup_s=not_negative(parsed.warmup),
             drain_s=positive(parsed.drain),
             url_path=parsed.url_path,
-            stalled=int(parsed.stalled),
+            stalled=count(parsed.stalled),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
         )
 
@@ -66,8 +67,31 @@ def positive(value: str | float) -> float:
     """Read a number above 0."""
     number = float(value)
     if not 0 < number < float("inf"):
-        raise ValueError(f"{value} is not above 0")
+        raise ValueError(f"{value} is no number above 0")
     return number
+
+
+def not_negative(value: str | float) -> float:
+    """Read a number from 0 up."""
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{value} is no number from 0 up")
+    return number
+
+
+def count(value: str | float) -> int:
+    """Read a whole number from 0 up."""
+    number = int(value)
+    if number < 0:
+        raise ValueError(f"{value} is no whole number from 0 up")
+    return number
+
+
+def _writable(text: str) -> str:
+    directory = Path(text).absolute().parent
+    if text and not os.access(directory, os.W_OK):
+        raise ValueError(f"{text} cannot be written: {directory} is no folder that may be written to")
+    return text
 
 
 def _arrival(name: str) -> str:
@@ -89,14 +113,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
         parser.add_argument(name, default=default, type=checked, help=f"{text} (default: %(default)s)", **more)
 
-    def not_negative_int(value: str) -> int:
-        if int(value) < 0:
-            raise ValueError(f"{value} is below 0")
-        return int(value)
-
-    def not_negative(value: str) -> float:
-        return 0.0 if float(value) == 0 else positive(value)
-
     flag("--room-rate", 100.0, "messages/s in the room, all users together", positive, metavar="R")
     flag(
         "--user-rate",
@@ -109,11 +125,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--message-size",
         64,
         f"bytes of a message's text, at least the stamp's {LENGTH}",
-        int,
+        count,
         metavar="BYTES",
     )
     flag("--arrival", "constant", f"how messages follow one another: {' or '.join(ARRIVALS)}", _arrival)
-    flag("--seed", 1, "seed of the schedule: the same seed sends the same messages at the same times", int)
+    flag("--seed", 1, "seed of the schedule: the same seed sends the same messages at the same times", count)
     flag(
         "--steps",
         "",
@@ -125,5 +141,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--warmup", 2.0, "seconds of the same load before a window, not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
-    flag("--stalled", 0, "of the users, this many join and then never read", not_negative_int, metavar="K")
-    flag("--swarm-out", "", "write the result to this file (JSON)", metavar="FILE", include_in_web_ui=False)
+    flag("--stalled", 0, "of the users, this many join and then never read", count, metavar="K")
+    flag("--swarm-out", "", "write the result to this file (JSON)", _writable, metavar="FILE", include_in_web_ui=False)

@@ -67,7 +67,7 @@ class Swarm:
             self._runner.register_message(TO_CONDUCTOR, self._on_message_to_conductor)
         if not isinstance(self._runner, MasterRunner):
             self._runner.register_message(TO_GENERATOR, self._on_message_to_generator)
-            interrupt_between_callbacks(self._may_end)
+            interrupt_between_callbacks(self._may_end, self._hasten)
 
     @classmethod
     def of(cls, environment: Environment) -> Swarm:
@@ -76,8 +76,16 @@ class Swarm:
 
     @property
     def options(self) -> Options:
-        """The flags as they are now; Locust's web UI can change them between runs."""
-        return Options.of(self._environment.parsed_options)
+        """The flags as they are now; Locust's web UI can change them between runs.
+
+        Raises:
+            StopTest: it changed one to what is not allowed.
+
+        """
+        try:
+            return Options.of(self._environment.parsed_options)
+        except ValueError as error:
+            raise StopTest(str(error)) from error
 
     def next_number(self) -> int:
         """Return a number for a new user of this process, unique in the whole swarm.
@@ -108,6 +116,7 @@ class Swarm:
 
     def _on_test_start(self, **_: Any) -> None:
         descriptors.raise_limit()
+        self.result = None
         options = self.options
         self._stalled_user.fixed_count = options.stalled
         healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
@@ -118,7 +127,6 @@ class Swarm:
             self._live = gevent.spawn(live.sample, self.generator, self._environment.events.request)
         if not isinstance(self._runner, WorkerRunner):
             parsed = self._environment.parsed_options
-            self.result = None
             self.conductor = Conductor(
                 options,
                 join_rate=parsed.spawn_rate or 1,
@@ -135,9 +143,9 @@ class Swarm:
             self._live.kill()
         if self.generator:
             self.generator.close()
-        self.generator = self.conductor = None
-        if self.result and not self._environment.parsed_options.headless:
+        if self.conductor and self.result and not self._environment.parsed_options.headless:
             report.show(self.result)
+        self.generator = self.conductor = None
 
     def _on_quitting(self, **_: Any) -> None:
         self.finish()
@@ -147,6 +155,10 @@ class Swarm:
     def _on_quit(self, **_: Any) -> None:
         if self.result and self._environment.parsed_options.headless:
             report.show(self.result)
+
+    def _hasten(self) -> None:
+        if self.conductor:
+            self.conductor.abandon()
 
     def _may_end(self) -> bool:
         is_worker = isinstance(self._runner, WorkerRunner)
@@ -169,13 +181,13 @@ class Swarm:
             self.generator.handle(msgspec.msgpack.decode(msg.data, type=ToGenerator))
 
 
-def interrupt_between_callbacks(may_end: Callable[[], bool]) -> None:
+def interrupt_between_callbacks(may_end: Callable[[], bool], hasten: Callable[[], None]) -> None:
     """Let Ctrl-C reach the main greenlet as Locust expects, but never in the middle of keeping a read.
 
     SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. One that
     comes within a second of another is the same: a terminal and a parent process may both send it. The first waits
     until `may_end()`, at most `WORKER_PATIENCE_S`: Ctrl-C reaches a master and its workers alike, and the master still
-    wants their ledgers.
+    wants their ledgers. A second one makes an end at once, by `hasten()`.
     """
     main = greenlet.getcurrent()
     while main.parent is not None:
@@ -187,10 +199,10 @@ def interrupt_between_callbacks(may_end: Callable[[], bool]) -> None:
         now_s = time.monotonic()
         is_echo, is_first, last_s = now_s - last_s < 1, last_s == 0, now_s
         if not is_echo:
-            gevent.spawn(end, WORKER_PATIENCE_S if is_first else 0)
+            gevent.spawn(end if is_first else hasten)
 
-    def end(patience_s: float) -> None:
-        limit = time.monotonic() + patience_s
+    def end() -> None:
+        limit = time.monotonic() + WORKER_PATIENCE_S
         while not may_end() and time.monotonic() < limit:
             gevent.sleep(0.05)
         gevent.kill(main, KeyboardInterrupt)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import gevent.socket
+from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -31,7 +32,7 @@ def resolve(host: str, path: str) -> Target:
     """Resolve `--host` (ws, wss, http or https) and `--url-path` once for all users.
 
     Raises:
-        ValueError: the host is no such address, or the path does not begin with `/`.
+        ValueError: the host is no such address, or host and path together make no WebSocket's.
         OSError: the name cannot be resolved.
 
     """
@@ -42,7 +43,10 @@ def resolve(host: str, path: str) -> Target:
     if not path.startswith("/"):
         raise ValueError(f"--url-path {path!r} does not begin with '/'; use a path as in '/chat?user_id={{user}}'")
     base = f"{SCHEMES[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
-    uri = parse_uri(base + "/")
+    try:
+        uri = parse_uri(base + path.replace("{user}", "u000000"))
+    except InvalidURI as error:
+        raise ValueError(f"--host and --url-path make no address: {error}; leave out what follows a '#'") from error
     found = gevent.socket.getaddrinfo(uri.host, uri.port, type=gevent.socket.SOCK_STREAM)
     return Target(
         base=base,

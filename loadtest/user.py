@@ -41,7 +41,7 @@ class RoomUser(User):
             websocket.connect(CONNECT_LIMIT_S)
         except (ConnectError, OSError) as error:
             self.report("connect", started, error)
-            swarm.generator.join_failed(_problem(error))
+            swarm.generator.member_failed(_problem(error).replace(websocket.user, "NAME"))
         else:
             self.report("connect", started, None)
             self.joined(swarm.generator, number, websocket)

@@ -107,6 +107,8 @@ def _reasons(measured: Measured, latency_ms: Latency, generator: Generator) -> l
             f"only {measured.joined} of {measured.users} users joined; see the failures, join more slowly (-r), "
             "and look at the server's limits and at open files (ulimit -n)"
         )
+    if not account.messages:
+        reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")
     if account.sent < LEAST_ATTEMPTED * account.messages:
         reasons.append(
             f"only {account.sent} of {account.messages} messages were sent; members fell out of the room or the "
@@ -115,8 +117,8 @@ def _reasons(measured: Measured, latency_ms: Latency, generator: Generator) -> l
     limit_ms = max(SCHEDULE_LAG_MS, SCHEDULE_LAG_SHARE * (latency_ms.p99 or 0.0))
     if generator.schedule_lag_p99_ms > limit_ms:
         reasons.append(
-            f"messages went out {generator.schedule_lag_p99_ms:.1f} ms (p99) after they were due, allowed are "
-            f"{limit_ms:.1f} ms; the generator is too busy: offer less, use more workers or free its core"
+            f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, allowed are "
+            f"{limit_ms:.2f} ms; the generator is too busy: offer less, use more workers or free its core"
         )
     step_ns = max((cost.clock_step_ns for costs in measured.costs for cost in costs), default=0)
     if step_ns > CLOCK_STEP_NS:

@@ -31,6 +31,7 @@ READ_BYTES = 65536
 _ANCILLARY_BYTES = 64
 _READABLE, _WRITABLE = 1, 2
 _CLOSE = 0x80 | Opcode.CLOSE
+_UPGRADED = b"HTTP/1.1 101 "
 # From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.
 _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and sys.maxsize > 2**32 else None
 _plain_socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
@@ -49,6 +50,7 @@ class WebSocket:
     def __init__(self, target: Target, user: str, receive_buffer_bytes: int | None = None) -> None:
         """Prepare a connection; the system may round its receive buffer up."""
         self._target = target
+        self.user = user
         self._receive_buffer_bytes = receive_buffer_bytes
         self.protocol = ClientProtocol(target.uri(user), max_size=MAX_MESSAGE_BYTES)
         self.splitter = FrameSplitter(self.protocol)
@@ -122,7 +124,7 @@ class WebSocket:
             _wait(self._socket, _READABLE, deadline, "upgrade")
             data = self._socket.recv(READ_BYTES)
             answer += self._tls.decrypt(data) if self._tls else data
-            is_refused = answer[9:10].isdigit() and not answer.startswith(b"HTTP/1.1 101 ")
+            is_refused = len(answer) >= len(_UPGRADED) and not answer.startswith(_UPGRADED)
             if is_refused or not data:
                 self.protocol.receive_data(answer)
                 answer = b""

@@ -14,6 +14,8 @@ from server.strategies import strategy_named
 from server.telemetry import Counters
 
 LONGEST_NAME = 64
+INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Unicode categories of characters that could make a name look like another one."""
 
 
 class RefusedError(Exception):
@@ -80,12 +82,12 @@ def _check_name(what: str, name: str) -> None:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"missing {what}; join with /chat?user_id=NAME&room=ROOM")
     if (
         len(name) > LONGEST_NAME
-        or name.isspace()
+        or name != name.strip()
         or name.startswith("@")
-        or any(unicodedata.category(character) == "Cc" for character in name)
+        or any(unicodedata.category(character) in INVISIBLE for character in name)
     ):
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
-            f"bad {what} {name[: LONGEST_NAME + 1]!r}; choose 1 to {LONGEST_NAME} characters, not all blank, "
-            "no control characters, no '@' at the start",
+            f"bad {what} {name[: LONGEST_NAME + 1]!r}; choose 1 to {LONGEST_NAME} characters, none of them "
+            "invisible, no blank at either end, no '@' at the start",
         )

@@ -10,6 +10,7 @@ from bench.charts.notes import notes
 from bench.charts.series import Point
 from bench.summary import Summary
 
+NOTHING = 1.0  # deliveries a second: a log axis has no 0, and less than this is as good as none
 KEEPS_UP = 0.95  # of what is offered: a window's edges move a few per cent either way
 
 
@@ -19,7 +20,7 @@ def delivered_vs_offered(summary: Summary) -> Figure:
     figure, (axes,) = style.new_figure(summary, _finding(lines), notes(summary), 1, (6.4, 5.6))
     workload = summary.plan.workload
     offered = [workload.room_rate * users for users in workload.users]
-    delivered = [point.low for points in lines.values() for point in points if point.low > 0]
+    delivered = [point.low for points in lines.values() for point in points]
     low, high = style.padded(min(offered + delivered), max(offered + delivered))
     ticks = style.round_ticks(low, high)
     style.log_axis(axes, "x", style.padded(min(offered), high)[0], high, ticks)
@@ -38,7 +39,7 @@ def delivered_vs_offered(summary: Summary) -> Figure:
 
 def _points(summary: Summary, strategy: str) -> list[Point]:
     return series.points(
-        summary, strategy, lambda cell: cell.offered_deliveries_per_s, lambda cell: cell.deliveries_per_s
+        summary, strategy, lambda cell: cell.offered_deliveries_per_s, lambda cell: max(cell.deliveries_per_s, NOTHING)
     )
 
 

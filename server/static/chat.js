@@ -109,6 +109,7 @@ function textElement(tag, className, text) {
 
 element("compose").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (socket.readyState !== WebSocket.OPEN) return; // what was written stays for after the rejoin
   socket.send(element("text").value);
   element("text").value = "";
 });
@@ -127,7 +128,12 @@ async function showChat() {
   setConnected(true);
   element("text").focus();
   // Notices keep the list up to date from here on; a room too large for notices shows who was there at the join.
-  members = new Set([...(await fetchMembers()), name]);
+  members = new Set([name]);
+  try {
+    for (const member of await fetchMembers()) members.add(member);
+  } catch {
+    // The connection that brings messages tells if the server has gone; the list fills with notices.
+  }
   showMembers();
 }
 

@@ -119,10 +119,15 @@ def run(
     not_measured: Sequence[int] = (),
     failure: str | None = None,
     server_ended: str | None = None,
+    problems: Sequence[str] = (),
 ) -> Run:
     return Run(
         trial=trial,
-        swarm=None if steps is None else SwarmResult(1, 1, list(steps), list(not_measured)),
+        swarm=None
+        if steps is None
+        else SwarmResult(
+            format=1, workers=1, steps=list(steps), not_measured=list(not_measured), problems=list(problems)
+        ),
         samples=samples(),
         stats_before=None,
         stats_after=None,

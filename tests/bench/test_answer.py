@@ -63,6 +63,11 @@ def test_the_finding_does_not_judge_what_was_not_measured() -> None:
     assert finding(summary) == ("Within p99 <= 50 ms: direct holds 50 users (the most tried); queue not measured")
 
 
+def test_a_count_above_one_that_failed_is_not_held() -> None:
+    assert users_held(summary_of(step(50, missing=1), step(100)), "direct") == 0
+    assert users_held(summary_of(step(50, reasons=["late"]), step(100)), "direct") == 100
+
+
 def test_names_are_listed_as_people_do() -> None:
     assert listing(["a"]) == "a"
     assert listing(["a", "b", "c"]) == "a, b and c"

@@ -27,6 +27,9 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--message-size", "10", "10 is not in the range x>=60"),
         ("--arrival", "bursts", "'bursts' is not one of 'constant', 'poisson'"),
         ("--duration", "0", "0.0 is not in the range x>0"),
+        ("--duration", "nan", "nan is no finite number"),
+        ("--slo-ms", "inf", "inf is no finite number"),
+        ("--server-workers", "2", "2 is not in the range 1<=x<=1"),
     ],
 )
 def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp_path: Path) -> None:

@@ -80,6 +80,15 @@ def test_what_an_overload_kept_from_being_measured_is_listed_apart() -> None:
     assert summary.believable
 
 
+def test_a_swarm_that_measured_nothing_is_not_believable_and_says_why() -> None:
+    made = plan(users=(50, 100))
+    nothing = run(made.trials[0], [], not_measured=[50, 100], problems=["a user could not join: refused"])
+    summary = summarise(made, ENVIRONMENT, [nothing])
+    assert not summary.believable
+    assert [failure.reason for failure in summary.failures] == ["a user could not join: refused"]
+    assert {gap.reason for gap in summary.not_measured} == {"a user could not join: refused"}
+
+
 def test_a_failed_trial_and_one_that_never_began_are_failures() -> None:
     made = plan(("direct", "queue"), users=(50, 100))
     failed = run(made.trials[0], None, failure="the server did not start")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
-from loadtest.account import HIGHEST_US, latency, new_histogram, percentile_ms, record
+from loadtest.account import HIGHEST_US, Account, EncodedAccount, latency, new_histogram, percentile_ms, record
 from loadtest.ledger import NEVER
 
 
@@ -26,6 +27,27 @@ def test_a_percentile_among_missing_is_none(missing: int, p99: float | None) -> 
         histogram.record_value(HIGHEST_US, missing)
     assert percentile_ms(histogram, 99) == p99
     assert latency(histogram).max is None
+
+
+@pytest.mark.parametrize(("owed", "missing", "percentile"), [(160, 2, 99), (2856, 3, 99.9), (3, 1, 99)])
+def test_the_first_missing_one_is_not_rounded_away(owed: int, missing: int, percentile: float) -> None:
+    histogram = new_histogram()
+    record(histogram, np.full(owed - missing, 1_000_000))
+    histogram.record_value(HIGHEST_US, missing)
+    assert percentile_ms(histogram, percentile) is None
+
+
+def test_an_account_that_went_to_another_process_is_the_same() -> None:
+    account = Account(windows=2, expected=7, saturated=True)
+    record(account.latency, np.array([1_000_000, NEVER]))
+    record(account.by_position[9], np.array([5_000_000]))
+    other = Account.decode(msgspec.msgpack.decode(msgspec.msgpack.encode(account.encode()), type=EncodedAccount))
+    assert (other.windows, other.expected, other.saturated) == (2, 7, True)
+    assert percentile_ms(other.latency, 50) == 1.0
+    assert percentile_ms(other.latency, 100) is None
+    assert percentile_ms(other.by_position[9], 50) == pytest.approx(5.0, rel=0.001)
+    other.merge(account)
+    assert (other.windows, other.latency.get_total_count()) == (4, 4)
 
 
 def test_never_is_recorded_as_never_and_nothing_as_nothing() -> None:

@@ -294,6 +294,20 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
             (first,) = result.read(out).steps
             assert (first.users, first.missing) == (4, 0)
             assert first.windows >= 2
+            # Fewer users: the rest have left before the next window, and miss nothing.
+            for users in (6, 2):
+                assert web.post("/swarm", data={**form, "user_count": str(users)}).json()["success"]
+                wait_until(lambda: len(server.clients()) == users)  # noqa: B023
+                seen = server.stats()["messages_in"]
+                wait_until(lambda: server.stats()["messages_in"] > seen + 80)  # noqa: B023
+            assert web.post("/stop").json()["success"]
+            wait_until(lambda: server.clients() == [])
+            assert [(step.users, step.joined, step.missing) for step in result.read(out).steps] == [
+                (6, 6, 0),
+                (2, 2, 0),
+            ]
+            # A value that is not allowed ends that run with a word, not the swarm.
+            web.post("/swarm", data={**form, "steps": "5,3"})
             # The same process measures again, now with steps.
             assert web.post("/swarm", data={**form, "steps": "2,3"}).json()["success"]
             wait_until(lambda: [step.users for step in result.read(out).steps] == [2, 3])
@@ -301,7 +315,8 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
             process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
-    assert output.count("Delivery latency") == 2
+    assert "user counts '5,3' do not grow" in output
+    assert output.count("Delivery latency") == 3
 
 
 @pytest.mark.parametrize(
@@ -310,8 +325,12 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
         (("--steps", "10,5"), "do not grow"),
         (("--steps", "ten"), "no list of user counts"),
         (("--arrival", "bursts"), "choose constant or poisson"),
-        (("--room-rate", "0"), "not above 0"),
-        (("--dwell", "-1"), "not above 0"),
+        (("--room-rate", "0"), "no number above 0"),
+        (("--dwell", "-1"), "no number above 0"),
+        (("--warmup", "nan"), "no number from 0 up"),
+        (("--seed", "-1"), "no whole number from 0 up"),
+        (("--message-size", "-5"), "no whole number from 0 up"),
+        (("--swarm-out", "/nowhere/out.json"), "no folder that may be written to"),
     ],
 )
 def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
@@ -322,7 +341,11 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
 
 @pytest.mark.parametrize(
     ("host", "path", "words"),
-    [("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"), ("ws://127.0.0.1:1", "chat", "begin with '/'")],
+    [
+        ("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"),
+        ("ws://127.0.0.1:1", "chat", "begin with '/'"),
+        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make no address"),
+    ],
 )
 def test_a_wrong_address_is_refused_before_anybody_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
     run = run_swarm(host, tmp_path / "out.json", *SHORT, "--steps", "3", "--url-path", path)

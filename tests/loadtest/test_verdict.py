@@ -84,11 +84,11 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
     count = len(sent_ns)
     numbers = np.arange(count)
     zeros = np.zeros(count, np.int64)
-    due_ns, sent = numbers * 1_000_000, np.array(sent_ns)
+    due_ns, sent = numbers * 1_000_000, np.array(sent_ns, np.int64)
     came = sent != NEVER
     arrival_ns = np.where(came, sent + 1_000_000, 0)
     columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns, arrival_ns)
-    window = Window(0, count * 1_000_000, NEVER, 0)
+    window = Window(0, max(count, 1) * 1_000_000, NEVER, 0)
     account = Account()
     account.add(
         judge(
@@ -120,6 +120,12 @@ def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_b
 @pytest.mark.parametrize(("late_ms", "is_believed"), [(4.9, True), (5.1, False)])
 def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_believed: bool) -> None:
     assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_believed
+
+
+def test_a_window_without_messages_is_no_measurement() -> None:
+    step = step_of([])
+    assert not step.valid
+    assert "nothing was due" in step.reasons[0]
 
 
 def test_a_clock_that_was_set_is_a_reason() -> None:

@@ -42,7 +42,9 @@ async def test_bad_name(server: ServerProcess, name: str) -> None:
     status, body = await denial(server.chat_url(name))
     assert status == 400
     assert body.startswith('{"detail":"bad name \'')
-    assert body.endswith("; choose 1 to 64 characters, not all blank, no control characters, no '@' at the start\"}")
+    assert body.endswith(
+        "; choose 1 to 64 characters, none of them invisible, no blank at either end, no '@' at the start\"}"
+    )
 
 
 @pytest.mark.parametrize("room", ["", "@room", "x" * 65])

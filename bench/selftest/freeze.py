@@ -1,0 +1,143 @@
+"""Injection: the server is frozen for a second in the middle of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+import psutil
+from hdrh.histogram import HdrHistogram
+from websockets.exceptions import InvalidHandshake
+
+from bench.plan import Workload
+from bench.selftest.closed_loop import ClosedLoopUser, percentile_ms
+from bench.selftest.frozen import Envelope
+from bench.selftest.rig import Rig
+from bench.selftest.rows import Row, believable
+from bench.selftest.stillness import CATCH_UP_LIMIT_S, Freeze, freeze
+from bench.target import Target, TrialFailed, read_stats
+from loadtest.result import Step
+
+NAME = "freeze"
+FREEZE_S = 1.0
+WORKLOAD = Workload(
+    users=(10,),
+    room_rate=200,
+    message_size=64,
+    arrival="constant",
+    duration_s=10,
+    warmup_s=1,
+    drain_s=5,
+    join_rate=500,
+    notice_limit=0,
+)
+SHOWN = (50, 85, 91, 92, 95, 97, 99, 99.5, 99.9)
+WHOLE = tuple(tenths / 10 for tenths in range(905, 1000))  # the freeze is in the slowest 10 %
+ALLOWED_MS = 1000 / WORKLOAD.room_rate + 2 + 1
+"""Messages are 5 ms apart, so the measured distribution has stairs of 5 ms where the one on paper has a slope. A
+process that wakes up gets its core within 2 ms where nothing else runs. Histograms keep three digits: 1 ms in 1,000."""
+LOAD_LIMIT_S = 60
+CLOSED_LOOP_INTERVAL_S = 0.02
+PATIENCES_S = {"patient": float("inf"), "impatient": 0.1}
+NOTE = (
+    "Freeze: the distribution on paper, from a server that catches up in no time to one that takes as long as this one "
+    "worked afterwards. Usual reading: two closed-loop users in the same room at the same time, one that waits for "
+    f"each echo as long as it takes / one that gives up after {PATIENCES_S['impatient']} s and counts only what came."
+)
+
+
+def run(rig: Rig) -> list[Row]:
+    """Freeze a server under load and hold the whole distribution of the latency against the one on paper."""
+    with rig.server(NAME, WORKLOAD) as server, ExitStack() as stack:
+        address = server.await_ready(rig.interruption)
+        swarm = stack.enter_context(rig.swarm(NAME, WORKLOAD, address))
+        rig.wait_until(lambda: read_stats(*address).messages_in > 0, LOAD_LIMIT_S, "the warm-up", server, swarm)
+        usual = _join_closed_loop_users(address, stack)
+        rig.pause(WORKLOAD.warmup_s + (WORKLOAD.duration_s - FREEZE_S) / 2, server, swarm)
+        frozen = _freeze(server)
+        step = rig.step(swarm, WORKLOAD, server)
+    _check_in_time(frozen, step)
+    return _distribution(frozen, step, usual)
+
+
+def _join_closed_loop_users(address: tuple[str, int], stack: ExitStack) -> list[ClosedLoopUser]:
+    host, port = address
+    users = [
+        ClosedLoopUser(f"ws://{host}:{port}/chat?user_id={name}", CLOSED_LOOP_INTERVAL_S, patience_s)
+        for name, patience_s in PATIENCES_S.items()
+    ]
+    try:
+        return [stack.enter_context(user) for user in users]
+    except (OSError, InvalidHandshake) as error:
+        raise TrialFailed(f"a closed-loop user could not join: {error}") from error
+
+
+def _freeze(server: Target) -> Freeze:
+    try:
+        return freeze(server.pid, FREEZE_S)
+    except (psutil.NoSuchProcess, TimeoutError) as error:
+        raise TrialFailed(f"the server could not be frozen: {error}", server.last_lines()) from error
+
+
+def _check_in_time(frozen: Freeze, step: Step) -> None:
+    if not step.window_start_ns < frozen.before_stop_ns < frozen.after_wake_ns + 1e9 < step.window_end_ns:
+        raise TrialFailed("the freeze was not in the middle of the window; run it where nothing else runs")
+    if frozen.worked_s > 0.9 * CATCH_UP_LIMIT_S:
+        raise TrialFailed(
+            f"the server still had a backlog {CATCH_UP_LIMIT_S} s after its freeze; run it where nothing else runs"
+        )
+
+
+def _distribution(frozen: Freeze, step: Step, usual: list[ClosedLoopUser]) -> list[Row]:
+    window = step.window_start_ns, step.window_end_ns
+    usual_ms = [user.latencies_ms(*window) for user in usual]
+    if not all(usual_ms):
+        raise TrialFailed("a closed-loop user got no echo at all")
+    envelope = Envelope(
+        shortest_freeze_s=frozen.shortest_s,
+        longest_freeze_s=frozen.longest_s,
+        catch_up_s=frozen.worked_s,
+        undisturbed_s=percentile_ms(usual_ms[0], 50) / 1e3,
+        window_s=step.window_s,
+    )
+    injected = f"freeze {frozen.longest_s:.2f} s of {step.window_s:g} s"
+    measured_ms = percentiles_ms(step.histogram, (*SHOWN, *WHOLE))
+    off_ms = {p: envelope.distance_s(p / 100, latency_ms / 1e3) * 1e3 for p, latency_ms in measured_ms.items()}
+    rows = []
+    for percentile in SHOWN:
+        least, greatest = (bound * 1e3 for bound in envelope.bounds_s(percentile / 100))
+        readings = " / ".join(f"{percentile_ms(each, percentile):.1f}" for each in usual_ms)
+        rows.append(
+            Row(
+                injected,
+                f"p{percentile:g}",
+                f"{least:.1f} to {greatest:.1f} ms",
+                f"{measured_ms[percentile]:.1f} ms",
+                off_ms[percentile] <= ALLOWED_MS,
+                f"{readings} ms",
+            )
+        )
+    return [*rows, _farthest(injected, off_ms), _missing(injected, step, usual), believable(injected, step)]
+
+
+def percentiles_ms(histogram: str, percentiles: Iterable[float]) -> dict[float, float]:
+    """Read percentiles off a Step's histogram; one that falls among missing deliveries is an hour."""
+    found: dict[float, int] = HdrHistogram.decode(histogram).get_percentile_to_value_dict(sorted(set(percentiles)))
+    return {percentile: value_us / 1e3 for percentile, value_us in found.items()}
+
+
+def _farthest(injected: str, off_ms: dict[float, float]) -> Row:
+    worst = max(WHOLE, key=off_ms.__getitem__)
+    where = f" (p{worst:g})" if off_ms[worst] else ""
+    return Row(
+        injected,
+        "p90.5 to p99.9, farthest off",
+        f"at most {ALLOWED_MS:g} ms",
+        f"{off_ms[worst]:.1f} ms{where}",
+        off_ms[worst] <= ALLOWED_MS,
+    )
+
+
+def _missing(injected: str, step: Step, usual: list[ClosedLoopUser]) -> Row:
+    given_up = " / ".join(str(user.given_up(step.window_start_ns, step.window_end_ns)) for user in usual)
+    return Row(injected, "missing", "0", f"{step.missing:,}", step.missing == 0, f"{given_up} given up")

@@ -1,0 +1,367 @@
+"""The self-test's own parts: the distribution on paper, the relay, the faulty server, the freeze, the closed loop."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner
+from hdrh.histogram import HdrHistogram
+
+from bench import selftest
+from bench.interruption import Interruption
+from bench.process import Child
+from bench.selftest.closed_loop import ClosedLoopUser, percentile_ms
+from bench.selftest.faulty_server import FAULTS
+from bench.selftest.freeze import WHOLE, percentiles_ms
+from bench.selftest.frozen import Envelope, frozen_latency_s
+from bench.selftest.rows import Row, exactly
+from bench.selftest.stillness import freeze
+from bench.target import Listener, TrialFailed
+from tests.server_process import ServerProcess
+
+RATE, WINDOW_S, FREEZE_AT_S = 200, 10.0, 4.3217
+HOLD_S = 0.02
+WAIT_S = 20
+Order = Callable[[random.Random, float], float]
+
+# The distribution on paper, against a server simulated message by message
+
+
+def simulate(freeze_s: float, service_s: float, order: Order) -> tuple[list[float], float]:
+    """Return the sorted latencies of a server that takes what waits in `order`, and how long it took to catch up."""
+    rng = random.Random(1)
+    wakes_s = FREEZE_AT_S + freeze_s
+    sends = [number / RATE for number in range(int(RATE * WINDOW_S))]
+    waiting: list[tuple[float, float]] = []
+    latencies, caught_up_s, now = [], None, 0.0
+    while sends or waiting:
+        if not waiting:
+            if now >= wakes_s and caught_up_s is None:
+                caught_up_s = now - wakes_s
+            now = max(now, sends[0])
+        if FREEZE_AT_S <= now < wakes_s:
+            now = wakes_s
+        while sends and sends[0] <= now:
+            sent = sends.pop(0)
+            heapq.heappush(waiting, (order(rng, sent), sent))
+        now += service_s
+        latencies.append(now - heapq.heappop(waiting)[1])
+    assert caught_up_s is not None
+    return sorted(latencies), caught_up_s
+
+
+ORDERS: dict[str, Order] = {
+    "first in first out": lambda _, sent: sent,
+    "last in first out": lambda _, sent: -sent,
+    "at random": lambda rng, _: rng.random(),
+}
+
+
+def farthest_off_s(envelope: Envelope, latencies_s: list[float]) -> float:
+    quantiles = [tenths / 1000 for tenths in range(1, 1000)]
+    return max(envelope.distance_s(q, percentile_ms(latencies_s, q * 100)) for q in quantiles)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("service_s", [0.00001, 0.0004, 0.002])
+@pytest.mark.parametrize("freeze_s", [0.25, 1.0])
+def test_a_simulated_freeze_is_as_on_paper_whatever_the_order(freeze_s: float, service_s: float, order: str) -> None:
+    latencies, catch_up_s = simulate(freeze_s, service_s, ORDERS[order])
+    envelope = Envelope(freeze_s, freeze_s, catch_up_s, service_s, WINDOW_S)
+    assert farthest_off_s(envelope, latencies) <= 1 / RATE + 1e-6, "the messages are this far apart"
+
+
+@pytest.mark.parametrize("other_s", [0.95, 1.05])
+def test_a_freeze_of_another_length_is_not_as_on_paper(other_s: float) -> None:
+    latencies, catch_up_s = simulate(other_s, 0.0001, ORDERS["first in first out"])
+    assert farthest_off_s(Envelope(1.0, 1.0, catch_up_s, 0.0001, WINDOW_S), latencies) > 0.03
+
+
+def test_one_slow_answer_of_a_closed_loop_is_not_as_on_paper() -> None:
+    closed_loop = sorted([0.001] * 450 + [1.0])
+    assert farthest_off_s(Envelope(1.0, 1.0, 0.02, 0.001, WINDOW_S), closed_loop) > 0.9
+
+
+def test_quantiles_on_paper() -> None:
+    assert frozen_latency_s(0.99, freeze_s=1, window_s=10) == pytest.approx(0.9)
+    assert frozen_latency_s(0.95, freeze_s=1, window_s=10) == pytest.approx(0.5)
+    assert frozen_latency_s(0.9, freeze_s=1, window_s=10) == pytest.approx(0)
+    assert frozen_latency_s(0.5, freeze_s=1, window_s=10) == 0
+
+
+def test_percentiles_are_read_off_a_steps_histogram() -> None:
+    histogram = HdrHistogram(1, 3_600_000_000, 3)
+    for value_ms in range(1, 1001):
+        histogram.record_value(value_ms * 1000)
+    encoded = histogram.encode()
+    found = percentiles_ms(encoded.decode() if isinstance(encoded, bytes) else encoded, (50, *WHOLE))
+    assert set(found) == {50, *WHOLE}
+    assert found == {percentile: pytest.approx(percentile * 10, rel=0.002) for percentile in found}
+
+
+# The freeze
+
+LOOKS_FOR_GAPS = """
+import time
+print("up", flush=True)
+last = time.time_ns()
+while True:
+    now = time.time_ns()
+    if now - last > 200_000_000:
+        print("gap", last, now, flush=True)
+    last = now
+"""
+
+
+@pytest.fixture
+def start_child(tmp_path: Path) -> Iterator[Callable[[str], Child]]:
+    children: list[Child] = []
+
+    def start(program: str) -> Child:
+        children.append(Child([sys.executable, "-c", program], tmp_path / f"{len(children)}.log", grace_s=1))
+        await_line(children[-1], "up")
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.stop()
+
+
+def await_line(child: Child, word: str) -> list[str]:
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        lines = [line for line in child.output().splitlines(keepends=True) if line.startswith(word)]
+        if lines and lines[-1].endswith("\n"):
+            return lines
+        time.sleep(0.02)
+    raise AssertionError(f"no {word!r} in {child.output()!r}")
+
+
+def test_a_frozen_process_stands_still_as_long_as_is_told(start_child: Callable[[str], Child]) -> None:
+    child = start_child(LOOKS_FOR_GAPS)
+    frozen = freeze(child.pid, 0.5)
+    gaps = [tuple(map(int, line.split()[1:])) for line in await_line(child, "gap")]
+    assert any(
+        last <= frozen.after_stop_ns and frozen.before_wake_ns <= now and now - last >= frozen.shortest_s * 1e9
+        for last, now in gaps
+    )
+    assert 0.5 <= frozen.shortest_s <= frozen.longest_s
+    assert frozen.worked_s > 0, "it has been busy since"
+    assert psutil.Process(child.pid).status() != psutil.STATUS_STOPPED
+
+
+def test_a_process_that_has_ended_cannot_be_frozen(start_child: Callable[[str], Child]) -> None:
+    child = start_child("print('up')")
+    child.stop()
+    with pytest.raises(psutil.NoSuchProcess):
+        freeze(child.pid, 0.1)
+
+
+# The usual reading
+
+
+def test_a_closed_loop_sees_a_freeze_once_and_an_impatient_one_not_at_all(
+    start_server: Callable[..., ServerProcess],
+) -> None:
+    server = start_server("--strategy", "direct")
+    everything = (0, 2**63)
+    with (
+        ClosedLoopUser(server.chat_url("patient"), 0.01, float("inf")) as patient,
+        ClosedLoopUser(server.chat_url("impatient"), 0.01, 0.2) as impatient,
+    ):
+        deadline = time.monotonic() + WAIT_S
+        while not (patient.latencies_ms(*everything) and impatient.latencies_ms(*everything)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        frozen = freeze(server.process.pid, 1.0)
+    in_freeze = frozen.before_stop_ns, frozen.before_wake_ns
+    assert patient.given_up(*everything) == 0
+    assert sum(latency > 500 for latency in patient.latencies_ms(*in_freeze)) == 1
+    assert impatient.given_up(*in_freeze) >= 1
+    assert max(impatient.latencies_ms(*everything)) < 500
+
+
+def test_percentiles_of_a_closed_loop() -> None:
+    values = [float(value) for value in range(1, 101)]
+    assert [percentile_ms(values, p) for p in (1, 50, 99, 99.5, 100)] == [1, 50, 99, 100, 100]
+    assert percentile_ms([7.0], 50) == 7
+
+
+# The relay
+
+
+@pytest.fixture
+def relayed(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Return the two ends of a connection through a real relay: the client's and the server's."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        flags = ("--to", str(listening.getsockname()[1]), "--hold-ms", str(HOLD_S * 1e3))
+        with Listener([sys.executable, "-m", "bench.selftest.relay", *flags], tmp_path / "relay.log") as relay:
+            address = relay.await_ready(Interruption())
+            listening.settimeout(WAIT_S)
+            with socket.create_connection(address, WAIT_S) as client, listening.accept()[0] as server:
+                server.settimeout(WAIT_S)
+                yield client, server
+
+
+def read_all(end: socket.socket) -> bytes:
+    parts = []
+    while part := end.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def test_a_relay_passes_every_byte_on_in_order_both_ways(relayed: tuple[socket.socket, socket.socket]) -> None:
+    client, server = relayed
+    said, answered = os.urandom(300_000), os.urandom(2_000_000)
+
+    def say() -> None:
+        client.sendall(said)
+        client.shutdown(socket.SHUT_WR)
+
+    thread = threading.Thread(target=say)
+    thread.start()
+    assert read_all(server) == said
+    thread.join(WAIT_S)
+
+    def answer() -> None:
+        with server:
+            rest = memoryview(answered)
+            sizes = random.Random(1)
+            while rest:
+                size = sizes.randint(1, 5000)
+                server.sendall(rest[:size])
+                rest = rest[size:]
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert read_all(client) == answered, "a client that has said all still hears all"
+    thread.join(WAIT_S)
+
+
+def test_a_relay_holds_every_byte_of_the_server_at_least_as_long_as_told(
+    relayed: tuple[socket.socket, socket.socket],
+) -> None:
+    client, server = relayed
+    record = struct.Struct("!d")
+
+    def say() -> None:
+        for _ in range(200):
+            server.sendall(record.pack(time.monotonic()))
+            time.sleep(0.001)
+        server.shutdown(socket.SHUT_WR)
+
+    thread = threading.Thread(target=say)
+    thread.start()
+    received = 0
+    pending = b""
+    while part := client.recv(65536):
+        now = time.monotonic()
+        pending += part
+        whole = len(pending) // record.size * record.size
+        for (sent,) in record.iter_unpack(pending[:whole]):
+            assert now - sent >= HOLD_S
+            received += 1
+        pending = pending[whole:]
+    thread.join(WAIT_S)
+    assert received == 200
+
+
+def test_a_relay_without_a_server_ends_the_connection(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with (
+        Listener([sys.executable, "-m", "bench.selftest.relay", "--to", str(port)], tmp_path / "log") as relay,
+        socket.create_connection(relay.await_ready(Interruption()), WAIT_S) as client,
+        suppress(ConnectionResetError),
+    ):
+        assert client.recv(1) == b""
+
+
+# The faulty server
+
+USERS = [f"u{number}" for number in range(7)]
+MESSAGES = 1000
+EVERY = 100
+
+
+def received_from(fault: str) -> dict[tuple[str, str], list[int]]:
+    """Let users talk in turn; return the numbers of the messages that each receiver got from each sender."""
+    server = FAULTS[fault](EVERY)
+    received: dict[tuple[str, str], list[int]] = {(to, by): [] for to in USERS for by in USERS}
+    for number in range(MESSAGES):
+        sender = USERS[number % len(USERS)]
+        for receiver in USERS:
+            received[receiver, sender] += map(int, server.deliver(receiver, sender, str(number)))
+    return received
+
+
+DELIVERIES = MESSAGES * len(USERS)
+STRUCK = DELIVERIES // EVERY
+
+
+def test_a_server_that_loses_does_so_exactly() -> None:
+    received = received_from("lose").values()
+    assert sum(map(len, received)) == DELIVERIES - STRUCK
+    assert all(numbers == sorted(set(numbers)) for numbers in received)
+
+
+def test_a_server_that_repeats_does_so_exactly() -> None:
+    received = received_from("repeat").values()
+    assert sum(map(len, received)) == DELIVERIES + STRUCK
+    assert sum(len(set(numbers)) for numbers in received) == DELIVERIES
+    assert all(numbers == sorted(numbers) for numbers in received)
+
+
+def test_a_server_that_swaps_does_so_exactly() -> None:
+    received = received_from("swap").values()
+    assert sum(map(len, received)) == DELIVERIES
+    assert sum(len(set(numbers)) for numbers in received) == DELIVERIES
+    after_a_later_one = sum(
+        number < max(numbers[:place], default=0) for numbers in received for place, number in enumerate(numbers)
+    )
+    assert after_a_later_one == STRUCK
+
+
+# The command
+
+
+def test_faults_are_found_exactly() -> None:
+    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    assert result.exit_code == 0, result.output
+    assert "9 of 9 figures are as expected." in result.output
+
+
+def test_a_figure_that_is_not_as_expected_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [exactly("lose 1 in 10", "missing", 10, 9), Row("freeze", "p99", "1 ms", "1 ms", holds=True)]
+    monkeypatch.setattr(selftest, "INJECTIONS", {"faults": lambda _: rows})
+    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    assert result.exit_code == 3
+    assert "NOT as expected" in result.output
+    assert "1 of 2 figures are as expected" in result.output
+
+
+def test_an_injection_that_fails_is_told_and_does_not_keep_the_next_from_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(_: object) -> list[Row]:
+        raise TrialFailed("the server was killed by SIGKILL", ["its last words"])
+
+    good = [exactly("lose 1 in 10", "missing", 10, 10)]
+    monkeypatch.setattr(selftest, "INJECTIONS", {"freeze": fails, "faults": lambda _: good})
+    result = CliRunner().invoke(selftest.command, ["--only", "freeze", "--only", "faults"])
+    assert result.exit_code == 3
+    assert "the server was killed by SIGKILL" in result.output
+    assert "its last words" in result.output
+    assert "1 of 1 figures are as expected; not tested: freeze." in result.output

@@ -1,0 +1,357 @@
+"""The second opinion: real servers, real swarms and real witnesses; and how their figures are set side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from websockets.utils import accept_key
+
+from bench.environment import Pinning
+from bench.interruption import Interruption
+from bench.plan import Workload
+from bench.process import PACKAGES
+from bench.target import CommandTarget, Listener, Target, TrialFailed
+from bench.witness.command import command
+from bench.witness.connection import Witness, frame_size
+from bench.witness.generators import K6Generator, SwarmGenerator
+from bench.witness.inquiry import Inquiry
+from bench.witness.observation import Delivery, Observation, spread
+from bench.witness.opinion import Claim, Figures, Opinion, Window, agree, compare, percentile
+from tests.server_process import ServerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive times are Linux's")
+
+USERS, WITNESSES, RATE, MESSAGES = 7, 4, 100, 50
+WORKLOAD = Workload(
+    users=(USERS,),
+    room_rate=RATE,
+    message_size=64,
+    arrival="constant",
+    duration_s=MESSAGES / RATE,
+    warmup_s=0,
+    drain_s=1,
+    join_rate=100,
+    notice_limit=0,
+)
+FAULTY_SERVER = Path(__file__).parent.parent / "loadtest" / "faulty_server.py"
+
+
+def direct(log: Path) -> Listener:
+    return Target("direct", 0, log)
+
+
+def faulty(fault: str) -> Callable[[Path], Listener]:
+    return lambda log: CommandTarget(f"{sys.executable} {FAULTY_SERVER} {fault} {{port}}", log)
+
+
+def inquiry(start_server: Callable[[Path], Listener]) -> Inquiry:
+    return Inquiry(start_server, WORKLOAD, WITNESSES, 1, Pinning(), Interruption())
+
+
+# With a real server and a real swarm
+
+
+def test_each_witness_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: Path) -> None:
+    opinion = inquiry(direct).ask(SwarmGenerator(), RATE, tmp_path / "run")
+    assert opinion.problems == []
+    assert opinion.claim.messages == MESSAGES
+    assert opinion.claim.figures.expected == opinion.claim.figures.delivered == MESSAGES * USERS
+    assert opinion.witnessed.expected == opinion.witnessed.delivered == MESSAGES * WITNESSES
+
+    seen = Observation.load(tmp_path / "run" / "witnesses.npz")
+    window = opinion.claim.window
+    planned = window.start_ns + np.arange(MESSAGES) * (10**9 // RATE)
+    whole_room = None
+    for witness in range(WITNESSES):
+        mine = (seen.witness == witness) & (seen.due_ns >= window.start_ns) & (seen.due_ns < window.end_ns)
+        assert np.sort(seen.due_ns[mine]).tolist() == planned.tolist()
+        messages = set(
+            zip(seen.sender[mine].tolist(), seen.seq[mine].tolist(), seen.sent_ns[mine].tolist(), strict=True)
+        )
+        whole_room = whole_room or messages
+        assert messages == whole_room
+        assert len(messages) == MESSAGES
+    for sender in set(seen.sender.tolist()):
+        assert set(seen.seq[seen.sender == sender].tolist()) == set(range(np.max(seen.seq[seen.sender == sender]) + 1))
+    assert len(set(seen.sender.tolist())) == USERS
+
+
+def test_what_a_server_loses_and_repeats_is_shared_out_between_swarm_and_witnesses(tmp_path: Path) -> None:
+    opinion = inquiry(faulty("loses_and_repeats")).ask(SwarmGenerator(), RATE, tmp_path / "run")
+    deliveries = MESSAGES * (USERS + WITNESSES)
+    missing = [figures.expected - figures.delivered for figures in (opinion.claim.figures, opinion.witnessed)]
+    assert sum(missing) == deliveries // 50
+    assert min(missing) > 0
+    assert any("messages more than once" in remark for remark in opinion.remarks)
+
+
+def test_a_witness_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
+    with pytest.raises(TrialFailed, match="the witnesses' process ended with exit code 1") as failed:
+        inquiry(faulty("fragments")).ask(SwarmGenerator(), RATE, tmp_path / "run")
+    assert any("reads whole, unmasked frames only" in line for line in failed.value.failure.log)
+
+
+def test_a_server_that_ends_fails_the_run(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
+    short_lived = inquiry(lambda log: CommandTarget(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
+    with pytest.raises(TrialFailed, match="the server did not start: it ended with exit code 1") as failed:
+        short_lived.ask(SwarmGenerator(), RATE, tmp_path / "run")
+    assert failed.value.failure.log == ["no such thing"]
+
+
+def witness_process(server: ServerProcess, out: Path, url_path: str) -> subprocess.Popen[str]:
+    port = server.url.rpartition(":")[2]
+    flags = ["--host", "127.0.0.1", "--port", port, "--url-path", url_path, "--users", "0", "--witnesses", "2"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench.witness", *flags, "--out", str(out)],
+        cwd=PACKAGES,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_refused_witness_says_so(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    process = witness_process(start_server(), tmp_path / "out.npz", "/chat?user_id=same")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "the server did not let witness 1 in" in errors
+    assert "409" in errors
+
+
+def test_witnesses_that_lose_their_server_say_so_and_leave_their_file(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server("--notice-limit", "0")
+    process = witness_process(server, tmp_path / "out.npz", "/chat?user_id={user}")
+    deadline = time.monotonic() + 30
+    while server.clients() != ["w000", "w001"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    server.stop()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "fell out: the server closed the connection" in errors
+    assert len(Observation.load(tmp_path / "out.npz").joined_ns) == 2
+
+
+@pytest.mark.skipif(shutil.which("k6") is None, reason="k6 is not installed")
+def test_k6_and_the_witnesses_count_the_same_messages(tmp_path: Path) -> None:
+    opinion = inquiry(direct).ask(K6Generator("k6"), RATE, tmp_path / "run")
+    assert opinion.problems == []
+    assert opinion.claim.messages == MESSAGES
+    assert opinion.claim.figures.delivered == MESSAGES * USERS
+    assert opinion.witnessed.delivered == MESSAGES * WITNESSES
+
+
+# The command
+
+
+def test_the_command_asks_about_any_server_and_shows_what_failed(tmp_path: Path) -> None:
+    server = f"{sys.executable} -m server --strategy queue --notice-limit 0 --port {{port}}"
+    load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
+    out = tmp_path / "opinions"
+    result = CliRunner().invoke(
+        command, ["--target-command", server, *load, "--k6", str(tmp_path / "no-k6"), "--out", str(out)]
+    )
+    (opinion,) = msgspec.json.decode((out / "opinions.json").read_bytes(), type=list[Opinion])
+    assert (opinion.witnessed.delivered, opinion.claim.figures.delivered) == (2 * 20, 4 * 20)
+    assert opinion.deliveries_per_s == 6 * 20
+    assert "k6 cannot be run" in result.stderr
+    assert "give the path of its binary (--k6)" in result.stderr
+    assert "swarm" in result.stdout
+    assert ("agree" if opinion.agrees else "differ") in result.stdout
+    assert result.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--target-command", "python app.py"], "write {port} there"),
+        (["--room-rate", "10,fast"], "'10,fast' is no list of rates; write as in 10,40,100"),
+        (["--room-rate", "10,0"], "a rate that is not above 0"),
+        (["--out", "."], "give a folder that does not exist yet"),
+    ],
+)
+def test_wrong_use(flags: list[str], says: str) -> None:
+    result = CliRunner().invoke(command, flags)
+    assert result.exit_code == 2
+    assert says in " ".join(result.output.replace("│", " ").split())
+
+
+# Frames
+
+
+PAYLOADS = (b"", b"lt1|000001|00000002|%019d|%019d|" % (3, 4), b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536)
+
+
+def frame(payload: bytes, first_byte: int = 0x81) -> bytes:
+    size = len(payload)
+    if size < 126:
+        return bytes([first_byte, size]) + payload
+    return bytes([first_byte]) + (b"\x7e" + size.to_bytes(2) if size < 2**16 else b"\x7f" + size.to_bytes(8)) + payload
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_frame_is_read_to_its_end_and_no_further(payload: bytes) -> None:
+    whole = frame(payload)
+    size = 2
+    for _ in range(3):  # two bytes, then the header, then the frame
+        size = frame_size(whole[:size])
+    assert size == len(whole)
+
+
+@pytest.mark.parametrize("head", [b"\x01\x05", b"\x80\x05", b"\x83\x00", b"\x81\x85"])
+def test_fragments_unknown_opcodes_and_masked_frames_are_not_read(head: bytes) -> None:
+    with pytest.raises(ValueError, match=f"a frame begins with {head.hex()}"):
+        frame_size(head)
+
+
+async def test_a_witness_reads_a_stream_in_any_pieces_and_answers_pings() -> None:
+    stamp = b'{"text": "lt1|000001|00000002|%019d|%019d|xxx"}' % (3, 4)
+    stream = frame(stamp + b"y" * 200) + frame(b"Hi", 0x89) + frame(b"no stamp") + frame(stamp) * 2
+    ended, pong = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = request.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+        writer.write(f"HTTP/1.1 101 OK\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode() + stream[:7])
+        for position in range(7, len(stream)):
+            writer.write(stream[position : position + 1])
+            await writer.drain()
+            await asyncio.sleep(0)
+        pong.set_result(await reader.readexactly(8))
+        writer.close()
+
+    deliveries: list[Delivery] = []
+    async with asyncio.timeout(10), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        witness = Witness(5, deliveries.append, ended.set)
+        await witness.join(server.sockets[0].getsockname(), "/chat")
+        await ended.wait()
+        assert await pong == b"\x8a\x82" + bytes(4) + b"Hi"
+        witness.close()
+    assert witness.why_ended == "the server hung up"
+    assert [delivery[:5] for delivery in deliveries] == [(5, 1, 2, 3, 4)] * 3
+
+
+# Opinions
+
+
+WINDOW = Window(1_000_000_000, 2_000_000_000, 3_000_000_000)
+CLAIM = Claim("swarm", WINDOW, 2, Figures(4, 4, 1.0, 1.0), uncertainty_ms=0.1)
+DUE_NS = 1_500_000_000
+
+
+def delivery(witness: int, seq: int, latency_ms: float, due_ns: int = DUE_NS) -> Delivery:
+    return Delivery(witness, 0, seq, due_ns, due_ns, due_ns + int(latency_ms * 1e6), from_kernel=True)
+
+
+def opinion_of(deliveries: list[Delivery], claim: Claim = CLAIM, joined_after: tuple[int, int] = (0, 2)) -> Opinion:
+    seen = Observation.of(deliveries, [(10, after) for after in joined_after])
+    return compare(claim, seen, users=2, witnesses=2, room_rate=2)
+
+
+ALL = [delivery(witness, seq, 1.4) for witness in (0, 1) for seq in (0, 1)]
+
+
+def test_figures_within_the_tolerance_agree() -> None:
+    opinion = opinion_of(ALL)
+    assert opinion.witnessed == Figures(4, 4, 1.4, 1.4)
+    assert opinion.deliveries_per_s == 8
+    assert (opinion.problems, opinion.remarks) == ([], [])
+    assert opinion.agrees
+
+
+def test_what_no_witness_got_in_time_is_never() -> None:
+    too_late = delivery(1, 1, 2_000)
+    opinion = opinion_of([*ALL[:3], too_late])
+    assert opinion.witnessed == Figures(4, 3, 1.4, None)
+    assert not opinion.agrees
+
+
+def test_only_messages_of_the_window_count() -> None:
+    outside = [delivery(0, seq, 900, due_ns=due_ns) for seq, due_ns in ((7, 999_999_999), (8, 2_000_000_000))]
+    assert opinion_of([*ALL, *outside]) == opinion_of(ALL)
+
+
+def test_the_first_copy_counts() -> None:
+    opinion = opinion_of([*ALL, delivery(0, 0, 90)])
+    assert opinion.witnessed == opinion_of(ALL).witnessed
+    assert opinion.remarks == ["the witnesses got 1 messages more than once; the first copy counts"]
+
+
+def test_a_message_that_the_generator_does_not_know_of_speaks_against_it() -> None:
+    opinion = opinion_of([*ALL, delivery(0, 2, 1.4)])
+    assert opinion.problems == [
+        "the witnesses saw 3 messages of the window, the generator says it sent 2",
+    ]
+    assert not opinion.agrees
+
+
+def test_witnesses_that_came_too_late_or_sat_elsewhere_are_told() -> None:
+    seen = Observation.of(ALL, [(10, 0), (WINDOW.start_ns, 5)])
+    opinion = compare(CLAIM, seen, users=2, witnesses=2, room_rate=2)
+    assert "only 1 of 2 witnesses were in the room when the window began" in opinion.problems[0]
+    assert "a witness joined 3 members away from its seat" in opinion.remarks[0]
+    assert not opinion.agrees
+
+
+def test_a_claim_that_is_not_believable_is_not_agreed_with() -> None:
+    assert not opinion_of(ALL, msgspec.structs.replace(CLAIM, problems=["too late"])).agrees
+
+
+def test_nobody_saw_anything() -> None:
+    assert opinion_of([]).witnessed == Figures(4, 0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("claimed_ms", "seen_ms", "agrees"),
+    [
+        (1.5, 1.0, True),
+        (1.51, 1.0, False),
+        (0.5, 1.0, True),
+        (110, 100, True),
+        (110.1, 100, False),
+        (89.9, 100, False),
+        (None, None, True),
+        (None, 100, False),
+        (100, None, False),
+    ],
+)
+def test_the_tolerance_is_the_larger_of_a_tenth_and_half_a_millisecond(
+    claimed_ms: float | None, seen_ms: float | None, agrees: bool
+) -> None:
+    assert agree(claimed_ms, seen_ms) is agrees
+
+
+def test_percentiles_are_over_what_was_expected() -> None:
+    values = [float(value) for value in range(99, 0, -1)]
+    assert percentile(values, 99, 0.5) == 50
+    assert percentile(values, 100, 0.99) == 99
+    assert percentile(values, 101, 0.99) is None
+    assert percentile([], 0, 0.5) is None
+
+
+def test_seats_are_equally_far_apart_from_first_to_last() -> None:
+    assert spread(500, 21) == list(range(0, 501, 25))
+    assert spread(7, 4) == [0, 2, 4, 7]
+
+
+def test_an_observation_is_the_same_after_saving(tmp_path: Path) -> None:
+    seen = Observation.of([*ALL, ALL[0]._replace(from_kernel=False)], [(10, 0), (20, 2)])
+    seen.save(tmp_path / "witnesses.npz")
+    read = Observation.load(tmp_path / "witnesses.npz")
+    for name in Observation.__slots__:
+        assert getattr(read, name).dtype == np.int64
+        assert getattr(read, name).tolist() == getattr(seen, name).tolist()
+    assert read.from_kernel.tolist() == [1, 1, 1, 1, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["witnesses.npz"]
