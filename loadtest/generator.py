@@ -28,6 +28,7 @@ from loadtest.exchange import (
     pack,
 )
 from loadtest.ledger import NEVER, Deliveries, Members, Sends
+from loadtest.nap import Nap, may_nap
 from loadtest.options import Options
 from loadtest.recorder import Counters, Recorder
 from loadtest.sender import Sender
@@ -69,10 +70,12 @@ class Generator:
 
     def __init__(self, options: Options, tell: Callable[[ToConductor], None]) -> None:
         self._tell = tell
+        self._rate = options.rate
         self._clock = Clock()
         self._boot_id = boot_id()  # now, while there are descriptors to read it with
         self._recorder = Recorder(self._clock)
         self._sender = Sender(options, self._clock, self._open_websocket)
+        self._nap = Nap(self._recorder.reads, self._sender.gate_ns)
         self._members: dict[int, Member] = {}
         self._gone: list[Member] = []
         self._own: set[int] = set()
@@ -92,6 +95,7 @@ class Generator:
         """Stop sending and parsing; members are left to their users."""
         self._greenlet.kill()
         self._sender.close()
+        self._nap.close()
         self._free_memory()
 
     @property
@@ -176,6 +180,7 @@ class Generator:
             self._clock.ahead_ns = order.ahead_ns
             self._counted = self._recorder.counters
             self._gone.clear()
+        self._nap.is_on = may_nap(self._rate.in_room(len(order.room)))
         planned = self._sender.begin(order, self._own.__contains__)
         self._windows[order.number] = _OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
 
@@ -210,6 +215,7 @@ class Generator:
         )
         self._gone = [member for member in self._gone if self._clock.from_system_ns(member.left_ns) >= keep_ns]
         if not self._windows:
+            self._nap.is_on = False
             self._free_memory()
 
     def _free_memory(self) -> None:

@@ -1,0 +1,68 @@
+"""Naps: only where they change no figure, and never beyond what is due."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sized
+
+import gevent
+import pytest
+
+from loadtest.ledger import NEVER
+from loadtest.nap import FULL_TURN, NAP_NS, Nap, may_nap
+
+
+@pytest.mark.parametrize(("room_rate", "expected"), [(1.0, True), (200.0, True), (201.0, False), (2000.0, False)])
+def test_naps_are_for_rooms_whose_messages_come_far_apart(room_rate: float, expected: bool) -> None:
+    assert may_nap(room_rate) == expected
+
+
+def turns(nap: Nap, duration_ns: int = 100 * NAP_NS) -> int:
+    """Count the hub's turns while a socket is ready all the time."""
+    one, other = socket.socketpair()
+    count = 0
+
+    def turn() -> None:
+        nonlocal count
+        count += 1
+
+    with one, other:
+        watcher = gevent.get_hub().loop.io(one.fileno(), 2)
+        watcher.start(turn)
+        until_ns = time.monotonic_ns() + duration_ns
+        while time.monotonic_ns() < until_ns:
+            gevent.sleep(0.001)
+        watcher.stop()
+        watcher.close()
+    nap.close()
+    return count
+
+
+class GrowingBy:
+    """Stands for reads that grow between two looks at how many there are."""
+
+    def __init__(self, step: int) -> None:
+        self._length = 0
+        self._step = step
+
+    def __len__(self) -> int:
+        self._length += self._step
+        return self._length
+
+
+def test_turns_are_at_least_a_nap_apart_while_it_is_on() -> None:
+    nap = Nap([], [NEVER])
+    nap.is_on = True
+    assert 0 < turns(nap) <= 105
+
+
+@pytest.mark.parametrize(
+    ("reads", "due_ns", "is_on"),
+    [([], NEVER, False), ([], 0, True), (GrowingBy(FULL_TURN), NEVER, True)],
+    ids=["off", "something is due", "much was read"],
+)
+def test_there_is_no_nap(reads: Sized, due_ns: int, is_on: bool) -> None:
+    nap = Nap(reads, [due_ns])
+    nap.is_on = is_on
+    assert turns(nap) > 105
