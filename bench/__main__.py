@@ -18,6 +18,7 @@ from bench.doctor.command import doctor
 from bench.doctor.examination import examine, tell
 from bench.doctor.machine import this_machine
 from bench.environment import choose_pinning, read_environment
+from bench.exit_codes import NOT_BELIEVABLE
 from bench.interruption import interruptible
 from bench.plan import Workload, make_plan
 from bench.run import Failure
@@ -28,7 +29,6 @@ from bench.table import answer_table
 from bench.target import Refused, TrialFailed, probe
 from bench.witness.command import command as second_opinion
 
-NOT_BELIEVABLE = 3
 SHORTEST_STAMP = 60  # characters that every message's text begins with
 
 

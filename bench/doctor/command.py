@@ -11,8 +11,7 @@ from rich.console import Console
 from bench.doctor.examination import examine, findings_table
 from bench.doctor.finding import Finding, Status
 from bench.doctor.machine import this_machine
-
-NOT_BELIEVABLE = 3
+from bench.exit_codes import NOT_BELIEVABLE
 
 
 class Examination(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.campaign import report_failure
 from bench.environment import choose_pinning
+from bench.exit_codes import NOT_BELIEVABLE
 from bench.interruption import interruptible
 from bench.selftest import faults, freeze, hold
 from bench.selftest.rig import Rig
@@ -20,7 +21,6 @@ from bench.target import TrialFailed
 
 INJECTIONS = MappingProxyType({"freeze": freeze.run, "hold": hold.run, "faults": faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
-NOT_BELIEVABLE = 3
 WIDTH = 140
 
 

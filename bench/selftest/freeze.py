@@ -9,10 +9,9 @@ import psutil
 from hdrh.histogram import HdrHistogram
 from websockets.exceptions import InvalidHandshake
 
-from bench.plan import Workload
 from bench.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.selftest.frozen import Envelope
-from bench.selftest.rig import Rig
+from bench.selftest.rig import Rig, steady
 from bench.selftest.rows import Row, believable
 from bench.selftest.stillness import CATCH_UP_LIMIT_S, Freeze, freeze
 from bench.target import Target, TrialFailed, read_stats
@@ -20,17 +19,7 @@ from loadtest.result import Step
 
 NAME = "freeze"
 FREEZE_S = 1.0
-WORKLOAD = Workload(
-    users=(10,),
-    room_rate=200,
-    message_size=64,
-    arrival="constant",
-    duration_s=10,
-    warmup_s=1,
-    drain_s=5,
-    join_rate=500,
-    notice_limit=0,
-)
+WORKLOAD = steady(users=10)
 SHOWN = (50, 85, 91, 92, 95, 97, 99, 99.5, 99.9)
 WHOLE = tuple(tenths / 10 for tenths in range(905, 1000))  # the freeze is in the slowest 10 %
 ALLOWED_MS = 1000 / WORKLOAD.room_rate + 2 + 1

@@ -5,24 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.plan import Workload
-from bench.selftest.rig import Rig
+from bench.selftest.rig import Rig, steady
 from bench.selftest.rows import Row, believable, exactly
 from bench.swarm import Swarm
 from bench.target import Listener, Target, TrialFailed
 
 HOLD_MS = 20
-WORKLOAD = Workload(
-    users=(5,),
-    room_rate=200,
-    message_size=64,
-    arrival="constant",
-    duration_s=10,
-    warmup_s=1,
-    drain_s=5,
-    join_rate=500,
-    notice_limit=0,
-)
+WORKLOAD = steady(users=5)
 ALLOWED_MS = 1.5
 """A timer of the relay is late by the kernel's slack (0.05 ms), its wake-up, and the frames of a message that it writes
 before (0.2 ms); and p99 of 2,000 messages is the same from run to run within about 1 ms where nothing else runs."""

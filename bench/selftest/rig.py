@@ -21,6 +21,21 @@ SEED = 1
 POLL_S = 0.02
 
 
+def steady(users: int) -> Workload:
+    """Return the load that timed faults are injected into: 200 evenly spaced messages a second for 10 s."""
+    return Workload(
+        users=(users,),
+        room_rate=200,
+        message_size=64,
+        arrival="constant",
+        duration_s=10,
+        warmup_s=1,
+        drain_s=5,
+        join_rate=500,
+        notice_limit=0,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     """A folder for logs, the cores to use, and whether the user wants to stop."""

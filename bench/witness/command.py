@@ -16,6 +16,7 @@ from rich.text import Text
 
 from bench.campaign import report_failure
 from bench.environment import choose_pinning
+from bench.exit_codes import NOT_BELIEVABLE
 from bench.interruption import interruptible
 from bench.plan import Workload
 from bench.target import CommandTarget, Listener, Target, TrialFailed
@@ -24,7 +25,6 @@ from bench.witness.inquiry import Inquiry
 from bench.witness.observation import share
 from bench.witness.opinion import Figures, Opinion
 
-NOT_BELIEVABLE = 3
 NO_NOTICES = 0  # a room of more members than this announces nothing, so all that is heard is measured
 MESSAGE_SIZE = 64
 DRAIN_S = 5.0
