@@ -1,4 +1,4 @@
-"""Folds judged windows of one user count together and turns the sum into a Step."""
+"""Folds judged windows of one user count together and works out the figures of the sum."""
 
 from __future__ import annotations
 
@@ -72,13 +72,32 @@ def _record_missing(histogram: HdrHistogram, count: int) -> None:
         histogram.record_value(HIGHEST_US, count)
 
 
-class EncodedAccount(msgspec.Struct, frozen=True):
-    """An account as it goes from process to process; histograms are encoded ones (HdrHistogram V2)."""
+class Figures(msgspec.Struct, frozen=True):
+    """What an account comes to, in the terms of `Step` and `Generator`."""
 
     windows: int
-    counts: dict[str, int]
+    planned_messages: int
+    offered_messages: int
+    expected: int
+    delivered: int
+    missing: int
+    late: int
+    duplicates: int
+    reordered: int
+    order_conflicts: int
+    foreign: int
+    not_judged: int
     saturated: bool
-    histograms: list[bytes]
+    latency_ms: Latency
+    response_ms: Latency
+    first_receiver_ms: MedianAndTail
+    last_receiver_ms: MedianAndTail
+    spread_ms: MedianAndTail
+    position_ms: list[MedianAndTail]
+    schedule_lag_ms: Latency
+    read_lag_ms: Latency
+    arrival_uncertainty_p99_ms: float
+    histogram: str
     timeline: list[Second]
 
 
@@ -128,46 +147,31 @@ class Account:
             record(histogram, judgement.latency[judgement.position == position])
             _record_missing(histogram, int(judgement.missing_by_position[position]))
 
-    def merge(self, other: Account) -> None:
-        """Add what another account has."""
-        self.windows += other.windows
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.saturated |= other.saturated
-        self.timeline += other.timeline
-        for mine, others in zip(self._histograms, other._histograms, strict=True):
-            mine.add(others)
-
-    def encode(self) -> EncodedAccount:
-        """Return the account as it goes from process to process."""
-        return EncodedAccount(
+    def figures(self) -> Figures:
+        """Work out the percentiles."""
+        return Figures(
             windows=self.windows,
-            counts={name: getattr(self, name) for name in _COUNTS},
+            planned_messages=self.messages,
+            offered_messages=self.sent,
+            expected=self.expected,
+            delivered=self.delivered,
+            missing=self.expected - self.delivered,
+            late=self.late,
+            duplicates=self.duplicates,
+            reordered=self.reordered,
+            order_conflicts=self.order_conflicts,
+            foreign=self.foreign,
+            not_judged=self.not_judged,
             saturated=self.saturated,
-            histograms=[histogram.encode() for histogram in self._histograms],
-            timeline=list(self.timeline),
+            latency_ms=latency(self.latency),
+            response_ms=latency(self.response),
+            first_receiver_ms=p50_and_p99(self.first_receiver),
+            last_receiver_ms=p50_and_p99(self.last_receiver),
+            spread_ms=p50_and_p99(self.spread),
+            position_ms=[p50_and_p99(histogram) for histogram in self.by_position],
+            schedule_lag_ms=latency(self.schedule_lag),
+            read_lag_ms=latency(self.read_lag),
+            arrival_uncertainty_p99_ms=percentile_ms(self.uncertainty, 99) or 0.0,
+            histogram=self.latency.encode().decode(),
+            timeline=sorted(self.timeline, key=lambda second: second.start_ns),
         )
-
-    @classmethod
-    def decode(cls, encoded: EncodedAccount) -> Account:
-        """Return what `encode` was called on."""
-        account = cls(windows=encoded.windows, saturated=encoded.saturated)
-        for name in _COUNTS:
-            setattr(account, name, encoded.counts[name])
-        account.timeline += encoded.timeline
-        for histogram, data in zip(account._histograms, encoded.histograms, strict=True):
-            histogram.decode_and_add(data)
-        return account
-
-    @property
-    def _histograms(self) -> list[HdrHistogram]:
-        return [*(getattr(self, name) for name in _TIMES), *self.by_position]
-
-    @property
-    def missing(self) -> int:
-        """Deliveries that were owed and did not arrive in time."""
-        return self.expected - self.delivered
-
-    def finite_ms(self, name: str, percentile: float) -> float:
-        """Return a percentile in milliseconds of one of the histograms that hold no missing; 0 where it is empty."""
-        return percentile_ms(getattr(self, name), percentile) or 0.0

@@ -14,9 +14,9 @@ import gevent
 import gevent.event
 import msgspec
 
-from loadtest.account import Account
+from loadtest.account import Figures
 from loadtest.descriptors import all_granted
-from loadtest.exchange import Collect, Ledger, Stop, ToConductor, ToGenerator, WindowOrder
+from loadtest.exchange import Collect, Ledger, Received, Stop, ToConductor, ToGenerator, WindowOrder
 from loadtest.judge import Case, Judge
 from loadtest.ledger import Window
 from loadtest.options import Options
@@ -66,6 +66,7 @@ class Conductor:
         self._interrupted = False
         self._steps: list[Step] = []
         self._measured: Measured | None = None
+        self._figures: Figures | None = None  # of what is measured, as last reported by the judge
         self._written_s = 0.0
         self._not_measured: list[int] = []
         self._problems: list[str] = []
@@ -92,8 +93,8 @@ class Conductor:
     def result(self) -> SwarmResult:
         """What was measured so far."""
         steps = list(self._steps)
-        if self._measured and self._measured.account.windows:
-            steps.append(to_step(self._measured))
+        if self._measured and self._figures:
+            steps.append(to_step(self._measured, self._figures))
         return SwarmResult(
             format=FORMAT,
             workers=len(self._peers),
@@ -108,10 +109,13 @@ class Conductor:
 
     def hear(self, generator: str, message: ToConductor) -> None:
         """Take what a generator says."""
-        if isinstance(message, Ledger):
-            self._ledgers[message.number][generator] = message
-        else:
-            self._peers.hear(generator, message)
+        match message:
+            case Received(number, deliveries):
+                self._judge.receive(number, deliveries)
+            case Ledger(number):
+                self._ledgers[number][generator] = message
+            case _:
+                self._peers.hear(generator, message)
 
     # Steps
 
@@ -126,6 +130,7 @@ class Conductor:
             self._problems.append(f"the swarm itself failed: {error!r}")
             raise
         finally:
+            self._update_figures()
             self._judge.close()
             self._write()
 
@@ -152,7 +157,8 @@ class Conductor:
         if self._stop.is_set() or not room:
             self._problems += self._peers.problems
             return None
-        self._measured = measured = Measured(users, self._peers.present, self._peers.stalled, Account())
+        self._judge.begin()
+        self._measured = measured = Measured(users, self._peers.present, self._peers.stalled)
         if not is_quiet:
             measured.problems.append(
                 f"the room was not quiet for {QUIET_LIMIT_S:g} s before the window: who else talks?"
@@ -176,12 +182,12 @@ class Conductor:
             settling = [greenlet for greenlet in settling if not greenlet.dead]
         gevent.joinall(settling, raise_error=True)
         measured.problems += self._peers.problems
-        if not measured.account.windows:
+        self._update_figures()
+        figures, self._figures, self._measured = self._figures, None, None
+        if figures is None:
             self._problems += measured.problems
-            self._measured = None
             return None
-        step = to_step(measured)
-        self._measured = None
+        step = to_step(measured, figures)
         self._steps.append(step)
         return step
 
@@ -240,21 +246,31 @@ class Conductor:
         if start_ns >= end_ns or not ledgers:
             return
         case = Case(
+            number=number,
             start_ns=start_ns,
             end_ns=end_ns,
             drain_end_ns=drain_end_ns,
             leave_margin_ns=int(self._options.drain_s * 1e9),
             members=[ledger.members for ledger in ledgers.values()],
             sends=[ledger.sends for ledger in ledgers.values()],
-            deliveries=[ledger.deliveries for ledger in ledgers.values()],
         )
-        measured.account.merge(self._judge.judge(case))
+        self._judge.judge(case)
         measured.windows.append(Window(start_ns, end_ns, drain_end_ns, case.leave_margin_ns))
         measured.costs.append([ledger.cost for ledger in ledgers.values()])
         measured.drained &= not left
         measured.clock_uncertainty_ns = self._peers.clock_uncertainty_ns
         if time.monotonic() > self._written_s + WRITE_EVERY_S:  # a run of hours must not lose them all in a crash
+            self._update_figures()
             self._write()
+
+    def _update_figures(self) -> None:
+        """Have the judge report on what was measured since the step began."""
+        if not self._measured or not self._measured.windows:
+            return
+        try:
+            self._figures = self._judge.report()
+        except (EOFError, OSError) as error:
+            self._measured.problems.append(f"the judge's process has ended ({error}); what it had not reported is lost")
 
     def _tell_all(self, message: ToGenerator) -> None:
         for name in self._peers.names:

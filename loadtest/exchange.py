@@ -86,18 +86,27 @@ class Cost(msgspec.Struct, frozen=True):
     clock_step_ns: int
 
 
+class Received(msgspec.Struct, frozen=True, tag="received"):
+    """Generator to conductor: some of a window's deliveries, each part as `pack` makes it."""
+
+    number: int
+    deliveries: list[bytes]
+
+
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
-    """Generator to conductor: one window's records (see `pack`), the answer to `Collect`."""
+    """Generator to conductor: the rest of a window's records (see `pack`), after all that it received.
+
+    `Received` and this are the answer to `Collect`.
+    """
 
     number: int
     members: bytes
     sends: bytes
-    deliveries: bytes
     cost: Cost
 
 
 ToGenerator = Ping | WindowOrder | Collect | Stop
-ToConductor = Pong | State | Ledger
+ToConductor = Pong | State | Received | Ledger
 TO_GENERATOR, TO_CONDUCTOR = "chatroom-to-generator", "chatroom-to-conductor"
 
 Records = TypeVar("Records", Members, Sends, Deliveries)

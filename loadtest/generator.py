@@ -20,12 +20,14 @@ from loadtest.exchange import (
     Ledger,
     Ping,
     Pong,
+    Received,
     State,
     Stop,
     ToConductor,
     ToGenerator,
     WindowOrder,
     pack,
+    unpack,
 )
 from loadtest.ledger import NEVER, Deliveries, Members, Sends
 from loadtest.nap import Nap, may_nap
@@ -37,6 +39,8 @@ from loadtest.websocket import Read, WebSocket
 
 SLICE_READS = 1000
 """Reads parsed at a time: about 1 ms, so that parsing never holds up what is due."""
+PARTS = 16
+"""Slices handed over at a time."""
 HOLD_NS = 10_000_000_000
 """Within a window what was read waits unparsed for this long; a window longer than that is parsed while it runs."""
 TEND_S = 0.02
@@ -57,7 +61,9 @@ class Member:
 class _OpenWindow:
     order: WindowOrder
     planned: Sends
+    received: list[bytes] = field(default_factory=list)  # packed, a slice each
     tally: Tally | None = None
+    tallied: int = 0  # slices of `received`
     arrived: int = 0
     clocks: list[tuple[float, float]] = field(default_factory=list)  # (wall, CPU) seconds at its start and end
 
@@ -82,7 +88,6 @@ class Generator:
         self._stalled: set[WebSocket] = set()
         self._failed = 0
         self._problems: list[str] = []
-        self._deliveries: list[Deliveries] = []
         self._received = 0
         self._windows: dict[int, _OpenWindow] = {}
         self._counted = Counters()
@@ -195,21 +200,20 @@ class Generator:
         while self._recorder.reads:
             self._digest()
             gevent.sleep(0)
-        window = self._windows.pop(number)
+        window = self._windows[number]
+        for start in range(0, len(window.received), PARTS):
+            self._tell(Received(number, window.received[start : start + PARTS]))
+            gevent.sleep(0.001)
+        del self._windows[number]
         order = window.order
-        deliveries = Deliveries.concatenate(self._deliveries)
         sends = self._sender.log
         keep_ns = min((open_.order.start_ns for open_ in self._windows.values()), default=order.end_ns)
-        self._deliveries = [deliveries.select(deliveries.due_ns >= keep_ns)]
         self._sender.clear_log(keep_ns)
         self._tell(
             Ledger(
                 number=number,
                 members=pack(self._everybody()),
                 sends=pack(sends.select((sends.due_ns >= order.start_ns) & (sends.due_ns < order.end_ns))),
-                deliveries=pack(
-                    deliveries.select((deliveries.due_ns >= order.start_ns) & (deliveries.due_ns < order.end_ns))
-                ),
                 cost=self._cost(window),
             )
         )
@@ -264,6 +268,8 @@ class Generator:
                 self._report()
                 gevent.sleep(0.001)
             self._is_hurried = False
+            for window in [window for window in self._windows.values() if window.order.end_ns <= now_ns]:
+                self._count_down(window)
             self._report()
 
     def _may_digest(self) -> bool:
@@ -278,25 +284,33 @@ class Generator:
 
     def _digest(self) -> None:
         deliveries = self._recorder.digest(SLICE_READS)
-        self._deliveries.append(deliveries)
         self._received += len(deliveries.seq)
         for window in self._windows.values():
-            order = window.order
-            is_in_window = (deliveries.arrival_ns >= order.start_ns) & (deliveries.arrival_ns < order.end_ns)
-            window.arrived += int(is_in_window.sum())
-            if window.tally:
-                window.tally.add(deliveries)
+            start_ns, end_ns = window.order.start_ns, window.order.end_ns
+            window.arrived += int(((deliveries.arrival_ns >= start_ns) & (deliveries.arrival_ns < end_ns)).sum())
+            due = deliveries.select((deliveries.due_ns >= start_ns) & (deliveries.due_ns < end_ns))
+            if len(due.seq):
+                window.received.append(pack(due))
+
+    def _count_down(self, window: _OpenWindow) -> None:
+        if window.tally is None:
+            log = self._sender.log
+            window.tally = Tally(window.planned, self._everybody(), log.select(log.sent_ns == NEVER))
+        while window.tallied < len(window.received):
+            window.tally.add(unpack(Deliveries, window.received[window.tallied]))
+            window.tallied += 1
+            gevent.sleep(0.001)
 
     def _report(self) -> None:
-        now_ns = self._clock.now_ns()
-        ended = [w for w in self._windows.values() if now_ns >= w.order.end_ns]
-        all_parsed = not self._may_digest()
-        if time.monotonic() < self._reported_s + REPORT_S and not (ended and all_parsed):
+        outstanding = {
+            number: window.tally.outstanding
+            for number, window in self._windows.items()
+            if window.tally and window.tallied == len(window.received)
+        }
+        is_news = outstanding and not self._recorder.reads
+        if time.monotonic() < self._reported_s + REPORT_S and not is_news:
             return
         self._reported_s = time.monotonic()
-        for window in ended:
-            if window.tally is None and all_parsed:
-                window.tally = self._new_tally(window)
         self._tell(
             State(
                 joined=sorted(self._members),
@@ -305,14 +319,7 @@ class Generator:
                 reads=self._recorder.counters.reads + len(self._recorder.reads),
                 sent=self._sender.sent,
                 received=self._received,
-                outstanding={w.order.number: w.tally.outstanding for w in ended if w.tally},
+                outstanding=outstanding,
                 problems=self._problems,
             )
         )
-
-    def _new_tally(self, window: _OpenWindow) -> Tally:
-        log = self._sender.log
-        tally = Tally(window.planned, self._everybody(), log.select(log.sent_ns == NEVER))
-        for deliveries in self._deliveries:
-            tally.add(deliveries)
-        return tally

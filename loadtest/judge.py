@@ -1,7 +1,7 @@
 """The judge: a process of its own in which windows are judged, so that judging one never holds up the next.
 
-It runs only when nobody else wants the core (SCHED_IDLE on Linux). `python -m loadtest.judge` reads cases from its
-standard input and answers each with an account.
+It runs only when nobody else wants the core (SCHED_IDLE on Linux). `python -m loadtest.judge` reads records and cases
+from its standard input and keeps the account.
 """
 
 from __future__ import annotations
@@ -10,38 +10,61 @@ import os
 import struct
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any
 
+import gevent
 import gevent.lock
+import gevent.queue
 import msgspec
 
-from loadtest.account import Account, EncodedAccount
+from loadtest.account import Account, Figures
 from loadtest.exchange import unpack
-from loadtest.ledger import Deliveries, Members, Sends, Window, judge
+from loadtest.ledger import Deliveries, Judgement, Members, Sends, Window, judge
 
 _LENGTH = struct.Struct("<Q")
-_Message = TypeVar("_Message", bound=msgspec.Struct)
 
 
-class Case(msgspec.Struct, frozen=True):
-    """A window and the packed records of each generator."""
+class Received(msgspec.Struct, frozen=True, tag="received"):
+    """To the judge: packed deliveries of the window of this number."""
 
+    number: int
+    deliveries: list[bytes]
+
+
+class Case(msgspec.Struct, frozen=True, tag="case"):
+    """To the judge: a window, and the packed records of each generator. Its deliveries have come before."""
+
+    number: int
     start_ns: int
     end_ns: int
     drain_end_ns: int
     leave_margin_ns: int
     members: list[bytes]
     sends: list[bytes]
-    deliveries: list[bytes]
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """To the judge: a new step, and so a new account."""
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """To the judge: answer with the figures of all cases since the step began, or `None` if there were none."""
+
+
+_ToJudge = Received | Case | Begin | Report
 
 
 class Judge:
-    """The judge's process, from the conductor's side; to be closed."""
+    """The judge's process, from the conductor's side; to be closed. It keeps the account of the present step.
+
+    Only `report` waits for it, as it may get no CPU time for a while.
+    """
 
     def __init__(self) -> None:
         package = Path(__file__).parent.parent
-        path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
+        path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "loadtest.judge"],
             stdin=subprocess.PIPE,
@@ -49,60 +72,76 @@ class Judge:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for the swarm, which closes this in its own time
         )
+        self._unsent: gevent.queue.Queue[_ToJudge] = gevent.queue.Queue()
+        self._writer = gevent.spawn(self._write)
         self._one_at_a_time = gevent.lock.Semaphore()
 
-    def judge(self, case: Case) -> Account:
-        """Judge a window, letting other greenlets run meanwhile.
+    def begin(self) -> None:
+        """Begin a step."""
+        self._unsent.put(Begin())
+
+    def receive(self, number: int, deliveries: list[bytes]) -> None:
+        """Take some of a window's deliveries."""
+        self._unsent.put(Received(number, deliveries))
+
+    def judge(self, case: Case) -> None:
+        """Judge a window whose deliveries were all received, and add it to the account."""
+        self._unsent.put(case)
+
+    def report(self) -> Figures | None:
+        """Return the figures of the step so far, letting other greenlets run meanwhile.
 
         Raises:
             EOFError: the process has ended.
             OSError: the process has ended.
 
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with self._one_at_a_time:
-            _send(self._process.stdin, case)
-            return Account.decode(_receive(self._process.stdout, EncodedAccount))
+        asking = gevent.spawn(self._ask)  # on its own: should the caller be killed, the answer is read all the same
+        figures: Figures | None = asking.get()
+        return figures
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._writer.kill()
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 
+    def _write(self) -> None:
+        assert self._process.stdin is not None
+        for message in self._unsent:
+            try:
+                _send(self._process.stdin, message)
+            except OSError:
+                return  # it has ended, which `report` tells
 
-def _send(stream: IO[bytes], message: msgspec.Struct) -> None:
+    def _ask(self) -> Figures | None:
+        assert self._process.stdout is not None
+        with self._one_at_a_time:
+            self._unsent.put(Report())
+            figures: Figures | None = _receive(self._process.stdout, Figures | None)
+            return figures
+
+
+def _send(stream: IO[bytes], message: msgspec.Struct | None) -> None:
     data = msgspec.msgpack.encode(message)
-    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.write(_LENGTH.pack(len(data)))
+    stream.write(data)
     stream.flush()
 
 
-def _receive(stream: IO[bytes], kind: type[_Message]) -> _Message:
+def _receive(stream: IO[bytes], kind: Any) -> Any:
     (length,) = _LENGTH.unpack(_read(stream, _LENGTH.size))
     return msgspec.msgpack.decode(_read(stream, length), type=kind)
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
-    data: bytes = stream.read(size)
+    data = stream.read(size)
     if len(data) < size:
         raise EOFError("the judge's process has ended")
     return data
-
-
-def _decide(case: Case) -> Account:
-    account = Account()
-    account.add(
-        judge(
-            Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns),
-            Members.concatenate([unpack(Members, part) for part in case.members]),
-            Sends.concatenate([unpack(Sends, part) for part in case.sends]),
-            Deliveries.concatenate([unpack(Deliveries, part) for part in case.deliveries]),
-        )
-    )
-    return account
 
 
 def main() -> None:
@@ -111,12 +150,31 @@ def main() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
         os.nice(19)
+    account = Account()
+    received: dict[int, list[bytes]] = defaultdict(list)
     while True:
         try:
-            case = _receive(sys.stdin.buffer, Case)
+            message: _ToJudge = _receive(sys.stdin.buffer, _ToJudge)
         except EOFError:
             return
-        _send(sys.stdout.buffer, _decide(case).encode())
+        match message:
+            case Received(number, deliveries):
+                received[number] += deliveries
+            case Case():
+                account.add(_decide(message, received.pop(message.number, [])))
+            case Begin():
+                account = Account()
+            case Report():
+                _send(sys.stdout.buffer, account.figures() if account.windows else None)
+
+
+def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
+    return judge(
+        Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns),
+        Members.concatenate([unpack(Members, part) for part in case.members]),
+        Sends.concatenate([unpack(Sends, part) for part in case.sends]),
+        Deliveries.concatenate([unpack(Deliveries, part) for part in deliveries]),
+    )
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from loadtest.account import Account, latency, p50_and_p99
+from loadtest.account import Figures
 from loadtest.exchange import Cost
 from loadtest.ledger import Window
-from loadtest.result import Generator, Latency, Step
+from loadtest.result import Generator, Step
 
 LEAST_ATTEMPTED = 0.99
 SCHEDULE_LAG_MS = 5.0
@@ -19,12 +20,11 @@ UNCERTAIN_SHARE = 0.5
 
 @dataclass(slots=True)
 class Measured:
-    """The windows of one user count; `costs` has one list a window, one entry a generator."""
+    """The judged windows of one user count; `costs` has one list a window, one entry a generator."""
 
     users: int
     joined: int
     stalled: int
-    account: Account
     windows: list[Window] = field(default_factory=list)
     costs: list[list[Cost]] = field(default_factory=list)
     drained: bool = True
@@ -32,89 +32,89 @@ class Measured:
     clock_uncertainty_ns: float = 0.0
 
 
-def to_step(measured: Measured) -> Step:
-    """Sum up a user count and judge whether its figures may be believed."""
-    account, windows = measured.account, sorted(measured.windows, key=lambda window: window.start_ns)
+def to_step(measured: Measured, figures: Figures) -> Step:
+    """Sum up a user count and judge whether its figures may be believed; windows without figures are left out."""
+    windows = sorted(measured.windows[: figures.windows], key=lambda window: window.start_ns)
+    costs = measured.costs[: figures.windows]
     window_s = sum(window.end_ns - window.start_ns for window in windows) / 1e9
-    arrived = sum(cost.arrived_in_window for costs in measured.costs for cost in costs)
-    latency_ms = latency(account.latency)
-    generator = _generator(measured, arrived)
+    arrived = sum(cost.arrived_in_window for each in costs for cost in each)
+    generator = _generator(figures, costs, arrived)
+    reasons = _reasons(measured, figures, generator)
     return Step(
         users=measured.users,
         joined=measured.joined,
         stalled=measured.stalled,
-        valid=not (reasons := _reasons(measured, latency_ms, generator)),
+        valid=not reasons,
         reasons=reasons,
-        warnings=_warnings(measured, latency_ms, generator),
-        windows=account.windows,
+        warnings=_warnings(measured, figures, generator),
+        windows=figures.windows,
         window_s=window_s,
         window_start_ns=windows[0].start_ns,
         window_end_ns=windows[-1].end_ns,
         drain_end_ns=windows[-1].drain_end_ns,
         drained=measured.drained,
-        saturated=account.saturated,
-        planned_messages=account.messages,
-        offered_messages=account.sent,
-        expected=account.expected,
-        delivered=account.delivered,
-        missing=account.missing,
-        late=account.late,
-        duplicates=account.duplicates,
-        reordered=account.reordered,
-        order_conflicts=account.order_conflicts,
-        foreign=account.foreign,
-        not_judged=account.not_judged,
+        saturated=figures.saturated,
+        planned_messages=figures.planned_messages,
+        offered_messages=figures.offered_messages,
+        expected=figures.expected,
+        delivered=figures.delivered,
+        missing=figures.missing,
+        late=figures.late,
+        duplicates=figures.duplicates,
+        reordered=figures.reordered,
+        order_conflicts=figures.order_conflicts,
+        foreign=figures.foreign,
+        not_judged=figures.not_judged,
         arrived_in_window=arrived,
         deliveries_per_s=arrived / window_s,
-        latency_ms=latency_ms,
-        response_ms=latency(account.response),
-        first_receiver_ms=p50_and_p99(account.first_receiver),
-        last_receiver_ms=p50_and_p99(account.last_receiver),
-        spread_ms=p50_and_p99(account.spread),
-        position_ms=[p50_and_p99(histogram) for histogram in account.by_position],
+        latency_ms=figures.latency_ms,
+        response_ms=figures.response_ms,
+        first_receiver_ms=figures.first_receiver_ms,
+        last_receiver_ms=figures.last_receiver_ms,
+        spread_ms=figures.spread_ms,
+        position_ms=figures.position_ms,
         generator=generator,
-        histogram=account.latency.encode().decode(),
-        timeline=sorted(account.timeline, key=lambda second: second.start_ns),
+        histogram=figures.histogram,
+        timeline=figures.timeline,
     )
 
 
-def _generator(measured: Measured, arrived: int) -> Generator:
+def _generator(figures: Figures, by_window: Sequence[Sequence[Cost]], arrived: int) -> Generator:
     """Sum up what the swarm's processes cost: CPU percent is of one core a process, the busiest of them."""
-    account = measured.account
-    costs = [cost for costs in measured.costs for cost in costs]
+    costs = [cost for each in by_window for cost in each]
     reads = sum(cost.reads for cost in costs)
     return Generator(
-        schedule_lag_p50_ms=account.finite_ms("schedule_lag", 50),
-        schedule_lag_p99_ms=account.finite_ms("schedule_lag", 99),
-        schedule_lag_max_ms=account.finite_ms("schedule_lag", 100),
-        arrival_uncertainty_p99_ms=account.finite_ms("uncertainty", 99),
-        read_lag_p50_ms=account.finite_ms("read_lag", 50),
-        read_lag_p99_ms=account.finite_ms("read_lag", 99),
+        schedule_lag_p50_ms=figures.schedule_lag_ms.p50 or 0.0,
+        schedule_lag_p99_ms=figures.schedule_lag_ms.p99 or 0.0,
+        schedule_lag_max_ms=figures.schedule_lag_ms.max or 0.0,
+        arrival_uncertainty_p99_ms=figures.arrival_uncertainty_p99_ms,
+        read_lag_p50_ms=figures.read_lag_ms.p50 or 0.0,
+        read_lag_p99_ms=figures.read_lag_ms.p99 or 0.0,
         cpu_us_per_delivery=sum(cost.cpu_s for cost in costs) * 1e6 / arrived if arrived else 0.0,
         cpu_percent=max((100 * cost.cpu_s / cost.wall_s for cost in costs if cost.wall_s), default=0.0),
-        rss_mib=max((sum(cost.rss_bytes for cost in costs) for costs in measured.costs), default=0) / 2**20,
+        rss_mib=max((sum(cost.rss_bytes for cost in each) for each in by_window), default=0) / 2**20,
         frames_per_read=sum(cost.frames for cost in costs) / reads if reads else 0.0,
         reads_without_timestamp=sum(cost.without_timestamp for cost in costs),
     )
 
 
-def _reasons(measured: Measured, latency_ms: Latency, generator: Generator) -> list[str]:
+def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
     """Say why the figures may not be believed, and what to do; nothing where they may."""
-    account = measured.account
+    planned, offered = figures.planned_messages, figures.offered_messages
     reasons = list(measured.problems)
     if measured.joined < measured.users:
         reasons.append(
             f"only {measured.joined} of {measured.users} users joined; see the failures, join more slowly (-r), "
             "and look at the server's limits and at open files (ulimit -n)"
         )
-    if not account.messages:
+    if not planned:
         reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")
-    if account.sent < LEAST_ATTEMPTED * account.messages:
+    if offered < LEAST_ATTEMPTED * planned:
         reasons.append(
-            f"only {account.sent} of {account.messages} messages were sent; members fell out of the room or the "
+            f"only {offered} of {planned} messages were sent; members fell out of the room or the "
             "generator could not keep up: see the failures, offer less or use more workers"
         )
-    limit_ms = max(SCHEDULE_LAG_MS, SCHEDULE_LAG_SHARE * (latency_ms.p99 or 0.0))
+    limit_ms = max(SCHEDULE_LAG_MS, SCHEDULE_LAG_SHARE * (figures.latency_ms.p99 or 0.0))
     if generator.schedule_lag_p99_ms > limit_ms:
         reasons.append(
             f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, allowed are "
@@ -129,11 +129,12 @@ def _reasons(measured: Measured, latency_ms: Latency, generator: Generator) -> l
     return reasons
 
 
-def _warnings(measured: Measured, latency_ms: Latency, generator: Generator) -> list[str]:
+def _warnings(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
     warnings = []
+    p99_ms = figures.latency_ms.p99
     if generator.cpu_percent > BUSY_PERCENT:
         warnings.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
-    if latency_ms.p99 is not None and generator.arrival_uncertainty_p99_ms > UNCERTAIN_SHARE * latency_ms.p99:
+    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > UNCERTAIN_SHARE * p99_ms:
         warnings.append(
             f"a delivery may have come up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) before it was "
             "noticed, as one read brought many; read the latencies as 'at most'"
@@ -148,8 +149,8 @@ def _warnings(measured: Measured, latency_ms: Latency, generator: Generator) -> 
             f"workers on other machines: their clocks are known to {measured.clock_uncertainty_ns / 1e6:.2f} ms, "
             "and so is every latency between machines"
         )
-    if measured.account.saturated:
+    if figures.saturated:
         warnings.append("saturated: what was under way grew through the window, so latency measures the window")
-    if measured.account.foreign:
-        warnings.append(f"{measured.account.foreign} stamped messages of the window were not this swarm's")
+    if figures.foreign:
+        warnings.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return warnings

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from loadtest.account import HIGHEST_US, Account, EncodedAccount, latency, new_histogram, percentile_ms, record
+from loadtest.account import HIGHEST_US, Account, Figures, latency, new_histogram, percentile_ms, record
 from loadtest.ledger import NEVER
 
 
@@ -37,17 +37,17 @@ def test_the_first_missing_one_is_not_rounded_away(owed: int, missing: int, perc
     assert percentile_ms(histogram, percentile) is None
 
 
-def test_an_account_that_went_to_another_process_is_the_same() -> None:
-    account = Account(windows=2, expected=7, saturated=True)
+def test_figures_are_the_accounts() -> None:
+    account = Account(windows=2, expected=7, delivered=5, saturated=True)
     record(account.latency, np.array([1_000_000, NEVER]))
     record(account.by_position[9], np.array([5_000_000]))
-    other = Account.decode(msgspec.msgpack.decode(msgspec.msgpack.encode(account.encode()), type=EncodedAccount))
-    assert (other.windows, other.expected, other.saturated) == (2, 7, True)
-    assert percentile_ms(other.latency, 50) == 1.0
-    assert percentile_ms(other.latency, 100) is None
-    assert percentile_ms(other.by_position[9], 50) == pytest.approx(5.0, rel=0.001)
-    other.merge(account)
-    assert (other.windows, other.latency.get_total_count()) == (4, 4)
+    record(account.schedule_lag, np.array([2_000_000]))
+    figures = msgspec.msgpack.decode(msgspec.msgpack.encode(account.figures()), type=Figures)
+    assert (figures.windows, figures.expected, figures.missing, figures.saturated) == (2, 7, 2, True)
+    assert (figures.latency_ms.p50, figures.latency_ms.max) == (1.0, None)
+    assert figures.position_ms[9].p50 == pytest.approx(5.0, rel=0.001)
+    assert figures.position_ms[0].p50 is None
+    assert figures.schedule_lag_ms.p99 == pytest.approx(2.0, rel=0.001)
 
 
 def test_never_is_recorded_as_never_and_nothing_as_nothing() -> None:
