@@ -152,7 +152,7 @@ class Conductor:
         """Measure one user count, window after window while `goes_on()`; `None` where there was nothing to judge."""
         self.target_users = users
         self._gather(users)
-        is_quiet = self._wait_for_quiet()
+        is_quiet = self._wait_for_quiet(QUIET_LIMIT_S)
         room = self._peers.room
         if self._stop.is_set() or not room:
             self._problems += self._peers.problems
@@ -203,7 +203,7 @@ class Conductor:
         while not is_settled() and time.monotonic() < limit and not self._stop.wait(_POLL_S):
             pass
 
-    def _wait_for_quiet(self, limit_s: float = QUIET_LIMIT_S) -> bool:
+    def _wait_for_quiet(self, limit_s: float) -> bool:
         """Wait until nothing was read for a while; return whether that came to be."""
         limit = time.monotonic() + limit_s
         reads, since = -1, time.monotonic()

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -105,7 +106,8 @@ class Judge:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._writer.kill()
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended, which `report` told
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 

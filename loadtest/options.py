@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.schedule import ARRIVALS, Rate
+from loadtest.schedule import ARRIVALS, Burst, Rate
 from loadtest.stamp import LENGTH
+from loadtest.turnover import Turnover
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run of the swarm; `steps` is empty for windows that follow one another at Locust's own user count."""
+    """One run of the swarm; `steps` is empty for windows that follow one another at Locust's own user count.
+
+    A member that falls out comes back every `rejoin_every_s` seconds until it is in again; 0 is not at all.
+    """
 
     rate: Rate
+    burst: Burst
     message_size: int
     arrival: str
     seed: int
@@ -26,6 +31,9 @@ class Options:
     drain_s: float
     url_path: str
     stalled: int
+    stalled_bytes_per_s: int
+    turnover: Turnover
+    rejoin_every_s: float
     swarm_out: Path | None
 
     @classmethod
@@ -37,17 +45,30 @@ class Options:
 
         """
         user_rate = not_negative(parsed.user_rate or 0)
+        dwell_s = positive(parsed.dwell)
         return cls(
             rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
+            burst=Burst(
+                factor=positive(parsed.burst_factor),
+                start_ns=_ns_in_window("--burst-at", parsed.burst_at, dwell_s),
+                length_ns=int(positive(parsed.burst_for) * 1e9),
+            ),
             message_size=count(parsed.message_size),
             arrival=_arrival(parsed.arrival),
             seed=count(parsed.seed),
             steps=steps(parsed.steps or ""),
-            dwell_s=positive(parsed.dwell),
+            dwell_s=dwell_s,
             warmup_s=not_negative(parsed.warmup),
             drain_s=positive(parsed.drain),
             url_path=parsed.url_path,
             stalled=count(parsed.stalled),
+            stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
+            turnover=Turnover(
+                churn_rate=not_negative(parsed.churn_rate),
+                storm_after_ns=_ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
+                storm_jitter_s=not_negative(parsed.reconnect_jitter),
+            ),
+            rejoin_every_s=not_negative(parsed.rejoin_every),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
         )
 
@@ -85,6 +106,14 @@ def count(value: str | float) -> int:
     if number < 0:
         raise ValueError(f"{value} is no whole number from 0 up")
     return number
+
+
+def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
+    """Read a moment of a window, in seconds after its start, as nanoseconds."""
+    moment = not_negative(seconds)
+    if moment >= dwell_s:
+        raise ValueError(f"{flag} {moment:g} is not within a window of {dwell_s:g} s; lower it or raise --dwell")
+    return int(moment * 1e9)
 
 
 def _writable(text: str) -> str:
@@ -141,5 +170,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--warmup", 2.0, "seconds of the same load before a window, not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
-    flag("--stalled", 0, "of the users, this many join and then never read", count, metavar="K")
+    flag("--burst-factor", 1.0, "messages of a burst follow one another so much faster; 1: none", positive, metavar="F")
+    flag("--burst-at", 0.0, "seconds into each window at which its burst begins", not_negative, metavar="S")
+    flag("--burst-for", 1.0, "seconds of a burst", positive, metavar="S")
+    flag(
+        "--stalled",
+        0,
+        "of the users, this many join, read as --stalled-bytes-per-s says, and send nothing",
+        count,
+        metavar="K",
+    )
+    flag(
+        "--stalled-bytes-per-s", 0, "bytes a second that each stalled user reads; 0: it never reads", count, metavar="N"
+    )
+    flag(
+        "--churn-rate",
+        0.0,
+        "users a second that leave, each replaced by a new one, at Poisson times",
+        not_negative,
+        metavar="R",
+    )
+    flag(
+        "--reconnect-at",
+        0.0,
+        "seconds into each window at which all users drop and come back; 0: never",
+        not_negative,
+        metavar="S",
+    )
+    flag(
+        "--reconnect-jitter",
+        0.0,
+        "seconds over which those that dropped come back, evenly at random",
+        not_negative,
+        metavar="S",
+    )
+    flag(
+        "--rejoin-every",
+        0.0,
+        "seconds between tries of a user that fell out to come back; 0: it stays out",
+        not_negative,
+        metavar="S",
+    )
     flag("--swarm-out", "", "write the result to this file (JSON)", _writable, metavar="FILE", include_in_web_ui=False)

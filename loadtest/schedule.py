@@ -23,6 +23,15 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """For `length_ns` from `start_ns` on, messages follow one another `factor` times as fast; 1 is no burst."""
+
+    factor: float
+    start_ns: int
+    length_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Due times in nanoseconds since the start, ascending, and each one's sender, a position from 0 to users - 1."""
 
@@ -50,6 +59,22 @@ def poisson(rate: Rate, users: int, duration_ns: int, random: np.random.Generato
     enough = int(expected + 10 * np.sqrt(expected) + 20)
     due = np.cumsum(random.exponential(1e9 / rate.in_room(users), enough))
     return _within(due, random.integers(0, users, len(due)), duration_ns)
+
+
+def with_burst(
+    arrival: Arrival, burst: Burst, rate: Rate, users: int, duration_ns: int, random: np.random.Generator
+) -> Schedule:
+    """Make a schedule of any arrival with a burst in it.
+
+    It is made for a time that goes `factor` times as fast during the burst and then set to the clock, which leaves an
+    even schedule even within the burst and a Poisson one Poisson.
+    """
+    edges_ns = np.clip([0, burst.start_ns, burst.start_ns + burst.length_ns, duration_ns], 0, duration_ns)
+    pace = [1, burst.factor, 1]
+    inner_ns = np.concatenate([[0], np.cumsum(np.diff(edges_ns) * pace)])
+    schedule = arrival(rate, users, int(inner_ns[-1]), random)
+    due_ns = np.interp(schedule.due_ns, inner_ns, edges_ns)
+    return _within(due_ns, schedule.sender, duration_ns)
 
 
 def _within(due: npt.NDArray[np.floating], sender: npt.NDArray[np.int64], duration_ns: int) -> Schedule:

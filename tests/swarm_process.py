@@ -27,15 +27,17 @@ class SwarmRun:
     output: str
 
 
-def swarm_command(host: str, *flags: str) -> list[str]:
+def swarm_command(host: str, *flags: str, locustfile: Path = LOCUSTFILE) -> list[str]:
     """Return the command line of a swarm without its web UI."""
-    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--host", host, *flags]
+    return [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--host", host, *flags]
 
 
-def run_swarm(host: str, out: Path, *flags: str, environment: dict[str, str] | None = None) -> SwarmRun:
+def run_swarm(
+    host: str, out: Path, *flags: str, environment: dict[str, str] | None = None, locustfile: Path = LOCUSTFILE
+) -> SwarmRun:
     """Run a swarm to its end."""
     process = subprocess.run(
-        [*swarm_command(host, "--swarm-out", str(out)), *flags],
+        [*swarm_command(host, "--swarm-out", str(out), locustfile=locustfile), *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

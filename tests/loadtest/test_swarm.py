@@ -8,13 +8,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 import trustme
+from websockets.sync.client import connect
 
 from loadtest import result
 from loadtest.result import SwarmResult
@@ -65,6 +69,34 @@ def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] 
     """One step of 5 users, 200 messages, every stamped message of which is judged."""
     rest = ("--steps", str(USERS), "--room-rate", str(RATE), "--warmup", "0", "--url-path", "/room/{user}")
     return run_swarm(host, tmp_path / "out.json", *SHORT, *rest, *flags, environment=environment)
+
+
+def test_somebody_who_talks_before_the_window_makes_it_invalid(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server("--strategy", "direct")
+    is_over = threading.Event()
+
+    def talk() -> None:
+        with connect(f"{server.url.replace('http', 'ws')}/chat?user_id=talker", max_queue=None) as talker:
+            while not is_over.wait(0.1):
+                talker.send("never quiet")
+
+    with ThreadPoolExecutor(1) as threads:
+        talking = threads.submit(talk)
+        try:
+            run = run_swarm(
+                server.url,
+                tmp_path / "out.json",
+                *(*SHORT, "--steps", "3", "--room-rate", "50"),
+                locustfile=ROOT / "tests" / "loadtest" / "impatient_locustfile.py",
+            )
+        finally:
+            is_over.set()
+        talking.result()
+    step = only_step(run)
+    assert (run.exit_code, step.valid, step.missing) == (1, False, 0)
+    assert any("the room was not quiet" in reason for reason in step.reasons)
 
 
 def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
@@ -244,6 +276,21 @@ def interrupted(command: list[str], out: Path, when: Callable[[], bool], number:
     process.send_signal(number)
     output, _ = process.communicate(timeout=30)
     return result.read(out), output, process.returncode
+
+
+def test_a_judge_that_died_is_reported(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    flags = (*SHORT, "--steps", "3,6", "--dwell", "3", "--swarm-out", str(out))
+    swarm = subprocess.Popen(swarm_command(server.url, *flags), stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: server.stats()["messages_in"] > 10)
+    (judge,) = [child for child in psutil.Process(swarm.pid).children() if "loadtest.judge" in child.cmdline()]
+    judge.kill()
+    output, _ = swarm.communicate(timeout=30)
+    measured = result.read(out)
+    assert (swarm.returncode, measured.steps, measured.not_measured) == (1, [], [3, 6])
+    assert any("the judge's process has ended" in problem for problem in measured.problems)
+    assert "the judge's process has ended" in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
