@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bench.summary import Cell, Summary
@@ -50,6 +51,11 @@ def finding(summary: Summary) -> str:
     if unknown:
         parts.append(f"{listing(unknown)} not measured")
     return f"Within {objective}: {'; '.join(parts)}"
+
+
+def or_infinite(latency_ms: float | None) -> float:
+    """Turn a percentile that falls among missing deliveries into what it is: infinitely late."""
+    return math.inf if latency_ms is None else latency_ms
 
 
 def listing(names: Sequence[str]) -> str:

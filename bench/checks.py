@@ -21,12 +21,12 @@ def reasons(run: Run, step: Step) -> list[str]:
 def _disagreement(run: Run) -> str | None:
     """Hold the swarm's counts of a whole run against the server's, where the room was quiet before and after it.
 
-    It was not where a step did not drain, and a member that was lost, or that never reads, leaves copies underway.
+    It was not where a step did not drain, and a member that left, was lost, or hardly reads leaves copies underway.
     """
     swarm, before, after = run.swarm, run.stats_before, run.stats_after
     if swarm is None or before is None or after is None or swarm.not_measured or swarm.members_lost:
         return None
-    if any(step.stalled or not step.drained for step in swarm.steps):
+    if any(step.stalled or step.not_judged or not step.drained for step in swarm.steps):
         return None
     counted = (after.messages_in - before.messages_in, after.deliveries_out - before.deliveries_out)
     if counted == (swarm.messages_sent, swarm.deliveries_received):

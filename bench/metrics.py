@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from bench import checks
@@ -11,6 +12,7 @@ from bench.environment import Environment
 from bench.plan import Plan, Trial
 from bench.run import Run
 from bench.summary import FORMAT, Cell, FailedTrial, NotMeasured, ServerUse, Summary
+from bench.telemetry import interval_around, readings_of
 from loadtest.result import Step
 
 NOT_STARTED = "the campaign ended before this trial"
@@ -42,19 +44,26 @@ def summarise(plan: Plan, environment: Environment, runs: Sequence[Run]) -> Summ
 
 
 def server_use(run: Run, step: Step) -> ServerUse:
-    """Work out the server's CPU and memory over a step's window from samples taken around it."""
-    times = np.array([sample.time_ns for sample in run.samples], dtype=np.int64)
+    """Work out what the server used over a step's window from samples and readings taken around it."""
     start, end = step.window_start_ns, step.window_end_ns
+    around = interval_around(readings_of(run), start, end)
+    told = (around.loop_lag_p99_ms, around.kicked, around.dropped) if around else (None, None, None)
+    use = ServerUse(None, None, None, *told)
+    times = np.array([sample.time_ns for sample in run.samples], dtype=np.int64)
     if times.size == 0 or times[0] > start or times[-1] < end:
-        return ServerUse(None, None, None)
-    # Relative to the window's start: nanoseconds since 1970 do not fit into a float's 53 bits.
-    at_start, at_end = np.interp([0, end - start], times - start, [sample.cpu_s for sample in run.samples])
-    cpu_s = float(at_end - at_start)
+        return use
     inside = [sample.rss_bytes for sample in run.samples if start <= sample.time_ns <= end]
-    return ServerUse(
+    use = msgspec.structs.replace(use, rss_mib=max(inside) / 2**20 if inside else None)
+    cpu_so_far_s = [sample.cpu_s for sample in run.samples]
+    if cpu_so_far_s != sorted(cpu_so_far_s):
+        return use  # the server was started again
+    # Relative to the window's start: nanoseconds since 1970 do not fit into a float's 53 bits.
+    at_start, at_end = np.interp([0, end - start], times - start, cpu_so_far_s)
+    cpu_s = float(at_end - at_start)
+    return msgspec.structs.replace(
+        use,
         cpu_us_per_delivery=cpu_s * 1e6 / step.arrived_in_window if step.arrived_in_window else None,
         cpu_percent=100 * cpu_s * 1e9 / (end - start),
-        rss_mib=max(inside) / 2**20 if inside else None,
     )
 
 

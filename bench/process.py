@@ -30,17 +30,23 @@ class Child:
         directory: Path = PACKAGES,
     ) -> None:
         """Start `command` in `directory`, pinned to `cores` if any; asked to end, it gets `grace_s` seconds."""
-        self._log = log
+        self._command = command
+        self._cores = cores
         self._grace_s = grace_s
+        self._directory = directory
+        self._start(log)
+
+    def _start(self, log: Path, *more: str) -> None:
+        self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                command,
-                cwd=directory,
+                [*self._command, *more],
+                cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C reaches the bench alone, which ends its children in order
-                preexec_fn=lambda: _settle_in(cores),
+                preexec_fn=lambda: _settle_in(self._cores),
             )
 
     @property
@@ -67,8 +73,12 @@ class Child:
             try:
                 self._process.wait(self._grace_s)
             except subprocess.TimeoutExpired:
-                os.killpg(self.pid, signal.SIGKILL)
-                self._process.wait()
+                self.kill()
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self

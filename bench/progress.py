@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -10,51 +11,68 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from bench.plan import Plan, Trial
+from bench.plan import Arm, Trial, Workload
 
 
 class Progress:
-    """The progress of a campaign, in estimated seconds, for the length of its `with` block."""
+    """The progress of a list of trials, for the length of its `with` block.
 
-    def __init__(self, plan: Plan, console: Console) -> None:
-        self._workload = plan.workload
-        self._trials = plan.trials
+    A trial is taken to last as long as that of the same arm before it: an arm that saturates early is done early.
+    The first of each arm is estimated from the workload.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        trials: Sequence[Trial],
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._users = workload.users
+        self._trials = trials
         self._console = console
-        self._step_s = plan.workload.step_seconds()
-        self._trial_s = plan.workload.trial_seconds()
-        self._total_s = self._trial_s * len(plan.trials)
+        self._clock = clock
+        self._estimate_s = workload.trial_seconds()
+        self._took_s: dict[Arm, float] = {}
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task("starting", total=self._total_s, left="")
+        self._task = self._bar.add_task("starting", total=None, left="")
         self._trial: Trial | None = None
         self._steps_done = 0
-        self._step_began_s = 0.0
+        self._began_s = self._trial_began_s = clock()
 
     def show(self, trial: Trial, steps_done: int) -> None:
         """Show that `trial` is running and how many of its steps are done; call it often."""
-        if (trial, steps_done) != (self._trial, self._steps_done):
-            self._trial, self._steps_done = trial, steps_done
-            self._step_began_s = time.monotonic()
-            if self._console.is_terminal:
-                self._bar.update(self._task, description=self._running(trial))
-            else:
-                self._console.print(f"{self._running(trial)}, about {self._left(trial)}", soft_wrap=True)
-        self._bar.update(self._task, completed=self._done_s(trial), left=self._left(trial))
+        now_s = self._clock()
+        is_news = (trial, steps_done) != (self._trial, self._steps_done)
+        if trial != self._trial:
+            if self._trial:
+                self._took_s[self._trial.arm] = now_s - self._trial_began_s
+            self._trial, self._trial_began_s = trial, now_s
+        self._steps_done = steps_done
+        left_s, done_s = self.left_s(), now_s - self._began_s
+        minutes, seconds = divmod(round(left_s), 60)
+        left = f"{minutes}:{seconds:02} left"
+        self._bar.update(
+            self._task, description=self._running(trial), completed=done_s, total=done_s + left_s, left=left
+        )
+        if is_news and not self._console.is_terminal:
+            self._console.print(f"{self._running(trial)}, about {left}", soft_wrap=True, markup=False)
+
+    def left_s(self) -> float:
+        """Estimate the seconds until the last trial ends; a trial slower than expected stands still at its end."""
+        if self._trial is None:
+            return self._estimate_s * len(self._trials)
+        _, *later = self._trials[self._trials.index(self._trial) :]
+        of_this_s = self._expected_s(self._trial) - (self._clock() - self._trial_began_s)
+        return max(0.0, of_this_s) + sum(map(self._expected_s, later))
+
+    def _expected_s(self, trial: Trial) -> float:
+        return self._took_s.get(trial.arm, self._estimate_s)
 
     def _running(self, trial: Trial) -> str:
-        users = self._workload.users
-        doing = f"{users[self._steps_done]} users" if self._steps_done < len(users) else "stopping"
+        doing = f"{self._users[self._steps_done]} users" if self._steps_done < len(self._users) else "stopping"
         return f"[{self._trials.index(trial) + 1}/{len(self._trials)}] {trial.name}: {doing}"
-
-    def _left(self, trial: Trial) -> str:
-        minutes, seconds = divmod(round(self._total_s - self._done_s(trial)), 60)
-        return f"{minutes}:{seconds:02} left"
-
-    def _done_s(self, trial: Trial) -> float:
-        """Estimate the seconds of work done; a step slower than planned stands still at its end."""
-        trials_s = self._trials.index(trial) * self._trial_s
-        within_step_s = min(time.monotonic() - self._step_began_s, sum(self._step_s[self._steps_done :][:1]))
-        return trials_s + sum(self._step_s[: self._steps_done]) + within_step_s
 
     def __enter__(self) -> Self:
         self._bar.start()

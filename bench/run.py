@@ -24,8 +24,26 @@ class LoopLag(msgspec.Struct, frozen=True):
     max: float
 
 
+class LagBucket(msgspec.Struct, frozen=True):
+    """How many timers were at most `up_to_ms` late, and later than the bound before it."""
+
+    up_to_ms: float
+    count: int
+
+
+class GcPauses(msgspec.Struct, frozen=True):
+    """The runs of the server's garbage collector."""
+
+    count: int
+    total_ms: float
+    max_ms: float
+
+
 class ServerStats(msgspec.Struct, frozen=True):
-    """The counters of the server's `/stats`, cumulative since it started."""
+    """One reading of the server's `/stats`: counters since it started, the rest at `time_ns` (CLOCK_REALTIME).
+
+    Readings that were stored before the server told more have its first seven fields only.
+    """
 
     members: int
     messages_in: int
@@ -34,6 +52,14 @@ class ServerStats(msgspec.Struct, frozen=True):
     dropped: int
     kicked: int
     loop_lag_ms: LoopLag
+    time_ns: int = 0
+    pid: int = 0
+    loop_lag_buckets: tuple[LagBucket, ...] = ()
+    outbox_bytes_p50: int = 0
+    outbox_bytes_p99: int = 0
+    outbox_bytes_max: int = 0
+    tasks: int = 0
+    gc_pauses: GcPauses = GcPauses(0, 0, 0)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -46,7 +72,8 @@ class Failure(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, frozen=True):
     """A trial that was run: what the swarm measured, what the server used, and what went wrong.
 
-    `swarm` is `None` if it left no result; `server_ended` says how a server ended that nobody stopped.
+    `swarm` is `None` if it left no result; `server_ended` says how a server ended that nobody stopped. `telemetry`
+    are readings about a second apart, but for those that the server was too busy to answer.
     """
 
     trial: Trial
@@ -56,3 +83,4 @@ class Run(msgspec.Struct, frozen=True):
     stats_after: ServerStats | None
     server_ended: str | None
     failure: Failure | None
+    telemetry: list[ServerStats] = []

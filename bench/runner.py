@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -13,11 +14,24 @@ from bench.interruption import Interruption
 from bench.plan import Trial, Workload
 from bench.process import how_it_ended
 from bench.run import Failure, Run, ServerSample, ServerStats
-from bench.swarm import Swarm
+from bench.swarm import NO_FLAGS, Swarm
 from bench.target import MAX_MESSAGE_BYTES, Target, TrialFailed, read_stats
+from bench.telemetry import TelemetryReader
 from loadtest.result import SwarmResult
 
 SAMPLE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a trial has beside its load: flags of its own, and a `look` at the server before each sample of it."""
+
+    server_flags: Sequence[str] = ()
+    swarm_flags: Mapping[str, object] = field(default_factory=lambda: NO_FLAGS)
+    look: Callable[[Target, tuple[str, int]], None] | None = None
+
+
+NO_EXTRAS = Extras()
 
 
 class TrialRunner:
@@ -31,6 +45,7 @@ class TrialRunner:
         pinning: Pinning,
         interruption: Interruption,
         on_progress: Callable[[int], None],
+        extras: Extras = NO_EXTRAS,
     ) -> None:
         """Prepare a trial whose logs go to `logs`; `on_progress` is told the number of finished steps."""
         self._trial = trial
@@ -39,8 +54,10 @@ class TrialRunner:
         self._pinning = pinning
         self._interruption = interruption
         self._on_progress = on_progress
+        self._extras = extras
         self._swarm_result: SwarmResult | None = None
         self._samples: list[ServerSample] = []
+        self._telemetry: list[ServerStats] = []
         self._stats_before: ServerStats | None = None
         self._stats_after: ServerStats | None = None
         self._server_ended: str | None = None
@@ -60,6 +77,7 @@ class TrialRunner:
             self._stats_after,
             self._server_ended,
             failure,
+            self._telemetry,
         )
 
     def _measure(self) -> None:
@@ -71,21 +89,24 @@ class TrialRunner:
             server_log,
             self._pinning.server_cores,
             max(MAX_MESSAGE_BYTES, workload.message_size),
+            self._extras.server_flags,
         )
         with target as server:
             address = server.await_ready(self._interruption)
             self._stats_before = read_stats(*address)
             swarm_file = self._logs / f"{name}.swarm.json"
-            swarm = Swarm(self._trial, workload, address, swarm_file, swarm_log, self._pinning.swarm_cores)
+            cores, flags = self._pinning.swarm_cores, self._extras.swarm_flags
+            swarm = Swarm(self._trial, workload, address, swarm_file, swarm_log, cores, flags)
             try:
-                with swarm:
-                    self._watch(server, swarm)
+                with swarm, TelemetryReader(*address) as telemetry:
+                    self._telemetry = telemetry.readings
+                    self._watch(server, address, swarm)
             finally:  # a swarm that was told to stop writes what it measured so far
                 self._swarm_result = swarm.result()
             swarm.check_complete()
             self._stats_after = read_stats(*address)
 
-    def _watch(self, server: Target, swarm: Swarm) -> None:
+    def _watch(self, server: Target, address: tuple[str, int], swarm: Swarm) -> None:
         """Sample the server and follow the steps until the swarm ends."""
         limit_s = 60 + 3 * self._workload.trial_seconds()
         deadline = time.monotonic() + limit_s
@@ -95,6 +116,8 @@ class TrialRunner:
                 raise TrialFailed(f"interrupted by {self._interruption.signal_name}")
             if time.monotonic() > deadline:
                 raise TrialFailed(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
+            if self._extras.look:
+                self._extras.look(server, address)
             self._sample(server)
             outcome = swarm.result()
             self._on_progress(len(outcome.steps) if outcome else 0)

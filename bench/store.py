@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import fcntl
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from hdrh.histogram import HdrHistogram
 
 from bench.environment import Environment
-from bench.plan import Plan
+from bench.plan import Plan, Trial
 from bench.run import Run
 from bench.summary import FORMAT, Summary
+from bench.telemetry import intervals, readings_of
 
 US_PER_MS = 1000
+Stored = TypeVar("Stored", bound=msgspec.Struct)
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -26,13 +33,18 @@ class StoredPlan(msgspec.Struct, frozen=True):
     plan: Plan
 
 
+class InUse(Exception):  # noqa: N818 - it reads as what happened
+    """Another bench is at work in a folder."""
+
+
 class Store:
-    """The folder of one campaign."""
+    """The folder of one campaign; each file is written in one rename, and what is read is checked."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.logs = directory / "logs"
         self.runs = directory / "runs"
+        self.hgrm = directory / "hgrm"
         self.charts = directory / "charts"
 
     def create(self) -> None:
@@ -48,35 +60,82 @@ class Store:
         self.logs.mkdir()
         self.runs.mkdir()
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other bench from writing here, until the block ends or this process does.
+
+        Raises:
+            InUse: another bench is at work here.
+
+        """
+        descriptor = os.open(self.directory, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InUse(f"another bench is at work in {self.directory}; wait until it has ended") from error
+            yield
+        finally:
+            os.close(descriptor)
+
     def write_plan(self, plan: Plan, environment: Environment) -> None:
         """Write `plan.json`, before anything is run."""
-        _write(self.directory / "plan.json", StoredPlan(FORMAT, environment, plan))
+        write_struct(self.directory / "plan.json", StoredPlan(FORMAT, environment, plan))
 
     def write_run(self, run: Run) -> None:
         """Write one run as it was measured."""
-        _write(self.runs / f"{run.trial.name}.json", run)
+        write_struct(self._run_file(run.trial), run)
+
+    def write_percentiles(self, run: Run) -> None:
+        """Write the percentile files of a run (`hgrm/`, milliseconds) in place of those of an earlier attempt."""
+        name = run.trial.name
+        self.hgrm.mkdir(exist_ok=True)
+        for path in self.hgrm.iterdir():
+            if re.fullmatch(rf"{re.escape(name)}-\d+\.hgrm", path.name):
+                path.unlink()
+        for step in run.swarm.steps if run.swarm else []:
+            percentiles = io.BytesIO()
+            HdrHistogram.decode(step.histogram).output_percentile_distribution(percentiles, US_PER_MS)
+            _write(self.hgrm / f"{name}-{step.users}.hgrm", percentiles.getvalue())
 
     def write_summary(self, summary: Summary) -> None:
         """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
-        _write(self.directory / "summary.json", summary)
-        table = self.directory / "summary.csv"
-        table.unlink(missing_ok=True)
-        _write_rows(table, [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells])
+        write_struct(self.directory / "summary.json", summary)
+        _write_rows(self.directory / "summary.csv", [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells])
 
-    def write_details(self, run: Run) -> None:
-        """Write a run's percentile files (`hgrm/`, milliseconds) and add its seconds to `timeline.csv`."""
-        for step in run.swarm.steps if run.swarm else []:
-            path = self.directory / "hgrm" / f"{run.trial.name}-{step.users}.hgrm"
-            path.parent.mkdir(exist_ok=True)
-            with path.open("wb") as file:
-                HdrHistogram.decode(step.histogram).output_percentile_distribution(file, US_PER_MS)
+    def write_timeline(self, runs: Sequence[Run]) -> None:
+        """Write `timeline.csv`, a row for each second of each window of `runs`."""
         rows = [
             {"strategy": run.trial.arm.label, "users": step.users, "block": run.trial.block, "second": number}
             | msgspec.to_builtins(second)
+            for run in runs
             for step in (run.swarm.steps if run.swarm else [])
             for number, second in enumerate(step.timeline)
         ]
         _write_rows(self.directory / "timeline.csv", rows)
+
+    def write_telemetry(self, runs: Sequence[Run]) -> None:
+        """Write `telemetry.csv`, a row for the time from each reading of the server's telemetry to the next."""
+        rows = [
+            {"strategy": run.trial.arm.label, "block": run.trial.block} | msgspec.to_builtins(interval)
+            for run in runs
+            for interval in intervals(readings_of(run))
+        ]
+        _write_rows(self.directory / "telemetry.csv", rows)
+
+    def discard_logs(self, trial: Trial) -> None:
+        """Remove what an earlier attempt at `trial` left in `logs/`, lest its result be taken for that of the next."""
+        for path in self.logs.glob(f"{trial.name}.*"):
+            path.unlink()
+
+    def read_plan(self) -> StoredPlan:
+        """Read `plan.json`.
+
+        Raises:
+            ValueError: there is none, it is damaged, or it is of another format.
+
+        """
+        return read_struct(self.directory / "plan.json", StoredPlan, "plan", "give a folder that `compare` wrote")
 
     def read_summary(self) -> Summary:
         """Read `summary.json`.
@@ -85,41 +144,90 @@ class Store:
             ValueError: there is none, it is damaged, or it is of another format.
 
         """
-        path = self.directory / "summary.json"
         remedy = "give a folder that `compare` wrote, or run `compare` again"
-        try:
-            data = path.read_bytes()
-            format_ = msgspec.json.decode(data, type=_Versioned).format
-            if format_ == FORMAT:
-                return msgspec.json.decode(data, type=Summary)
-        except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}; {remedy}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is no summary: {error}; {remedy}") from error
-        raise ValueError(f"{path} has format {format_}, this version reads {FORMAT}; {remedy}")
+        return read_struct(self.directory / "summary.json", Summary, "summary", remedy)
+
+    def read_run(self, trial: Trial) -> Run | None:
+        """Read the run of a trial, or `None` if there is none yet.
+
+        Raises:
+            ValueError: its file is damaged, or of another trial.
+
+        """
+        path = self._run_file(trial)
+        if not path.exists():
+            return None
+        run = self._read_run_file(path)
+        if run.trial != trial:
+            raise ValueError(f"{path} is of another trial; {self._run_again()}")
+        return run
+
+    def read_runs(self) -> list[Run]:
+        """Read every run that is there, by block and label; a folder that was passed on without its runs has none.
+
+        Raises:
+            ValueError: a file is damaged.
+
+        """
+        runs = [self._read_run_file(path) for path in self.runs.glob("*.json")]
+        return sorted(runs, key=lambda run: (run.trial.block, run.trial.arm.label))
+
+    def _read_run_file(self, path: Path) -> Run:
+        return read_struct(path, Run, "run", self._run_again())
+
+    def _run_again(self) -> str:
+        return f"`compare --resume {self.directory}` runs it again"
+
+    def _run_file(self, trial: Trial) -> Path:
+        return self.runs / f"{trial.name}.json"
 
 
 class _Versioned(msgspec.Struct):
-    format: int
+    format: int = FORMAT  # a run has none: that of its folder's plan holds
 
 
-def _write(path: Path, value: msgspec.Struct) -> None:
-    """Write JSON in one rename, so that a reader, or a crash, never sees half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
-    temporary.replace(path)
+def read_struct(path: Path, kind: type[Stored], what: str, remedy: str) -> Stored:
+    """Read JSON, or raise a `ValueError` that names the file, what is wrong with it and what to do."""
+    try:
+        data = path.read_bytes()
+        format_ = msgspec.json.decode(data, type=_Versioned).format
+        if format_ == FORMAT:
+            return msgspec.json.decode(data, type=kind)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged, or no {what}: {error}; {remedy}") from error
+    raise ValueError(
+        f"{path} has format {format_}, this version reads {FORMAT}; use the version that wrote it, or {remedy}"
+    )
+
+
+def write_struct(path: Path, value: msgspec.Struct) -> None:
+    """Write JSON for people, too, in one rename."""
+    _write(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Add rows to a CSV file, under a heading where it is new."""
+    """Write a CSV file under the names of its first row; without rows there is none."""
     if not rows:
+        path.unlink(missing_ok=True)
         return
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        if is_new:
-            writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    _write(path, text.getvalue().encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file in one rename, so that a reader, a crash or a full disk never leaves half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

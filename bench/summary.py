@@ -14,13 +14,15 @@ FORMAT = 1
 class ServerUse(msgspec.Struct, frozen=True):
     """What the server used over a window; `None` where it could not be sampled over the whole of it.
 
-    `loop_lag_p99_ms` is `None`: the server counts it since its start, not by window.
+    The last three are between the last reading of its telemetry before the window and the first one after it.
     """
 
     cpu_us_per_delivery: float | None
     cpu_percent: float | None
     rss_mib: float | None
     loop_lag_p99_ms: float | None = None
+    kicked: int | None = None
+    dropped: int | None = None
 
 
 class Cell(msgspec.Struct, frozen=True):

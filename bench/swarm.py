@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import loadtest
 from bench.plan import Trial, Workload
@@ -15,6 +16,7 @@ from loadtest import result
 from loadtest.result import SwarmResult
 
 LOCUSTFILE = Path(loadtest.__file__).with_name("locustfile.py")
+NO_FLAGS: Mapping[str, object] = MappingProxyType({})
 END_S = 10  # beside a drain that has begun
 JUDGED = (0, 1)  # 1 says that something is missing, not believable or not measured: its file tells
 
@@ -30,9 +32,11 @@ class Swarm(Child):
         result_file: Path,
         log: Path,
         cores: Sequence[int] = (),
+        more_flags: Mapping[str, object] = NO_FLAGS,
     ) -> None:
+        """Start a swarm; of `more_flags`, which take the place of those of the workload, `None` takes one away."""
         host, port = address
-        flags = {
+        flags: dict[str, object] = {
             "--host": f"ws://{host}:{port}",
             "--steps": ",".join(map(str, workload.users)),
             "--dwell": workload.duration_s,
@@ -50,7 +54,8 @@ class Swarm(Child):
                 port = free.getsockname()[1]
             flags |= {"--processes": workload.swarm_workers, "--master-bind-port": port, "--master-port": port}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-        words = [str(word) for flag in flags.items() for word in flag]
+        flags |= more_flags
+        words = [str(word) for flag in flags.items() if flag[1] is not None for word in flag]
         super().__init__(command + words, log, cores, grace_s=END_S + workload.drain_s)
         self._result_file = result_file
         self._users = workload.users

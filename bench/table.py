@@ -1,68 +1,109 @@
-"""The answer of a campaign as a table for people."""
+"""The answer of a campaign for people: in words first, then as a table."""
 
 from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench.answer import finding, within_objective
+from bench.answer import finding, listing, or_infinite, within_objective
+from bench.comparison import verdicts
 from bench.summary import Cell, Summary
 
 
 def answer_table(summary: Summary) -> RenderableType:
-    """Show every cell, what was not measured and why, and the answer in one sentence."""
-    several_blocks = summary.plan.blocks > 1
-    table = Table(caption_justify="left")
-    table.add_column("strategy")
-    for heading in ("block",) * several_blocks + (
-        "users",
-        "p50 ms",
-        "p99 ms",
-        "max ms",
-        "delivered/s",
-        "missing",
-        "CPU us/delivery",
-    ):
-        table.add_column(heading, justify="right")
-    table.add_column("within objective")
+    """Give the answer in sentences, show every user count, and tell what was not measured and why.
+
+    Several blocks are one row: medians of those that may be believed, the range of their p99, all that is missing.
+    """
+    first, *numbers, last = headings(summary)
+    table = Table(first)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=not heading.startswith("CPU"))
+    table.add_column(last)
     for arm in summary.plan.arms:
-        for cell in sorted(
-            (cell for cell in summary.cells if cell.strategy == arm.label),
-            key=lambda cell: (cell.users, cell.block),
-        ):
-            table.add_row(cell.strategy, *[str(cell.block)] * several_blocks, *_figures(cell), _mark(cell, summary))
+        for users in summary.plan.workload.users:
+            if cells := summary.blocks_of(arm.label, users):
+                table.add_row(*row(cells, summary))
         table.add_section()
-    remarks = [
-        f"{cell.strategy}, {cell.users} users, block {cell.block}: {kind}: {text}"
+    answer = [f"{sentence}." for sentence in (*verdicts(summary), finding(summary))]
+    return Group(*(Text(line, style="bold") for line in answer), table, *map(Text, remarks(summary)))
+
+
+def milliseconds(value: float | None) -> str:
+    """Write a latency with the digits that matter; `None` is one that falls among missing deliveries."""
+    return "never" if value is None else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def headings(summary: Summary) -> tuple[str, ...]:
+    """Name the columns of `row`; all but the first and the last are numbers."""
+    several = summary.plan.blocks > 1
+    latencies = ("p50 ms", "p99 ms", "range of p99" if several else "max ms")
+    blocks = ("blocks",) if several else ()
+    return ("strategy", "users", *latencies, "delivered/s", "missing", "CPU us/delivery", *blocks, "within objective")
+
+
+def row(cells: Sequence[Cell], summary: Summary) -> list[str]:
+    """Write one user count of one strategy."""
+    several = summary.plan.blocks > 1
+    valid = [cell for cell in cells if cell.valid]
+    shown = valid or cells
+    latencies = [cell.latency_ms for cell in shown]
+    p99 = [or_infinite(latency.p99) for latency in latencies]
+    cpu = [cell.server.cpu_us_per_delivery for cell in shown if cell.server.cpu_us_per_delivery is not None]
+    return [
+        cells[0].strategy,
+        f"{cells[0].users:,}",
+        _median_ms(latency.p50 for latency in latencies),
+        _median_ms(latency.p99 for latency in latencies),
+        _range_ms(p99) if several else _median_ms(latency.max for latency in latencies),
+        f"{statistics.median(cell.deliveries_per_s for cell in shown):,.0f}",
+        f"{sum(cell.missing for cell in shown):,}",
+        f"{statistics.median(cpu):.1f}" if cpu else "unknown",
+        *[f"{len(valid)} of {summary.plan.blocks}"] * several,
+        _mark(valid, summary),
+    ]
+
+
+def _median_ms(values: Iterable[float | None]) -> str:
+    return _finite_or_never(statistics.median(map(or_infinite, values)))
+
+
+def _range_ms(values: Sequence[float]) -> str:
+    lowest, highest = (_finite_or_never(end(values)) for end in (min, max))
+    return lowest if lowest == highest else f"{lowest} to {highest}"
+
+
+def _finite_or_never(value: float) -> str:
+    return milliseconds(value if value < math.inf else None)
+
+
+def _mark(valid: Sequence[Cell], summary: Summary) -> str:
+    """Say whether the blocks that may be believed are within the objective."""
+    if not valid:
+        return "invalid"
+    within = sum(within_objective(cell, summary.plan.slo_ms) for cell in valid)
+    word = "yes" if within == len(valid) else "no" if not within else f"{within} of {len(valid)}"
+    return f"{word}, saturated" if any(cell.saturated for cell in valid) else word
+
+
+def remarks(summary: Summary) -> list[str]:
+    """Tell of every fault and gap, once for all blocks that share it."""
+    told = [
+        (cell.strategy, cell.users, f"{kind}: {text}", cell.block)
         for cell in summary.cells
         for kind, texts in (("invalid", cell.reasons), ("warning", cell.warnings))
         for text in texts
     ]
-    remarks += [
-        f"{gap.strategy}, {gap.users} users, block {gap.block}: not measured: {gap.reason}"
-        for gap in summary.not_measured
-    ]
-    return Group(table, *map(Text, remarks), Text(f"{finding(summary)}.", style="bold"))
-
-
-def _figures(cell: Cell) -> list[str]:
-    latency, cpu = cell.latency_ms, cell.server.cpu_us_per_delivery
+    told += [(gap.strategy, gap.users, f"not measured: {gap.reason}", gap.block) for gap in summary.not_measured]
+    blocks: dict[tuple[str, int, str], list[str]] = {}
+    for strategy, users, text, block in told:
+        blocks.setdefault((strategy, users, text), []).append(str(block))
     return [
-        f"{cell.users:,}",
-        *map(_milliseconds, (latency.p50, latency.p99, latency.max)),
-        f"{cell.deliveries_per_s:,.0f}",
-        f"{cell.missing:,}",
-        "unknown" if cpu is None else f"{cpu:.1f}",
+        f"{strategy}, {users} users, {'block' if len(found) == 1 else 'blocks'} {listing(found)}: {text}"
+        for (strategy, users, text), found in blocks.items()
     ]
-
-
-def _milliseconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
-
-
-def _mark(cell: Cell, summary: Summary) -> str:
-    if not cell.valid:
-        return "invalid"
-    word = "yes" if within_objective(cell, summary.plan.slo_ms) else "no"
-    return f"{word}, saturated" if cell.saturated else word

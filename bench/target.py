@@ -76,6 +76,7 @@ class Target(Listener):
         log: Path,
         cores: Sequence[int] = (),
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        flags: Sequence[str] = (),
     ) -> None:
         command = [
             sys.executable,
@@ -89,7 +90,11 @@ class Target(Listener):
             "0",
         ]
         limits = ["--notice-limit", str(notice_limit), "--max-message-bytes", str(max_message_bytes)]
-        super().__init__([*command, *limits], log, cores)
+        super().__init__([*command, *limits, *flags], log, cores)
+
+    def start_again(self, address: tuple[str, int], log: Path) -> None:
+        """Start a server that was killed once more, at the address it had, with another log."""
+        self._start(log, "--port", str(address[1]))
 
     def sample(self) -> ServerSample:
         """Read the CPU time and memory of the server.

@@ -158,7 +158,9 @@ class Conductor:
             self._problems += self._peers.problems
             return None
         self._judge.begin()
-        self._measured = measured = Measured(users, self._peers.present, self._peers.stalled)
+        self._measured = measured = Measured(
+            users, self._peers.present, self._peers.stalled, rejoins=self._options.rejoin_every_s > 0
+        )
         if not is_quiet:
             measured.problems.append(
                 f"the room was not quiet for {QUIET_LIMIT_S:g} s before the window: who else talks?"

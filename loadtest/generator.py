@@ -29,10 +29,12 @@ from loadtest.exchange import (
     pack,
     unpack,
 )
-from loadtest.ledger import NEVER, Deliveries, Members, Sends
+from loadtest.ledger import Deliveries, Sends
+from loadtest.membership import Membership
 from loadtest.nap import Nap, may_nap
 from loadtest.options import Options
 from loadtest.recorder import Counters, Recorder
+from loadtest.schedule import Rate
 from loadtest.sender import Sender
 from loadtest.tally import Tally
 from loadtest.websocket import Read, WebSocket
@@ -45,16 +47,6 @@ HOLD_NS = 10_000_000_000
 """Within a window what was read waits unparsed for this long; a window longer than that is parsed while it runs."""
 TEND_S = 0.02
 REPORT_S = 0.2
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """A user in the room; `left_ns` is set when it leaves by its own plan. Times are of this machine's clock."""
-
-    number: int
-    websocket: WebSocket
-    joined_ns: int
-    left_ns: int = NEVER
 
 
 @dataclass(slots=True)
@@ -76,18 +68,15 @@ class Generator:
 
     def __init__(self, options: Options, tell: Callable[[ToConductor], None]) -> None:
         self._tell = tell
-        self._rate = options.rate
+        self._most_per_s = Rate(options.rate.per_second * options.burst.factor, options.rate.of_each_user)
+        self._turnover = options.turnover
+        self._seed = options.seed
         self._clock = Clock()
         self._boot_id = boot_id()  # now, while there are descriptors to read it with
         self._recorder = Recorder(self._clock)
-        self._sender = Sender(options, self._clock, self._open_websocket)
+        self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
+        self._sender = Sender(options, self._clock, self.members.open_websocket, self.members.is_away)
         self._nap = Nap(self._recorder.reads, self._sender.gate_ns)
-        self._members: dict[int, Member] = {}
-        self._gone: list[Member] = []
-        self._own: set[int] = set()
-        self._stalled: set[WebSocket] = set()
-        self._failed = 0
-        self._problems: list[str] = []
         self._received = 0
         self._windows: dict[int, _OpenWindow] = {}
         self._counted = Counters()
@@ -99,6 +88,7 @@ class Generator:
     def close(self) -> None:
         """Stop sending and parsing; members are left to their users."""
         self._greenlet.kill()
+        self.members.cancel()
         self._sender.close()
         self._nap.close()
         self._free_memory()
@@ -113,51 +103,8 @@ class Generator:
         reads = self._recorder.reads
         return [reads[-n] for n in range(1, min(most, len(reads)) + 1)]
 
-    # Members
-
-    def join(self, number: int, websocket: WebSocket, on_lost: Callable[[str], None]) -> Member:
-        """Take a connected user into the room; `on_lost` gets the reason should it fall out of it unplanned."""
-
-        def ended() -> None:
-            self._recorder.forget(tag)
-            if self._members.pop(number, None) and member.left_ns == NEVER:
-                self._gone.append(member)
-                reason = websocket.why_ended()
-                self.member_failed(f"a member fell out of the room: {reason}")
-                on_lost(reason)
-
-        tag = self._recorder.add(number, websocket, ended)
-        member = Member(number, websocket, time.time_ns())
-        self._members[number] = member
-        self._own.add(number)
+    def _watch(self, websocket: WebSocket, tag: int) -> None:
         websocket.watch(self._recorder.reads.append, tag, self._sender.gate_ns, self._sender.catch_up, self._hurry)
-        return member
-
-    def leave(self, member: Member, timeout_s: float) -> None:
-        """Let a member leave by its own plan, with a close handshake."""
-        if self._members.get(member.number) is member and member.websocket.is_open:
-            member.left_ns = time.time_ns()
-            self._gone.append(member)
-            member.websocket.close(timeout_s)
-
-    def join_stalled(self, websocket: WebSocket) -> None:
-        """Count a connected user that will never read: it sends nothing and is owed nothing."""
-        self._stalled.add(websocket)
-
-    def leave_stalled(self, websocket: WebSocket) -> None:
-        """Let a stalled user go, without a word."""
-        self._stalled.discard(websocket)
-        websocket.abort()
-
-    def member_failed(self, problem: str) -> None:
-        """Count a user that could not join or fell out, and keep the reason for the verdict."""
-        self._failed += 1
-        if problem not in self._problems:
-            self._problems.append(problem)
-
-    def _open_websocket(self, number: int) -> WebSocket | None:
-        member = self._members.get(number)
-        return member.websocket if member and member.websocket.is_open else None
 
     def _hurry(self) -> None:
         self._is_hurried = True
@@ -184,12 +131,16 @@ class Generator:
             self._clock.fix()
             self._clock.ahead_ns = order.ahead_ns
             self._counted = self._recorder.counters
-            self._gone.clear()
-        self._nap.is_on = may_nap(self._rate.in_room(len(order.room)))
-        planned = self._sender.begin(order, self._own.__contains__)
+            self.members.forget_all_gone()
+        self._nap.is_on = may_nap(self._most_per_s.in_room(len(order.room)))
+        planned = self._sender.begin(order, self.members.owns)
         self._windows[order.number] = _OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
+        if self._turnover:
+            random = np.random.default_rng((self._seed, order.number, 1))
+            self.members.plan(self._turnover.departures(order, random))
 
     def _cut(self, end_ns: int) -> None:
+        self.members.cancel()
         self._sender.cut(end_ns)
         for window in self._windows.values():
             if window.order.end_ns > end_ns:
@@ -212,12 +163,12 @@ class Generator:
         self._tell(
             Ledger(
                 number=number,
-                members=pack(self._everybody()),
+                members=pack(self.members.everybody()),
                 sends=pack(sends.select((sends.due_ns >= order.start_ns) & (sends.due_ns < order.end_ns))),
                 cost=self._cost(window),
             )
         )
-        self._gone = [member for member in self._gone if self._clock.from_system_ns(member.left_ns) >= keep_ns]
+        self.members.forget(keep_ns)
         if not self._windows:
             self._nap.is_on = False
             self._free_memory()
@@ -225,14 +176,6 @@ class Generator:
     def _free_memory(self) -> None:
         gc.enable()
         gc.unfreeze()
-
-    def _everybody(self) -> Members:
-        here = self._clock.from_system_ns
-        room = [
-            (m.number, here(m.joined_ns), NEVER if m.left_ns == NEVER else here(m.left_ns))
-            for m in (*self._members.values(), *self._gone)
-        ]
-        return Members(*np.array(room, np.int64).reshape(-1, 3).T)
 
     def _cost(self, window: _OpenWindow) -> Cost:
         while len(window.clocks) < 2:
@@ -294,8 +237,7 @@ class Generator:
 
     def _count_down(self, window: _OpenWindow) -> None:
         if window.tally is None:
-            log = self._sender.log
-            window.tally = Tally(window.planned, self._everybody(), log.select(log.sent_ns == NEVER))
+            window.tally = Tally(window.planned, self.members.everybody(), self._sender.unsent)
         while window.tallied < len(window.received):
             window.tally.add(unpack(Deliveries, window.received[window.tallied]))
             window.tallied += 1
@@ -313,13 +255,13 @@ class Generator:
         self._reported_s = time.monotonic()
         self._tell(
             State(
-                joined=sorted(self._members),
-                stalled=len(self._stalled),
-                failed=self._failed,
+                joined=self.members.seats,
+                stalled=len(self.members.stalled),
+                failed=self.members.failed,
                 reads=self._recorder.counters.reads + len(self._recorder.reads),
                 sent=self._sender.sent,
                 received=self._received,
                 outstanding=outstanding,
-                problems=self._problems,
+                problems=self.members.problems,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from loadtest.clock import Clock
 from loadtest.exchange import WindowOrder
 from loadtest.ledger import NEVER, Sends
 from loadtest.options import Options
-from loadtest.schedule import ARRIVALS
+from loadtest.schedule import ARRIVALS, with_burst
 from loadtest.stamp import stamped_text
 from loadtest.timer import new_timer
 from loadtest.websocket import WebSocket
@@ -19,18 +20,27 @@ from loadtest.websocket import WebSocket
 class Sender:
     """Holds the schedule and the log of what was sent; all times are of `clock`.
 
-    `websocket_of` gives a member's connection, `None` where it is not in the room. `gate_ns[0]` is the system time
-    (CLOCK_REALTIME) from which on `catch_up` has something to send.
+    `websocket_of` gives a sender's connection, `None` where it is not in the room; `is_away` tells whether it left by
+    plan, and then what is due is not meant to be sent. `gate_ns[0]` is the system time (CLOCK_REALTIME) from which
+    on `catch_up` has something to send.
     """
 
-    def __init__(self, options: Options, clock: Clock, websocket_of: Callable[[int], WebSocket | None]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        clock: Clock,
+        websocket_of: Callable[[int], WebSocket | None],
+        is_away: Callable[[int], bool],
+    ) -> None:
         self._options = options
         self._clock = clock
         self._websocket_of = websocket_of
+        self._is_away = is_away
         self._due: list[tuple[int, int, int]] = []  # (due_ns, sender, seq), ascending
         self._next = 0
         self._seq: dict[int, int] = {}
         self._log: list[tuple[int, int, int, int]] = []  # (sender, seq, due_ns, sent_ns)
+        self._withdrawn: list[tuple[int, int, int, int]] = []  # likewise, of senders that were away
         self._timer = new_timer(self.catch_up)
         self.gate_ns = [NEVER]
         self.sent = 0
@@ -45,9 +55,10 @@ class Sender:
         Every process makes the same schedule, and numbers everybody's messages, but sends those of its own members.
         """
         random = np.random.default_rng((self._options.seed, order.number))
-        schedule = ARRIVALS[self._options.arrival](
-            self._options.rate, len(order.room), order.end_ns - order.begin_ns, random
-        )
+        options = self._options
+        burst = replace(options.burst, start_ns=options.burst.start_ns + order.start_ns - order.begin_ns)
+        length_ns = order.end_ns - order.begin_ns
+        schedule = with_burst(ARRIVALS[options.arrival], burst, options.rate, len(order.room), length_ns, random)
         due_ns = schedule.due_ns + order.begin_ns
         sender = np.array(order.room, np.int64)[schedule.sender]
         seq = np.array([self._next_seq(number) for number in sender.tolist()], np.int64)
@@ -78,7 +89,8 @@ class Sender:
     def _send(self, due_ns: int, sender: int, seq: int) -> None:
         websocket = self._websocket_of(sender)
         if websocket is None:
-            self._log.append((sender, seq, due_ns, NEVER))
+            log = self._withdrawn if self._is_away(sender) else self._log
+            log.append((sender, seq, due_ns, NEVER))
             return
         sent_ns = self._clock.now_ns()
         self._log.append((sender, seq, due_ns, sent_ns))
@@ -92,9 +104,19 @@ class Sender:
 
     @property
     def log(self) -> Sends:
-        """What was due since the log was last cleared, sent or not."""
-        return Sends(*np.array(self._log, np.int64).reshape(-1, 4).T)
+        """What was due since the log was last cleared, sent or not, but for what was not meant to be sent."""
+        return _as_sends(self._log)
+
+    @property
+    def unsent(self) -> Sends:
+        """What was due since the log was last cleared and nobody will receive, meant to be sent or not."""
+        return _as_sends([entry for entry in self._log if entry[3] == NEVER] + self._withdrawn)
 
     def clear_log(self, before_ns: int) -> None:
         """Forget what was due before `before_ns`."""
         self._log = [entry for entry in self._log if entry[2] >= before_ns]
+        self._withdrawn = [entry for entry in self._withdrawn if entry[2] >= before_ns]
+
+
+def _as_sends(entries: list[tuple[int, int, int, int]]) -> Sends:
+    return Sends(*np.array(entries, np.int64).reshape(-1, 4).T)

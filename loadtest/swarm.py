@@ -118,6 +118,8 @@ class Swarm:
         descriptors.raise_limit()
         self.result = None
         options = self.options
+        if options.turnover and isinstance(self._runner, MasterRunner | WorkerRunner):
+            raise StopTest("--churn-rate and --reconnect-at need a swarm of one process; run it without workers")
         self._stalled_user.fixed_count = options.stalled
         healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
         self._environment.user_classes = [*healthy, self._stalled_user] if options.stalled else healthy

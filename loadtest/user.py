@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import errno
+import math
 import time
 from typing import Any
 
+import gevent
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtest.generator import Generator, Member
+from loadtest.ledger import NEVER
 from loadtest.live import TYPE
+from loadtest.membership import Member, Membership
 from loadtest.swarm import Swarm
 from loadtest.websocket import ConnectError, WebSocket
 
 CONNECT_LIMIT_S = 30.0
-CLOSE_LIMIT_S = 2.0
+SIP_S = 0.1
 LEAST_RECEIVE_BUFFER_BYTES = 1
 """The system makes of it the least that it allows, a few KiB."""
 
@@ -28,27 +31,36 @@ class RoomUser(User):
     """Joins the room; a user that cannot is reported as a failure and ends."""
 
     abstract = True
-    receive_buffer_bytes: int | None = None
 
     def on_start(self) -> None:
         """Connect, and tell the generator."""
         swarm = Swarm.of(self.environment)
         assert swarm.generator is not None
         number = swarm.next_number()
-        websocket = WebSocket(swarm.target, f"u{number:06d}", self.receive_buffer_bytes)
+        if websocket := self.connect(swarm, number):
+            self.joined(swarm.generator.members, number, websocket)
+
+    def connect(self, swarm: Swarm, number: int, *, is_last_try: bool = True) -> WebSocket | None:
+        """Connect; where that fails for the last time, the generator is told why."""
+        websocket = WebSocket(swarm.target, f"u{number:06d}", self.receive_buffer_bytes(swarm))
         started = time.perf_counter()
         try:
             websocket.connect(CONNECT_LIMIT_S)
         except (ConnectError, OSError) as error:
             self.report("connect", started, error)
-            swarm.generator.member_failed(_problem(error).replace(websocket.user, "NAME"))
-        else:
-            self.report("connect", started, None)
-            self.joined(swarm.generator, number, websocket)
+            if is_last_try and swarm.generator:
+                swarm.generator.members.fail(_problem(error).replace(websocket.user, "NAME"))
+            return None
+        self.report("connect", started, None)
+        return websocket
 
-    def joined(self, generator: Generator, number: int, websocket: WebSocket) -> None:
+    def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:
         """Do what this kind of user does once it is in."""
         raise NotImplementedError
+
+    def receive_buffer_bytes(self, swarm: Swarm) -> int | None:  # noqa: ARG002
+        """Return the size of this kind of user's receive buffer; `None` is the system's own."""
+        return None
 
     def report(self, name: str, started: float, error: Exception | None) -> None:
         """Tell Locust's statistics of something that began at `started` (perf_counter, seconds)."""
@@ -68,43 +80,73 @@ class ChatUser(RoomUser):
 
     member: Member | None = None
 
-    def joined(self, generator: Generator, number: int, websocket: WebSocket) -> None:
+    def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:
         """Become a member."""
-        self.member = generator.join(number, websocket, self._lost)
+        self.member = members.join(number, websocket, self._lost)
 
     @task
     def stay(self) -> None:
-        """Stay until the connection ends."""
-        if self.member:
+        """Stay until the connection ends; come back where that is planned, or `--rejoin-every` says so."""
+        while self.member:
             self.member.websocket.ended.wait()
+            gone, self.member = self.member, None
+            self._come_back(gone)
         raise StopUser
+
+    def _come_back(self, gone: Member) -> None:
+        swarm = Swarm.of(self.environment)
+        if swarm.generator is None:
+            return
+        members = swarm.generator.members
+        every_s = members.rejoin_every_s
+        was_planned = gone.left_ns != NEVER
+        pause_s = gone.away_s if was_planned else every_s or None
+        if pause_s is None:
+            return
+        gevent.sleep(pause_s)
+        number = swarm.next_number() if was_planned else gone.number
+        while (websocket := self.connect(swarm, number, is_last_try=not every_s)) is None:
+            if not every_s:
+                return
+            gevent.sleep(every_s)
+        if was_planned:
+            self.member = members.join(number, websocket, self._lost, gone.seat)
+        else:
+            members.rejoin(gone, websocket, self._lost)
+            self.member = gone
 
     def on_stop(self) -> None:
         """Leave the room."""
         generator = Swarm.of(self.environment).generator
         if self.member and generator:
-            generator.leave(self.member, CLOSE_LIMIT_S)
+            generator.members.leave(self.member)
 
     def _lost(self, reason: str) -> None:
         self.report("connection lost", time.perf_counter(), LostError(reason))
 
 
 class StalledUser(RoomUser):
-    """A member that never reads, with the least receive buffer there is; `--stalled` says how many there are."""
+    """A member that reads slowly or never, with a receive buffer to match; `--stalled` says how many there are."""
 
     abstract = True  # Locust is only told of it when there are to be some
-    receive_buffer_bytes = LEAST_RECEIVE_BUFFER_BYTES
     websocket: WebSocket | None = None
 
-    def joined(self, generator: Generator, number: int, websocket: WebSocket) -> None:  # noqa: ARG002
+    def receive_buffer_bytes(self, swarm: Swarm) -> int | None:
+        """Return room for what is read at a time, twice, as the system keeps half of it to itself."""
+        return max(LEAST_RECEIVE_BUFFER_BYTES, 2 * _sip_bytes(swarm))
+
+    def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:  # noqa: ARG002
         """Be there, and no more."""
         self.websocket = websocket
-        generator.join_stalled(websocket)
+        members.stalled.add(websocket)
 
     @task
     def stall(self) -> None:
-        """Do nothing until told to stop."""
+        """Read a little now and then, or nothing, until told to stop."""
         if self.websocket:
+            sip_bytes = _sip_bytes(Swarm.of(self.environment))
+            while sip_bytes and not self.websocket.ended.wait(SIP_S):
+                self.websocket.sip(sip_bytes)
             self.websocket.ended.wait()
         raise StopUser
 
@@ -112,7 +154,12 @@ class StalledUser(RoomUser):
         """Go without a word."""
         generator = Swarm.of(self.environment).generator
         if self.websocket and generator:
-            generator.leave_stalled(self.websocket)
+            generator.members.stalled.discard(self.websocket)
+            self.websocket.abort()
+
+
+def _sip_bytes(swarm: Swarm) -> int:
+    return math.ceil(swarm.options.stalled_bytes_per_s * SIP_S)
 
 
 def _problem(error: Exception) -> str:

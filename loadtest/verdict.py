@@ -25,6 +25,7 @@ class Measured:
     users: int
     joined: int
     stalled: int
+    rejoins: bool = False
     windows: list[Window] = field(default_factory=list)
     costs: list[list[Cost]] = field(default_factory=list)
     drained: bool = True
@@ -109,7 +110,7 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
         )
     if not planned:
         reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")
-    if offered < LEAST_ATTEMPTED * planned:
+    if offered < LEAST_ATTEMPTED * planned and not measured.rejoins:
         reasons.append(
             f"only {offered} of {planned} messages were sent; members fell out of the room or the "
             "generator could not keep up: see the failures, offer less or use more workers"

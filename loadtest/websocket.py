@@ -188,6 +188,24 @@ class WebSocket:
         watcher.stop()
         watcher.close()
 
+    def sip(self, most_bytes: int) -> None:
+        """Read at most so many bytes, if they are there, and drop them; pings are answered. Instead of `watch`."""
+        try:
+            data = self._socket.recv(most_bytes)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(error.strerror or str(error))
+            return
+        if not data:
+            self._end("the server closed the connection without a close frame")
+            return
+        data = self._first_bytes + (self._tls.decrypt(data) if self._tls else data)
+        self._first_bytes = b""
+        self.splitter.feed(data)
+        if self.protocol.writes:
+            self.answer()
+
     @property
     def is_open(self) -> bool:
         """Whether a message can still be sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 
 import click
@@ -28,7 +29,7 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     default=DEFAULTS.strategy,
     metavar="|".join(STRATEGIES),
     callback=_check_strategy,
-    help="How a message reaches every member.",
+    help="How a message reaches every member; or the name of a strategy that another package brings along.",
 )
 @click.option("--host", default=DEFAULTS.host, help="Address to listen on.")
 @click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65_535), help="0 picks a free one.")
@@ -49,6 +50,19 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     help="In a room of more members than this, joins and leaves are not announced.",
 )
 @click.option(
+    "--outbox-bytes",
+    default=DEFAULTS.outbox_bytes,
+    type=click.IntRange(min=1),
+    help="What may wait for a member; one for whom more waits is kicked.",
+)
+@click.option(
+    "--slow-after",
+    "slow_after_s",
+    default=DEFAULTS.slow_after_s,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for which a member's connection may be full; then it is kicked.",
+)
+@click.option(
     "--compression/--no-compression",
     default=DEFAULTS.compression,
     help="Offer permessage-deflate to clients.",
@@ -60,6 +74,8 @@ def main(
     max_message_bytes: int,
     max_members: int,
     notice_limit: int | None,
+    outbox_bytes: int,
+    slow_after_s: float,
     compression: bool,
 ) -> None:
     """Run a chat room until SIGTERM or Ctrl-C; a second one does not wait for the members."""
@@ -70,6 +86,8 @@ def main(
         max_message_bytes=max_message_bytes,
         max_members=max_members,
         notice_limit=notice_limit,
+        outbox_bytes=outbox_bytes,
+        slow_after_s=slow_after_s,
         compression=compression,
     )
     try:
@@ -79,7 +97,11 @@ def main(
             f"cannot listen on {host} port {port}: {error.strerror}; choose another --host or --port"
         ) from None
     _raise_open_file_limit(max_members + SPARE_FILES)
-    ChatServer(settings).run(sockets=[listener])
+    server = ChatServer(settings)
+    # What was made until now lives as long as the process: the collector need not look at it at every full collection.
+    gc.collect()
+    gc.freeze()
+    server.run(sockets=[listener])
 
 
 def _raise_open_file_limit(wanted: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,9 +13,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from server.member import Member
+from server.outlasting import Outlasting, outlast
 from server.rooms import RefusedError, Rooms
 from server.settings import Settings
-from server.telemetry import Telemetry
+from server.telemetry import Stats, Telemetry
+from server.telemetry.prometheus import Metrics
 
 STATIC = Path(__file__).parent / "static"
 
@@ -39,12 +41,15 @@ def create_app(settings: Settings) -> FastAPI:
     telemetry = Telemetry(settings.strategy)
     rooms = Rooms(settings, telemetry.counters)
 
+    def read() -> Stats:
+        return telemetry.stats(member.buffered_bytes for member in rooms.members())
+
+    prometheus = Metrics(read)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as background:
-            watch = background.create_task(telemetry.watch_loop())
+        async with telemetry.watching():
             yield
-            watch.cancel()
 
     # No generated documentation: its page loads scripts from elsewhere.
     app = FastAPI(title="chatroom", lifespan=lifespan, openapi_url=None)
@@ -56,6 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
         response = await call_next(request)
         response.headers.update(SECURITY_HEADERS)
         return response
+
+    app.add_middleware(Outlasting)
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -71,15 +78,20 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/stats")
     async def stats() -> Response:
-        return Response(msgspec.json.encode(telemetry.stats(rooms.members())), media_type="application/json")
+        return Response(msgspec.json.encode(read()), media_type="application/json")
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        body, content_type = prometheus.expose(request.headers.get("accept", ""))
+        return Response(body, media_type=content_type)
 
     @app.websocket("/chat")
     async def chat(websocket: WebSocket, user_id: str = "", room: str = "lobby") -> None:
         try:
-            with rooms.seat(room, user_id) as seat:
-                await websocket.accept()
-                await seat.host(Member(user_id, websocket.state.connection))
+            rooms.reserve(room, user_id)
         except RefusedError as refused:
             await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
+        else:
+            outlast(websocket, partial(rooms.host, room, Member(user_id, websocket)))
 
     return app

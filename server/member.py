@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from websockets.frames import CloseCode
+from starlette.websockets import WebSocket
 
-from server.protocol import ChatProtocol
+from server.plain_connection import PlainConnection
+from server.protocol import EXTENSION, ChatProtocol
 
 
 class Member:
-    """A user in a room, from its accepted handshake on."""
+    """A user in a room, from its handshake on.
 
-    __slots__ = ("_connection", "name", "send")
+    `accept` completes the handshake. `receive` returns the next text, or `None` when the user has gone. `send` writes
+    the payload of a text frame, once there is room, and returns whether the user was still there. `frames` takes
+    ready frames; it is `None` where the server is not ours. `queued_bytes` is what a strategy has queued for this
+    member, if it does.
+    """
 
-    def __init__(self, name: str, connection: ChatProtocol) -> None:
+    __slots__ = ("_connection", "accept", "frames", "name", "queued_bytes", "receive", "send")
+
+    def __init__(self, name: str, websocket: WebSocket) -> None:
         self.name = name
-        self._connection = connection
-        # The connection's own method, not one that calls it: this is called for every delivery.
+        self.queued_bytes = 0
+        self.frames: ChatProtocol | None = websocket.scope["extensions"].get(EXTENSION)
+        self._connection = self.frames or PlainConnection(websocket)
+        # The connection's own methods, not ones that call them: some are called for every message and delivery.
+        self.accept = self._connection.accept
+        self.receive = self._connection.receive_text
         self.send = self._connection.send_text
 
-    async def receive(self) -> str | None:
-        """Return the next text, which may be empty, or `None` when the user has gone.
-
-        A binary frame ends the connection with code 1003.
-        """
-        event = await self._connection.receive()
-        text = event.get("text")
-        if isinstance(text, str):
-            return text
-        if event["type"] == "websocket.receive":
-            self._connection.close(CloseCode.UNSUPPORTED_DATA)
-        return None
-
     def kick(self) -> None:
-        """Cut the connection at once, without a close frame: a member that does not read would not see it."""
-        self._connection.transport.abort()
+        """End the connection: at once if the member does not read, else with close code 1013 (try again later)."""
+        self._connection.kick()
+
+    @property
+    def kicked(self) -> bool:
+        """Return whether the member was kicked, by the strategy or because its connection was too slow."""
+        return self._connection.kicked
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the connection has not ended yet, for strategies to which a send that fails is dear."""
+        return self._connection.is_open
+
+    @property
+    def is_behind(self) -> bool:
+        """Return whether more waits for this member than `--outbox-bytes` while its connection takes nothing."""
+        return self._connection.is_behind(self.queued_bytes)
 
     @property
     def buffered_bytes(self) -> int:
-        """Return how many bytes wait in the transport's write buffer, the kernel's buffer not counted."""
-        return self._connection.transport.get_write_buffer_size()
+        """Return how many bytes wait for this member, the kernel's buffer not counted."""
+        return self.queued_bytes + self._connection.buffered_bytes

@@ -1,41 +1,154 @@
-"""The WebSocket connection: uvicorn's protocol with a short way out and an end that never hangs."""
+"""The WebSocket connection: uvicorn's protocol with short ways in and out, and an end that never hangs."""
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import TimerHandle
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
+
+from server.frames import count_frames
+from server.inbox import Inbox
+
+if TYPE_CHECKING:
+    from server.lifecycle import ChatConfig
+
+EXTENSION = "chatroom.frames"
+"""The ASGI extension by which an application finds the `ChatProtocol` behind its WebSocket."""
 
 CLOSE_GRACE_S = 2.0
 """How long a peer has to read its close frame and hang up before its connection is cut."""
 
+READ_AHEAD_BYTES = 65_536
+"""How much a peer may say before the application takes it, as an `Inbox` counts; then it is not read from.
+
+uvicorn stops and starts reading at every message, which costs two system calls each.
+"""
+
 
 class ChatProtocol(WebSocketsSansIOProtocol):
-    """One member's connection, which the application finds as `websocket.state.connection`.
+    """One member's connection, which the application finds in its scope as the extension `chatroom.frames`.
 
-    uvicorn closes a connection once its write buffer is empty: never, if the peer does not read. And it
+    **Out.** `write` takes ready frames. It is the transport's own method as long as the peer keeps up. When the
+    transport's buffer is full, frames are held here instead; when the connection ends, they are thrown away. So the
+    one who writes need not ask for the state of each member. `send_text` makes the frame itself, and waits.
+
+    **Slow peers.** A peer is kicked once more than `outbox_bytes` wait for it, or its transport's buffer was full
+    for `slow_after_s` seconds.
+
+    **The end.** uvicorn closes a connection once its write buffer is empty: never, if the peer does not read. And it
     does not read what the peer still sends, upon which the kernel resets the connection and the peer may lose
     the close frame. Here a peer has `CLOSE_GRACE_S` seconds from the close frame on, and is read until then.
     """
 
+    config: ChatConfig
+    queue: Inbox  # type: ignore[assignment]  # the part of asyncio.Queue that uvicorn uses
+
+    write: Callable[[bytes], None]
+    is_open = True
+    kicked = False
+    _held_bytes = 0
+    _slow_timer: TimerHandle | None = None
     _taken_at_s = 0.0
 
+    def __init__(
+        self,
+        config: ChatConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.queue = Inbox()
+        self._held: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Write to the transport from now on."""
+        super().connection_made(transport)
+        self.write = self.transport.write
+
     def handle_connect(self, event: Request) -> None:
-        """Hand the connection to the application along with its scope."""
+        """Offer the extension along with the application's scope."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             # In time: the application's task, just created, starts in the next turn of the loop.
-            self.scope["state"]["connection"] = self
+            self.scope["extensions"][EXTENSION] = self  # type: ignore[assignment]
+
+    async def accept(self) -> None:
+        """Accept the handshake, and forget what is not needed any more: an idle connection should cost little."""
+        await self.receive()
+        await self.send({"type": "websocket.accept"})
+        self.scope.clear()  # type: ignore[attr-defined]
+        self.request.headers.clear()
+        self.response.headers.clear()
+
+    # In
+
+    def data_received(self, data: bytes) -> None:
+        """Read what the peer sends; drop it once the peer has broken the rules."""
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless a message that came along with it broke the rules and ended the connection."""
+        if not self.close_sent:
+            super().handle_ping()
+
+    def send_receive_event_to_app(self) -> None:
+        """Put the peer's message into the inbox, and stop reading once too much waits there."""
+        data = b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
+        if self.curr_msg_data_type == "bytes":
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        else:
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                self.conn.fail(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+        if self.queue.size > READ_AHEAD_BYTES and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return the peer's next message, and note when the application took it."""
-        event = await super().receive()
+        event = await self.queue.get()
         self._taken_at_s = self.loop.time()
+        if self.read_paused and self.queue.size <= READ_AHEAD_BYTES:
+            self.read_paused = False
+            self.transport.resume_reading()
         return event
 
+    async def receive_text(self) -> str | None:
+        """Return the peer's next text, which may be empty, or `None` when it has gone.
+
+        A peer that does not read is not listened to meanwhile, so nobody floods a room faster than it reads the
+        room itself. A binary message ends the connection with code 1003.
+        """
+        event = await self.receive()
+        text = event.get("text")
+        if isinstance(text, str):
+            if not self.writable.is_set():
+                await self._drain()
+            return text
+        if event["type"] == "websocket.receive":
+            self.close(CloseCode.UNSUPPORTED_DATA)
+        return None
+
+    # Out
+
     async def send(self, message: ASGISendEvent) -> None:
-        """Answer the handshake, with `websocket.accept` or an HTTP denial; frames take `send_text`."""
+        """Answer the handshake, with `websocket.accept` or an HTTP denial; frames take other ways."""
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             # A denial completes the handshake. uvicorn logs an error if it finds otherwise.
@@ -48,15 +161,79 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         without a dict and an encoding for each member, and without an exception for a peer that has gone.
         """
         if not self.writable.is_set():
-            await self.writable.wait()
-        if self.close_sent or self.transport.is_closing():
+            await self._drain()
+        if not self.is_open or self.transport.is_closing():
+            self.config.counters.dropped += self.kicked
             return False
         self.conn.send_text(payload)
         self.transport.write(b"".join(self.conn.data_to_send()))
         return True
 
+    async def _drain(self) -> None:
+        """Wait until the peer keeps up again. The end of the connection ends the wait, too."""
+        while not self.writable.is_set():
+            await self.writable.wait()
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Return how many bytes wait for this peer, the kernel's buffer not counted."""
+        return self._held_bytes + self.transport.get_write_buffer_size()
+
+    def is_behind(self, queued_bytes: int = 0) -> bool:
+        """Return whether too much waits for this peer, with what is queued for it elsewhere.
+
+        A peer that the transport can write to is never behind: what is queued leaves in this turn of the loop.
+        """
+        return not self.writable.is_set() and self.buffered_bytes + queued_bytes > self.config.outbox_bytes
+
+    def pause_writing(self) -> None:
+        """Hold frames back from now on, but not for long."""
+        super().pause_writing()
+        if self.is_open:
+            self.write = self._hold
+            self._slow_timer = self.loop.call_later(self.config.slow_after_s, self.kick)
+
+    def resume_writing(self) -> None:
+        """Let go of the frames held back."""
+        super().resume_writing()
+        if self.is_open:
+            held = b"".join(self._held)
+            self._let_flow(self.transport.write)
+            self.write(held)
+
+    def _hold(self, frames: bytes) -> None:
+        self._held.append(frames)
+        self._held_bytes += len(frames)
+        if self.is_behind():
+            self.kick()
+
+    def _let_flow(self, write: Callable[[bytes], None]) -> None:
+        """Write in another way from now on, with nothing held and nothing timed."""
+        self.write = write
+        self._held.clear()
+        self._held_bytes = 0
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
+            self._slow_timer = None
+
+    # The end
+
+    def kick(self) -> None:
+        """End the connection of a peer that is too slow; a peer that can read at once is told why (1013)."""
+        if not self.is_open:
+            return
+        self.kicked = True
+        self.config.counters.dropped += sum(map(count_frames, self._held))
+        if self.transport.get_write_buffer_size():
+            self._end()
+            self.transport.abort()
+        else:
+            self.close(CloseCode.TRY_AGAIN_LATER)
+
     def close(self, code: CloseCode) -> None:
         """Send a close frame, tell the application, and give the peer the grace time to answer."""
+        if not self.is_open:
+            return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
         self.conn.send_close(code)
         self._write_close_frame()
@@ -70,11 +247,6 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             super().shutdown()
             self._hang_up()
 
-    def data_received(self, data: bytes) -> None:
-        """Read what the peer sends; drop it once the peer has broken the rules."""
-        if self.conn.parser_exc is None:
-            super().data_received(data)
-
     def handle_parser_exception(self) -> None:
         """Tell the peer which rule it broke (1009: message too large)."""
         assert self.conn.close_sent is not None
@@ -86,6 +258,16 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         """End the connection at the peer's close frame."""
         super().handle_close(event)
         self._hang_up()
+
+    def eof_received(self) -> None:
+        """End the connection of a peer that hung up without a close frame, whatever still waits for it."""
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE})
+        self._hang_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Throw away what still comes for this peer."""
+        self._end()
+        super().connection_lost(exc)
 
     def keepalive_timeout(self) -> None:
         """End a connection whose peer does not answer a ping, and either does not read or says nothing at all.
@@ -110,6 +292,15 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def _hang_up(self) -> None:
         """Cut the connection after the grace time, which also frees whoever waits for its write buffer."""
+        self._end()
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(CLOSE_GRACE_S, self.transport.abort)
+
+    def _end(self) -> None:
+        self.is_open = False
+        self._let_flow(_discard)
+
+
+def _discard(_frames: bytes) -> None:
+    """Write nothing: the connection has ended or is about to."""

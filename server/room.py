@@ -30,6 +30,7 @@ class Room:
         finally:
             announces = self._may_announce()
             del self.members[member.name]
+            self._counters.kicked += member.kicked
             if announces:
                 await self._publish(Message.left(member.name))
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 
 from server.member import Member
@@ -31,14 +29,13 @@ class Rooms:
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self._strategy = strategy_named(settings.strategy)
-        self._counters = counters
+        self.counters = counters
         self._max_members = settings.max_members
         self._notice_limit = settings.notice_limit
         self._rooms: dict[str, Room] = {}
 
-    @contextmanager
-    def seat(self, room_name: str, name: str) -> Iterator[Room]:
-        """Keep a name in a room for one user, so that no two users can join with it at once.
+    def reserve(self, room_name: str, name: str) -> None:
+        """Keep a name in a room for one user, so that no two users can join with it at once; then `host` the user.
 
         Raises:
             RefusedError: 400 a bad name, 409 a taken one, 503 the room is full.
@@ -48,7 +45,7 @@ class Rooms:
         _check_name("room", room_name)
         room = self._rooms.get(room_name)
         if room is None:
-            room = self._rooms[room_name] = Room(self._strategy, self._counters, self._notice_limit)
+            room = self._rooms[room_name] = Room(self._strategy, self.counters, self._notice_limit)
         elif name in room.names:
             raise RefusedError(
                 HTTPStatus.CONFLICT, f"name {name!r} is taken in room {room_name!r}; choose another name"
@@ -59,10 +56,15 @@ class Rooms:
                 f"room {room_name!r} is full with {len(room.names)} members; choose another room",
             )
         room.names.add(name)
+
+    async def host(self, room_name: str, member: Member) -> None:
+        """Have a user in a room where its name is reserved, until it goes; then its name is free again."""
+        room = self._rooms[room_name]
         try:
-            yield room
+            await member.accept()
+            await room.host(member)
         finally:
-            room.names.remove(name)
+            room.names.remove(member.name)
             if not room.names:
                 self._rooms.pop(room_name).close()
 

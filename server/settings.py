@@ -10,7 +10,8 @@ class Settings:
     """The flags of `python -m server`, with their defaults.
 
     `max_members` is per room. In a room of more than `notice_limit` members joins and leaves are
-    not announced; `None` announces them always.
+    not announced; `None` announces them always. A member is kicked once more than `outbox_bytes` wait for it, or once
+    its connection took nothing for `slow_after_s` seconds.
     """
 
     strategy: str = "queue"
@@ -19,4 +20,6 @@ class Settings:
     max_message_bytes: int = 65_536
     max_members: int = 20_000
     notice_limit: int | None = None
+    outbox_bytes: int = 1_048_576
+    slow_after_s: float = 5.0
     compression: bool = False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.answer import finding
+from bench.answer import finding, or_infinite
 from bench.charts import series, style
+from bench.charts.latency_axis import mark_limits, name_objective, scale_latency
 from bench.charts.notes import notes
 from bench.summary import Cell, Summary
 from loadtest.result import Latency
@@ -25,15 +24,14 @@ def latency_by_users(summary: Summary) -> Figure:
     """Draw p50, p99 and max of the delivery latency by user count, with the objective's line."""
     figure, panels = style.new_figure(summary, finding(summary), notes(summary), len(PANELS), (2.75, 3.3))
     users, slo_ms = summary.plan.workload.users, summary.plan.slo_ms
-    never_ms = _scale_latency(panels[0], summary)
+    values = [_milliseconds(percentile)(cell) for percentile in PANELS.values() for cell in summary.cells]
+    never_ms = scale_latency(panels[0], values, slo_ms)
     looks = style.looks([arm.label for arm in summary.plan.arms])
     for axes, (name, percentile) in zip(panels, PANELS.items(), strict=True):
         axes.set_title(name, loc="left", fontsize=12, fontweight="bold")
         axes.set_xlabel("users in the room")
         style.log_axis(axes, "x", *style.padded(users[0], users[-1]), style.thin(users, 1.35))
-        axes.axhline(slo_ms, color=style.FAINT, linewidth=1.2, linestyle="--", label="objective")
-        if never_ms:
-            axes.axhspan(never_ms / 1.3, never_ms * 1.3, color=style.GRID, alpha=0.6, linewidth=0, label="never")
+        mark_limits(axes, slo_ms, never_ms)
         ends = []
         for label, look in looks.items():
             points = series.points(summary, label, lambda cell: cell.users, _milliseconds(percentile))
@@ -42,43 +40,9 @@ def latency_by_users(summary: Summary) -> Figure:
                 ends.append(series.draw(axes, label, points, gaps, look, never_ms))
         style.label_line_ends(axes, ends)
     panels[0].set_ylabel("delivery latency, ms")
-    panels[0].annotate(
-        f"objective {slo_ms:g} ms",
-        xy=(0.02, slo_ms),
-        xycoords=panels[0].get_yaxis_transform(),
-        xytext=(0, 4),
-        textcoords="offset points",
-        color=style.FAINT,
-        fontsize=9.5,
-    )
+    name_objective(panels[0], slo_ms)
     return figure
 
 
 def _milliseconds(percentile: Callable[[Latency], float | None]) -> Callable[[Cell], float]:
-    """Turn the percentile that fell among missing deliveries into what it is: infinite."""
-
-    def read(cell: Cell) -> float:
-        value = percentile(cell.latency_ms)
-        return math.inf if value is None else value
-
-    return read
-
-
-def _scale_latency(axes: Axes, summary: Summary) -> float | None:
-    """Scale the y axis to all values of all panels.
-
-    Where a percentile is infinite, the axis gets a tick `never` above all finite values; returns its height.
-    """
-    values = [_milliseconds(percentile)(cell) for percentile in PANELS.values() for cell in summary.cells]
-    finite = [value for value in values if value < math.inf]
-    slo_ms = summary.plan.slo_ms
-    low, high = style.padded(min([*finite, slo_ms]), max([*finite, slo_ms * 1.3]))  # room for the objective's name
-    ticks = style.round_ticks(low, high)
-    if len(finite) == len(values):
-        style.log_axis(axes, "y", low, high, ticks)
-        return None
-    half_band = (high / low) ** 0.06
-    never_ms: float = high * half_band
-    ticks = [tick for tick in ticks if tick < high]
-    style.log_axis(axes, "y", low, never_ms * half_band, ticks, {never_ms: "never"})
-    return never_ms
+    return lambda cell: or_infinite(percentile(cell.latency_ms))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bench.summary import Summary
 
 
-def notes(summary: Summary) -> list[str]:
-    """Explain the marks that a chart of this summary bears: hollow points, missing deliveries, gaps."""
+def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not measured") -> list[str]:
+    """Explain the marks that a chart of this summary bears: for `invalid` cells, missing deliveries, `gaps`."""
     found = []
     ordered = sorted(summary.cells, key=lambda cell: (cell.strategy, cell.users))
     doubtful = dict.fromkeys(f"{cell.strategy} {cell.users:,}" for cell in ordered if not cell.valid)
     if doubtful:
-        found.append(f"Hollow: not to be believed, summary.json says why ({', '.join(doubtful)} users).")
+        found.append(f"{invalid}: not to be believed, summary.json says why ({', '.join(doubtful)} users).")
     lost: dict[tuple[str, int], int] = {}
     for cell in ordered:
         if cell.missing:
@@ -20,10 +20,10 @@ def notes(summary: Summary) -> list[str]:
     if lost:
         listed = ", ".join(f"{strategy} {users:,} users: {n:,}" for (strategy, users), n in lost.items())
         found.append(f"Missing deliveries, counted as infinite latency: {listed}.")
-    gaps: dict[str, set[int]] = {}
+    unmeasured: dict[str, set[int]] = {}
     for gap in summary.not_measured:
-        gaps.setdefault(gap.strategy, set()).add(gap.users)
-    if gaps:
-        listed = ", ".join(f"{name} {'/'.join(f'{n:,}' for n in sorted(users))}" for name, users in gaps.items())
-        found.append(f"Crosses: not measured ({listed} users).")
+        unmeasured.setdefault(gap.strategy, set()).add(gap.users)
+    if unmeasured:
+        listed = ", ".join(f"{name} {'/'.join(f'{n:,}' for n in sorted(users))}" for name, users in unmeasured.items())
+        found.append(f"{gaps} ({listed} users).")
     return found

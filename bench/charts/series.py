@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from bench.answer import within_objective
 from bench.charts.style import LineEnd, Look
 from bench.summary import Cell, Summary
 
@@ -31,23 +32,33 @@ class Point:
 
 def points(summary: Summary, strategy: str, x: Callable[[Cell], float], y: Callable[[Cell], float]) -> list[Point]:
     """Fold the cells of one strategy into points, by ascending user count; infinite values stay so."""
-    folded = []
-    for users in summary.plan.workload.users:
-        cells = summary.blocks_of(strategy, users)
-        if cells:
-            believed = [cell for cell in cells if cell.valid] or cells
-            values = [y(cell) for cell in believed]
-            folded.append(
-                Point(
-                    users=users,
-                    x=statistics.median(x(cell) for cell in believed),
-                    y=statistics.median(values),
-                    low=min(values),
-                    high=max(values),
-                    believable=all(cell.valid for cell in cells),
-                )
-            )
-    return folded
+    return [fold(cells, x, y) for users in summary.plan.workload.users if (cells := summary.blocks_of(strategy, users))]
+
+
+def fold(cells: Sequence[Cell], x: Callable[[Cell], float], y: Callable[[Cell], float]) -> Point:
+    """Fold the blocks of one strategy and user count into one point."""
+    believed = [cell for cell in cells if cell.valid] or cells
+    values = [y(cell) for cell in believed]
+    return Point(
+        users=cells[0].users,
+        x=statistics.median(x(cell) for cell in believed),
+        y=statistics.median(values),
+        low=min(values),
+        high=max(values),
+        believable=all(cell.valid for cell in cells),
+    )
+
+
+def telling_users(summary: Summary, least: int) -> int | None:
+    """Choose the largest user count from `least` on that all strategies hold, else the largest measured."""
+    labels = {cell.strategy for cell in summary.cells}
+    measured = sorted({cell.users for cell in summary.cells if cell.users >= least}, reverse=True)
+    for users in measured:
+        cells = [cell for cell in summary.cells if cell.users == users]
+        all_within = all(within_objective(cell, summary.plan.slo_ms) for cell in cells)
+        if all_within and {cell.strategy for cell in cells} == labels:
+            return users
+    return measured[0] if measured else None
 
 
 def draw(

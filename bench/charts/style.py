@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
+from bench.plan import Plan
 from bench.summary import Summary
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e3e3e3"
@@ -40,7 +41,7 @@ RC: dict[Any, Any] = {
     "svg.hashsalt": "chatroom-bench",
 }
 LABEL_GAP_POINTS = 14
-MARGIN, LEFT = 0.2, 1.0  # inches
+MARGIN, LEFT, ROW_GAP = 0.2, 1.0, 0.85  # inches
 DPI = 150
 
 
@@ -81,37 +82,48 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
 
 
 def new_figure(
-    summary: Summary, title: str, notes: Sequence[str], panels: int, panel_size: tuple[float, float]
+    summary: Summary,
+    title: str,
+    notes: Sequence[str],
+    panels: int,
+    panel_size: tuple[float, float],
+    *,
+    rows: int = 1,
+    share_y: bool = True,
+    beside: float = 0,
+    load: str | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """Create a figure of panels side by side on one y axis, `panel_size` in inches, with all text around.
+    """Create a figure of `rows` of `panels` side by side, `panel_size` in inches, with all text around.
 
-    The title states the finding; the notes explain marks; the footer says where the figures come from. The
-    figure grows with its text, and leaves room for the labels right of each panel.
+    The panels have one y axis, unless `share_y` is false: then each has its own. The title states the finding;
+    the notes explain marks; the footer says where the figures come from. The figure grows with its text, and
+    leaves room for the labels right of each panel, and for what else is `beside` it, in inches. `load` is the load in
+    words, where it is not that of the summary's plan.
     """
     width, height = panel_size
-    label_width = 0.45 + 0.1 * max(len(arm.label) for arm in summary.plan.arms)
-    figure_width = LEFT + panels * (width + label_width)
+    column_width = width + 0.45 + 0.1 * max(len(arm.label) for arm in summary.plan.arms) + beside
+    figure_width = LEFT + panels * column_width
     title = textwrap.fill(title, int(figure_width * 8.2))
-    footer = [textwrap.fill(line, int(figure_width * 13)) for line in (*notes, *provenance(summary))]
+    footer = [textwrap.fill(line, int(figure_width * 13)) for line in (*notes, *provenance(summary, load))]
     bottom = 0.95 + 0.17 * "\n".join(footer).count("\n")
     top = 0.75 + 0.27 * title.count("\n")
-    figure_height = bottom + height + top
+    figure_height = bottom + rows * height + (rows - 1) * ROW_GAP + top
     with mpl.rc_context(RC):
         figure = Figure(figsize=(figure_width, figure_height), dpi=DPI)
         axes: list[Axes] = []
-        for number in range(panels):
-            left = LEFT + number * (width + label_width)
+        for number in range(rows * panels):
+            row, column = divmod(number, panels)
             place = (
-                left / figure_width,
-                bottom / figure_height,
+                (LEFT + column * column_width) / figure_width,
+                (bottom + (rows - 1 - row) * (height + ROW_GAP)) / figure_height,
                 width / figure_width,
                 height / figure_height,
             )
-            axes.append(figure.add_axes(place, sharey=axes[0] if axes else None))
+            axes.append(figure.add_axes(place, sharey=axes[0] if axes and share_y else None))
             axes[-1].grid(True, which="major", color=GRID, linewidth=0.8)
             axes[-1].set_axisbelow(True)
             axes[-1].spines[["top", "right"]].set_visible(False)
-            axes[-1].tick_params(which="both", length=0, pad=6, labelleft=number == 0)
+            axes[-1].tick_params(which="both", length=0, pad=6, labelleft=column == 0 or not share_y)
         x = MARGIN / figure_width
         figure.suptitle(title, x=x, y=1 - 0.15 / figure_height, ha="left", va="top", fontsize=14, fontweight="bold")
         figure.text(
@@ -217,23 +229,25 @@ def spread(wanted: NDArray[np.float64], gap: float, low: float, high: float) -> 
     return placed
 
 
-def provenance(summary: Summary) -> list[str]:
+def provenance(summary: Summary, load: str | None = None) -> list[str]:
     """Say on which machine, with which load, versions and commit the figures were made."""
-    environment, plan = summary.environment, summary.plan
-    workload, pinning = plan.workload, environment.pinning
+    environment, pinning, commit = summary.environment, summary.environment.pinning, summary.environment.commit
     pinned = f"server on core {pinning.server_cores[0]}" if pinning.server_cores else "not pinned"
-    commit = environment.commit
-    load = (
-        f"{workload.room_rate:g} messages/s ({workload.arrival}) of {workload.message_size} B in one room, "
-        f"{workload.duration_s:g} s windows, {plan.blocks} {'block' if plan.blocks == 1 else 'blocks'}"
-    )
     machine = f"{environment.cpu}, {environment.cores} cores, {environment.system}, {pinned}"
     versions = [f"{name} {environment.versions[name]}" for name in ("uvicorn", "websockets", "locust")]
     tool = f"commit {commit.id[:10]}{' (changed)' if commit.dirty else ''}" if commit else "no commit"
     return [
-        f"{load}. {machine}.",
+        f"{load or _load(summary.plan)}. {machine}.",
         f"{environment.python}, {', '.join(versions)}. chatroom-bench, {tool}, {environment.time[:10]}.",
     ]
+
+
+def _load(plan: Plan) -> str:
+    workload = plan.workload
+    return (
+        f"{workload.room_rate:g} messages/s ({workload.arrival}) of {workload.message_size} B in one room, "
+        f"{workload.duration_s:g} s windows, {plan.blocks} {'block' if plan.blocks == 1 else 'blocks'}"
+    )
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from server.strategies import plugins
 from server.strategies.base import Strategy
+from server.strategies.coalesced import CoalescedStrategy
 from server.strategies.direct import DirectStrategy
 from server.strategies.gather import GatherStrategy
 from server.strategies.queue import QueueStrategy
 
+__all__ = ["STRATEGIES", "Strategy", "strategy_named"]
+
 STRATEGIES: dict[str, type[Strategy]] = {
-    strategy.name: strategy for strategy in (DirectStrategy, QueueStrategy, GatherStrategy)
+    strategy.name: strategy for strategy in (DirectStrategy, QueueStrategy, GatherStrategy, CoalescedStrategy)
 }
+"""Those that are built in. No other distribution can take the place of one."""
 
 
 def strategy_named(name: str) -> type[Strategy]:
-    """Return the strategy of that name.
+    """Return the strategy of that name: a built-in one, or else one that another distribution brings along.
 
     Raises:
-        ValueError: there is none; the text lists those there are.
+        ValueError: there is none, and the text lists those there are; or it cannot be used, and the text says why.
 
     """
-    if name not in STRATEGIES:
-        *others, last = STRATEGIES
-        raise ValueError(f"unknown strategy {name!r}; choose {', '.join(others)} or {last}")
-    return STRATEGIES[name]
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    installed = plugins.installed_names()
+    if name in installed:
+        return plugins.load(name)
+    *others, last = dict.fromkeys([*STRATEGIES, *installed])
+    raise ValueError(f"unknown strategy {name!r}; choose {', '.join(others)} or {last}")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from bench.environment import Environment, Pinning
 from bench.metrics import summarise
 from bench.plan import Plan, Trial, Workload, make_plan
 from bench.run import Failure, Run, ServerSample
 from bench.summary import Summary
-from loadtest.result import Generator, Latency, MedianAndTail, Step, SwarmResult
+from loadtest.account import HIGHEST_US, new_histogram
+from loadtest.result import Generator, Latency, MedianAndTail, Second, Step, SwarmResult
 
 SECOND = 10**9
 START_NS = 1_800_000_000 * SECOND
@@ -102,6 +105,20 @@ def step(
         histogram="",
         timeline=[],
     )
+
+
+def with_details(made: Step, latencies_us: Sequence[int], missing: int = 0) -> Step:
+    """Give a step a histogram of these latencies and a timeline of two seconds, the second with an infinite p99."""
+    histogram = new_histogram()
+    for value in latencies_us:
+        histogram.record_value(value)
+    if missing:
+        histogram.record_value(HIGHEST_US, missing)
+    timeline = [
+        Second(START_NS, 100, 5_000, 5_000, 1.5, 2.5, 3.5),
+        Second(START_NS + SECOND, 100, 5_000, 4_000, 1.5, None, None),
+    ]
+    return msgspec.structs.replace(made, histogram=histogram.encode().decode(), timeline=timeline)
 
 
 def samples(seconds: float = 10, cpu_share: float = 0.5) -> list[ServerSample]:

@@ -73,25 +73,53 @@ def test_names_are_listed_as_people_do() -> None:
     assert listing(["a", "b", "c"]) == "a, b and c"
 
 
+def printed(summary: Summary) -> str:
+    output = StringIO()
+    Console(file=output, width=120).print(answer_table(summary))
+    return output.getvalue()
+
+
+def rows(text: str, strategy: str) -> list[list[str]]:
+    table = [[word.strip() for word in line.strip("│").split("│")] for line in text.splitlines() if "│" in line]
+    return [row for row in table if row[0] == strategy]
+
+
 def test_the_table_tells_never_and_not_measured_and_reasons() -> None:
     made = plan(("direct",), users=(50, 100, 200))
     steps = [step(50, reasons=["generator late; use more cores"]), step(100, missing=25_000)]
-    output = StringIO()
-    summary = summarise(made, ENVIRONMENT, [run(made.trials[0], steps, not_measured=[200])])
-    Console(file=output, width=120).print(answer_table(summary))
-    text = output.getvalue()
-    assert "invalid" in text
-    assert "never" in text
-    assert "25,000" in text
+    text = printed(summarise(made, ENVIRONMENT, [run(made.trials[0], steps, not_measured=[200])]))
+    assert [row[-1] for row in rows(text, "direct")] == ["invalid", "no"]
+    assert rows(text, "direct")[1][2:5] == ["2.00", "never", "never"]
+    assert rows(text, "direct")[1][6] == "25,000"
     assert "direct, 50 users, block 1: invalid: generator late; use more cores" in text
     assert "direct, 200 users, block 1: not measured: the step of 100 users did not drain within 5 s" in text
 
 
-def test_the_table_tells_blocks_apart() -> None:
-    output = StringIO()
-    Console(file=output, width=120).print(answer_table(typical_summary(("direct",), blocks=2)))
-    rows = [[word.strip() for word in line.split("│")] for line in output.getvalue().splitlines()]
-    assert [row[1:4] for row in rows if row[1:2] == ["direct"]][-2:] == [
-        ["direct", "1", "800"],
-        ["direct", "2", "800"],
+def test_the_answer_comes_first_and_in_words() -> None:
+    first, second, third = printed(typical_summary(("direct", "queue"))).splitlines()[:3]
+    assert first == "One block is a look, no verdict; 7 more needed."
+    assert second == "Within p99 <= 50 ms: direct and queue hold 400 users."
+    assert third.startswith("┏")
+
+
+def test_several_blocks_are_one_row() -> None:
+    made = plan(users=(50, 100), blocks=3)
+    runs = [
+        run(made.trials[0], [step(50, p50=1), step(100, p50=11)]),
+        run(made.trials[1], [step(50, p50=3, reasons=["late"]), step(100, p50=13)]),
+        run(made.trials[2], [step(50, p50=2, missing=1_000), step(100, p50=12, missing=2)]),
     ]
+    text = printed(summarise(made, ENVIRONMENT, runs))
+    assert rows(text, "direct") == [
+        ["direct", "50", "1.50", "never", "4.00 to never", "4,900", "1,000", "102.1", "2 of 3", "1 of 2"],
+        ["direct", "100", "12.00", "48.00", "44.00 to 52.00", "10,000", "2", "50.0", "3 of 3", "1 of 3"],
+    ]
+
+
+def test_a_remark_that_blocks_share_is_told_once() -> None:
+    made = plan(users=(50,), blocks=3)
+    reasons = [["late"], ["late", "clock"], []]
+    runs = [run(trial, [step(50, reasons=told)]) for trial, told in zip(made.trials, reasons, strict=True)]
+    text = printed(summarise(made, ENVIRONMENT, runs))
+    assert "direct, 50 users, blocks 1 and 2: invalid: late\n" in text
+    assert "direct, 50 users, block 2: invalid: clock\n" in text

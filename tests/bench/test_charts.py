@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Text
 
 from bench.answer import finding
-from bench.charts import CHARTS, draw_all, style
+from bench.charts import CHARTS, DETAILED, Gallery, draw_all, style
+from bench.charts.captions import CAPTIONS
 from bench.charts.delivered_vs_offered import delivered_vs_offered
 from bench.charts.latency_by_users import latency_by_users
+from bench.charts.run_health import run_health
+from bench.details import Details
 from bench.metrics import summarise
 from bench.summary import Summary
 from loadtest.result import Step
+from tests.bench.figures import data, end_labels, texts
 from tests.bench.made_up import ENVIRONMENT, USERS, plan, run, step, typical_summary
 
 
 def summary_of(*steps: Step, users: tuple[int, ...] = (50, 100, 200)) -> Summary:
     made = plan(users=users)
     return summarise(made, ENVIRONMENT, [run(made.trials[0], steps)])
-
-
-def data(axes: Axes, label: str) -> list[tuple[float, float]]:
-    """Return the points of the line that bears `label`, or nothing."""
-    lines = [line for line in axes.lines if line.get_label() == label]
-    assert len(lines) <= 1
-    return [
-        (float(x), float(y))
-        for line in lines
-        for x, y in zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
-    ]
-
-
-def texts(figure: Figure) -> str:
-    title = figure.get_suptitle()
-    return "\n".join([title, *(text.get_text() for text in figure.texts)]).replace("\n", " ")
-
-
-def end_labels(axes: Axes) -> list[Annotation]:
-    return [text for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch is not None]
 
 
 def test_latency_shows_each_strategys_percentiles_in_three_panels() -> None:
@@ -102,11 +86,12 @@ def test_an_invalid_cell_is_hollow() -> None:
     assert "Hollow: not to be believed" in texts(figure)
 
 
-@pytest.mark.parametrize("name", CHARTS)
-def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(name: str) -> None:
-    figure = CHARTS[name](summary_of(step(50), step(100, missing=50)))
-    x = {"latency_by_users": 200, "delivered_vs_offered": 20_000}[name]
+@pytest.mark.parametrize(("draw", "x"), [(latency_by_users, 200), (delivered_vs_offered, 20_000), (run_health, 200)])
+def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(draw: Callable[[Summary], Figure], x: int) -> None:
+    figure = draw(summary_of(step(50), step(100, missing=50)))
     for axes in figure.axes:
+        if not axes.lines:
+            continue  # nothing was recorded
         ((_, last_y),) = data(axes, "direct")[-1:]
         assert data(axes, "direct not measured") == [(x, last_y)]
     assert "Crosses: not measured (direct 200 users)." in texts(figure)
@@ -144,7 +129,7 @@ def test_labels_neither_overlap_nor_leave_the_figure(name: str) -> None:
     frame = figure.bbox
     for axes in figure.axes:
         boxes = [Text.get_window_extent(label) for label in end_labels(axes)]  # without their leader lines
-        assert len(boxes) == 5
+        assert len(boxes) == 5 or "not recorded" in [text.get_text() for text in axes.texts]
         for one, other in itertools.combinations(boxes, 2):
             assert not one.overlaps(other)
         for box in boxes:
@@ -184,14 +169,31 @@ def test_ticks_are_plain_numbers_and_not_crowded() -> None:
 
 
 def test_charts_are_written_as_png_and_svg(tmp_path: Path) -> None:
-    paths = draw_all(typical_summary(), tmp_path / "charts")
-    assert sorted(path.name for path in paths) == sorted(
-        f"{name}.{suffix}" for name in CHARTS for suffix in ("png", "svg")
-    )
-    assert imread(tmp_path / "charts" / "latency_by_users.png").shape[1] > 1000
-    assert "<svg" in (tmp_path / "charts" / "latency_by_users.svg").read_text()
+    gallery = draw_all(typical_summary(), Details(), tmp_path / "charts")
+    assert [one.name for one in gallery.drawn] == list(CHARTS)
+    first = gallery.drawn[0]
+    assert first.finding == finding(typical_summary())
+    assert imread(first.png).shape[1] > 1000
+    assert "<svg" in first.svg.read_text()
+
+
+def test_charts_without_their_data_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    gallery = draw_all(typical_summary(), Details(), tmp_path / "charts")
+    assert gallery.left_out == {
+        "percentile_spectrum": "hgrm/, the percentiles in full, is not there",
+        "latency_heat_map": "timeline.csv, the seconds of each window, is not there",
+    }
+
+
+def test_the_same_results_give_the_same_files(tmp_path: Path) -> None:
+    drawn = [draw_all(typical_summary(), Details(), tmp_path / name).drawn for name in ("one", "two")]
+    for one, two in zip(*drawn, strict=True):
+        assert one.svg.read_bytes() == two.svg.read_bytes()
 
 
 def test_a_summary_without_cells_has_no_charts(tmp_path: Path) -> None:
-    made = plan()
-    assert draw_all(summarise(made, ENVIRONMENT, []), tmp_path / "charts") == []
+    assert draw_all(summarise(plan(), ENVIRONMENT, []), Details(), tmp_path / "charts") == Gallery()
+
+
+def test_every_chart_says_what_to_look_at() -> None:
+    assert set(CAPTIONS) == {*CHARTS, *DETAILED}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
+import resource
 from pathlib import Path
 
 import msgspec
 import pytest
+from hdrh.histogram import HdrHistogram
 
-from bench.run import Run
-from bench.store import Store
-from tests.bench.made_up import ENVIRONMENT, plan, run, step, typical_summary
+from bench.store import Store, StoredPlan
+from loadtest.result import Second
+from tests.bench.made_up import ENVIRONMENT, START_NS, plan, run, step, typical_summary
 
 
 @pytest.fixture
@@ -26,18 +29,78 @@ def test_a_summary_comes_back_as_it_was(store: Store) -> None:
     assert store.read_summary() == summary
 
 
-def test_a_run_comes_back_as_it_was(store: Store) -> None:
-    made = plan()
-    kept = run(made.trials[0], [step(50, missing=3)], failure="x")
-    store.write_run(kept)
-    assert msgspec.json.decode((store.runs / "block1-direct.json").read_bytes(), type=Run) == kept
+def test_runs_come_back_as_they_were_by_block(store: Store) -> None:
+    first, second = plan(blocks=2).trials
+    kept = [run(first, [step(50, missing=3)], failure="x"), run(second, None)]
+    for each in reversed(kept):
+        store.write_run(each)
+    assert store.read_runs() == kept
+    assert store.read_run(second) == kept[1]
+    assert sorted(path.name for path in store.runs.iterdir()) == ["block1-direct.json", "block2-direct.json"]
 
 
-def test_the_plan_is_stored_with_the_machine_it_ran_on(store: Store) -> None:
+def test_a_run_that_is_not_there_is_none_and_a_folder_without_runs_has_none(store: Store) -> None:
+    assert store.read_run(plan().trials[0]) is None
+    store.runs.rmdir()
+    assert store.read_runs() == []
+
+
+@pytest.mark.parametrize("content", [b"", b'{"trial": {"block": 1', b'{"format": 7}', b"[]"])
+def test_a_damaged_run_is_named_with_what_to_do(store: Store, content: bytes) -> None:
+    path = store.runs / "block1-direct.json"
+    path.write_bytes(content)
+    for read in (store.read_runs, lambda: store.read_run(plan().trials[0])):
+        with pytest.raises(ValueError, match=re.escape(str(path))) as error:
+            read()
+        assert f"`compare --resume {store.directory}` runs it again" in str(error.value)
+
+
+def test_the_plan_comes_back_with_the_machine_it_ran_on(store: Store) -> None:
     store.write_plan(plan(), ENVIRONMENT)
-    stored = msgspec.json.decode((store.directory / "plan.json").read_bytes())
-    assert stored["plan"]["workload"]["notice_limit"] == 200
-    assert stored["environment"]["cores"] == 2
+    assert store.read_plan() == StoredPlan(1, ENVIRONMENT, plan())
+
+
+def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_behind(store: Store) -> None:
+    summary = typical_summary()
+    store.write_summary(summary)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            store.write_summary(typical_summary(["direct"]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.read_summary() == summary
+    assert not list(store.directory.glob("*.tmp"))
+
+
+def test_a_second_attempt_leaves_nothing_of_the_first(store: Store) -> None:
+    """Neither its logs nor its percentiles, and those of other trials stay, however alike their names are."""
+    first, alike = sorted(plan(["direct", "direct-2"]).trials, key=lambda trial: trial.name)
+    empty = HdrHistogram(1, 3_600_000_000, 3).encode().decode()
+    measured = [msgspec.structs.replace(step(users), histogram=empty) for users in (2, 50)]
+    for trial in (first, alike):
+        store.write_percentiles(run(trial, measured))
+        (store.logs / f"{trial.name}.swarm.json").touch()
+    store.discard_logs(first)
+    store.write_percentiles(run(first, measured[:1]))
+    assert [path.name for path in store.logs.iterdir()] == ["block1-direct-2.swarm.json"]
+    assert sorted(path.name for path in store.hgrm.iterdir()) == [
+        "block1-direct-2-2.hgrm",
+        "block1-direct-2-50.hgrm",
+        "block1-direct-2.hgrm",
+    ]
+
+
+def test_the_timeline_has_a_row_a_second_however_often_it_is_written(store: Store) -> None:
+    second = Second(start_ns=START_NS, messages=100, expected=5000, delivered=5000, p50=1.0, p99=2.0, max=None)
+    measured = [msgspec.structs.replace(step(50), timeline=[second, second])]
+    runs = [run(trial, measured) for trial in plan(blocks=2).trials]
+    for number in (1, 2, 2):
+        store.write_timeline(runs[:number])
+    with (store.directory / "timeline.csv").open(newline="") as file:
+        rows = [(row["block"], row["second"], row["p50"], row["max"]) for row in csv.DictReader(file)]
+    assert rows == [(block, number, "1.0", "") for block in "12" for number in "01"]
 
 
 def test_a_percentile_among_missing_deliveries_is_null(store: Store) -> None:
@@ -63,9 +126,9 @@ def test_the_table_has_a_row_a_cell_and_dotted_names(store: Store) -> None:
     ("content", "told"),
     [
         (None, "No such file"),
-        (b'{"format": 1, "cells": [', "is no summary"),
-        (b"\xff\xfe", "is no summary"),
-        (b'{"format": 1}', "is no summary"),
+        (b'{"format": 1, "cells": [', "is damaged, or no summary"),
+        (b"\xff\xfe", "is damaged, or no summary"),
+        (b'{"format": 1}', "is damaged, or no summary"),
         (b'{"format": 2}', "has format 2, this version reads 1"),
     ],
 )

@@ -1,9 +1,11 @@
-"""Stalled members: they join with the least receive buffer, never read, and are owed nothing."""
+"""Stalled members: they join with a small receive buffer, read slowly or never, and are owed nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.server_process import ServerProcess
 from tests.swarm_process import only_step, run_swarm
@@ -31,3 +33,16 @@ def test_healthy_members_of_a_queued_room_miss_nothing(
     step = only_step(run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags))
     assert (step.users, step.joined, step.stalled) == (6, 6, 1)
     assert step.expected == step.delivered == 5 * step.planned_messages
+
+
+@pytest.mark.parametrize(("bytes_per_s", "kicked"), [(20_000, 1), (2_000_000, 0)])
+def test_a_slow_reader_reads_as_fast_as_it_was_told(
+    start_server: Callable[..., ServerProcess], tmp_path: Path, bytes_per_s: int, kicked: int
+) -> None:
+    server = start_server("--strategy", "queue", "--slow-after", "1")
+    flags = ("--steps", "6", "--stalled", "1", "--stalled-bytes-per-s", str(bytes_per_s), "--room-rate", "100")
+    run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags, "--dwell", "4")
+    step = only_step(run)  # 800,000 bytes a second
+    assert (step.joined, step.stalled) == (6, 1)
+    assert step.expected == step.delivered == 5 * step.planned_messages
+    assert server.stats()["kicked"] == kicked

@@ -68,7 +68,7 @@ def test_unknown_host() -> None:
 def test_unknown_strategy() -> None:
     ended = run_server("--strategy", "fast")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "unknown strategy 'fast'; choose direct, queue or gather\n" in ended.stderr
+    assert "unknown strategy 'fast'; choose direct, queue, gather or coalesced\n" in ended.stderr
 
 
 @pytest.mark.parametrize("flag", ["--port=65536", "--max-members=0", "--max-message-bytes=0", "--notice-limit=-1"])

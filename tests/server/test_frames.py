@@ -8,8 +8,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.server.chat_user import PATIENCE_S, User, join, until
+from server.strategies import STRATEGIES
+from tests.server.chat_user import CLOSE_FRAME, PATIENCE_S, User, join, join_and_never_read, until
 from tests.server_process import ServerProcess
+
+BROKEN_TEXT_FRAME = bytes([0x81, 0x81, 0, 0, 0, 0, 0xFF])
+PING_FRAME = bytes([0x89, 0x80, 0, 0, 0, 0])
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,20 @@ async def test_binary_frame_ends_the_connection(server: ServerProcess) -> None:
     await until(lambda: server.clients() == [])
 
 
+async def test_text_that_is_not_utf8_ends_the_connection(server: ServerProcess) -> None:
+    async with join(server.chat_url("alice")) as alice:
+        await alice.connection.send(b"\xff", text=True)
+        assert await alice.close_code() == 1007
+
+
+@pytest.mark.parametrize("following", [PING_FRAME, CLOSE_FRAME], ids=["ping", "close"])
+def test_what_follows_broken_text_is_ignored_in_silence(server: ServerProcess, following: bytes) -> None:
+    with join_and_never_read(server.chat_url("alice", "broken")) as alice:
+        alice.sendall(BROKEN_TEXT_FRAME + following)
+        while alice.recv(65_536):
+            pass
+
+
 def extensions(user: User) -> str | None:
     assert user.connection.response is not None
     return user.connection.response.headers.get("Sec-WebSocket-Extensions")
@@ -85,8 +103,10 @@ async def test_compression_is_not_offered_by_default(server: ServerProcess) -> N
         assert (await alice.hear_said(1))[0].text == "plain"
 
 
-async def test_compression(start_server: Callable[..., ServerProcess]) -> None:
-    server = start_server("--compression")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_compression(start_server: Callable[..., ServerProcess], strategy: str) -> None:
+    """Whether a strategy's frames are compressed or not, both are legal on such a connection."""
+    server = start_server("--compression", "--strategy", strategy)
     async with (
         join(server.chat_url("alice"), compression="deflate") as alice,
         join(server.chat_url("bob")) as bob,

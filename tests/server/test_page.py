@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -11,24 +10,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from server.app import SECURITY_HEADERS
+from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
 from tests.server_process import ServerProcess
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-browser_test = [
-    pytest.mark.browser,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the chat page"),
-]
+browser_test = [*needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.telemetry import Stats, Telemetry
-from tests.server.chat_user import join, until
+from server.telemetry.loop_lag import BOUNDS_MS, LoopLagWatch
+from tests.server.chat_user import fill_buffers, join, join_and_never_read, until
 from tests.server_process import ServerProcess
 
 
@@ -36,15 +44,85 @@ async def test_stats_of_the_process(start_server: Callable[..., ServerProcess]) 
     await until(lambda: server.stats()["loop_lag_ms"]["max"] > 0)
     process = psutil.Process(server.process.pid)
     clock_tick_s = 0.01
-    before_s = sum(process.cpu_times()[:2])
+    before_s, before_ns = sum(process.cpu_times()[:2]), time.time_ns()
     stats = server.stats()
-    after_s = sum(process.cpu_times()[:2])
+    after_s, after_ns = sum(process.cpu_times()[:2]), time.time_ns()
     assert before_s - 2 * clock_tick_s <= stats["cpu_seconds"] <= after_s + 2 * clock_tick_s
+    assert before_ns < stats["time_ns"] < after_ns
     assert stats["uptime_seconds"] > 0
     assert 0.5 < stats["rss_bytes"] / process.memory_info().rss < 2
-    assert 0 <= stats["loop_lag_ms"]["p50"] <= stats["loop_lag_ms"]["p99"] <= stats["loop_lag_ms"]["max"]
 
 
-def test_stats_before_anything_happened() -> None:
+async def test_stats_before_anything_happened() -> None:
     stats = Telemetry("queue").stats([])
-    assert (stats.members, stats.outbox_bytes_max, stats.loop_lag_ms.max) == (0, 0, 0)
+    assert (stats.members, stats.outbox_bytes_max, stats.loop_lag_ms.p99, stats.loop_lag_buckets) == (0, 0, 0, ())
+    assert stats.tasks == 1
+
+
+async def test_outboxes_are_ranked_by_member() -> None:
+    stats = Telemetry("queue").stats([0] * 97 + [500, 30, 100])
+    assert (stats.members, stats.outbox_bytes_p50, stats.outbox_bytes_p99, stats.outbox_bytes_max) == (100, 0, 100, 500)
+
+
+async def test_outbox_of_a_member_that_does_not_read(start_server: Callable[..., ServerProcess]) -> None:
+    server = start_server("--strategy", "queue")
+    async with join(server.chat_url("alice")) as alice:
+        with join_and_never_read(server.chat_url("stalled")):
+            await fill_buffers(server, alice)
+            stats = server.stats()
+    assert stats["outbox_bytes_p50"] < stats["outbox_bytes_p99"] == stats["outbox_bytes_max"]
+
+
+async def test_loop_that_stands_still_is_late_for_every_timer_it_misses() -> None:
+    telemetry = Telemetry("queue")
+    async with telemetry.watching():
+        await asyncio.sleep(0.1)
+        before = telemetry.stats([])
+        time.sleep(0.5)  # noqa: ASYNC251 - it is to block
+        await asyncio.sleep(0.1)
+        after = telemetry.stats([])
+    late = [bucket for bucket in after.loop_lag_buckets if bucket.up_to_ms > 100]
+    assert sum(bucket.count for bucket in late) >= 7  # due after 0.05, 0.1, ... of the 0.5 s
+    assert after.loop_lag_ms.max > 400
+    assert after.loop_lag_ms.p50 <= after.loop_lag_ms.p99 <= after.loop_lag_ms.max
+    assert after.loop_lag_total_ms > before.loop_lag_total_ms + 7 * 100
+
+
+@given(st.lists(st.floats(-0.001, 200), min_size=1))
+def test_percentiles_of_lag_are_those_of_its_buckets(lags_s: list[float]) -> None:
+    watch = LoopLagWatch()
+    for lag_s in lags_s:
+        watch.record(lag_s)
+    buckets, lag = watch.buckets(), watch.lag()
+    assert sum(bucket.count for bucket in buckets) == len(lags_s)
+    assert [bucket.up_to_ms for bucket in buckets] == sorted({bucket.up_to_ms for bucket in buckets})
+    assert lag.max == pytest.approx(max(0, *lags_s) * 1_000)
+    median_ms = sorted(max(lag_s, 0) for lag_s in lags_s)[(len(lags_s) - 1) // 2] * 1_000
+    if 0.1 < median_ms < BOUNDS_MS[-1]:
+        assert median_ms * 0.999 <= lag.p50 <= median_ms * 1.15
+
+
+def test_bounds_of_buckets_are_close_together() -> None:
+    assert all(low < high <= low * 1.15 for low, high in pairwise(BOUNDS_MS))
+
+
+async def test_garbage_collection_is_timed_while_watched() -> None:
+    telemetry = Telemetry("queue")
+    gc.collect()
+    async with telemetry.watching():
+        before = telemetry.stats([]).gc_pauses
+        gc.collect()
+        gc.collect()
+        after = telemetry.stats([]).gc_pauses
+    gc.collect()
+    assert after.count >= before.count + 2
+    assert 0 < after.max_ms <= after.total_ms
+    assert telemetry.stats([]).gc_pauses == after
+
+
+async def test_tasks_come_and_go_with_members(start_server: Callable[..., ServerProcess]) -> None:
+    server = start_server("--strategy", "direct")
+    alone = server.stats()["tasks"]
+    async with join(server.chat_url("alice")), join(server.chat_url("bob")):
+        await until(lambda: server.stats()["tasks"] >= alone + 2)
+    await until(lambda: server.stats()["tasks"] == alone)

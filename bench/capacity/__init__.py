@@ -1,0 +1,1 @@
+"""Capacity: the largest load that a strategy holds within the objective."""

@@ -1,0 +1,60 @@
+"""What one try says of the server: held, failed, or nothing."""
+
+from __future__ import annotations
+
+from bench.capacity.result import CapacityPlan, Try
+from bench.capacity.search import Outcome
+from bench.environment import Environment
+from bench.metrics import summarise
+from bench.plan import Plan
+from bench.run import Run
+from bench.summary import Cell, Summary
+
+BUSY_PERCENT = 90.0  # of a core
+
+
+def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> Try:
+    """Judge the run of one try."""
+    trial = run.trial
+    campaign = Plan(plan.workload_at(load), (trial.arm,), 1, plan.slo_ms, plan.seed, (trial,))
+    summary = summarise(campaign, environment, [run])
+    outcome, reason = _verdict(plan, run, summary)
+    return Try(trial.block, trial.arm.label, load, outcome, reason, *summary.cells[:1])
+
+
+def is_generator_busy(cell: Cell) -> bool:
+    """Whether the busiest process of the swarm had next to no time to spare."""
+    return cell.generator.cpu_percent > BUSY_PERCENT
+
+
+def is_server_busy(cell: Cell) -> bool:
+    """Whether the server had next to no time to spare; where that is not known it counts as busy."""
+    return cell.server.cpu_percent is None or cell.server.cpu_percent > BUSY_PERCENT
+
+
+def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, str]:
+    """Return the outcome, with the reason where the load was not held."""
+    if run.server_ended:
+        return Outcome.FAILED, f"the server {run.server_ended} under load"
+    if not summary.cells:
+        return Outcome.DOUBTFUL, "; ".join(failure.reason for failure in summary.failures)
+    (cell,) = summary.cells
+    kicked = run.stats_after.kicked if run.stats_after else 0
+    if not (cell.valid or kicked):  # who is kicked makes a step invalid, and is the server's doing
+        return Outcome.DOUBTFUL, "; ".join(cell.reasons)
+    missed = f"the server kicked {kicked:,} members" if kicked else _missed(plan, cell)
+    if missed and is_generator_busy(cell) and not is_server_busy(cell):
+        return Outcome.DOUBTFUL, f"{missed}, but the generator's core was busy and the server's was not"
+    if missed:
+        return Outcome.FAILED, missed
+    return (Outcome.DOUBTFUL, run.failure.message) if run.failure else (Outcome.HELD, "")
+
+
+def _missed(plan: CapacityPlan, cell: Cell) -> str:
+    """Say what of the objective was missed, or nothing."""
+    if cell.missing:
+        return f"{cell.missing:,} of {cell.expected:,} deliveries missing"
+    latency_ms = plan.percentile.of(cell)
+    if latency_ms is None or latency_ms > plan.slo_ms:
+        return f"{plan.percentile.label} {'never' if latency_ms is None else f'{latency_ms:,.1f} ms'}"
+    return ""

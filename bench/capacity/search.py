@@ -1,0 +1,118 @@
+"""The search for the largest load that is held: which load to try next, and what all tries say together."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from enum import StrEnum
+
+import msgspec
+
+GROWTH = 2
+
+
+class Outcome(StrEnum):
+    """What one try of a load says of the server; one that may not be believed says nothing."""
+
+    HELD = "held"
+    FAILED = "failed"
+    DOUBTFUL = "doubtful"
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Where a search starts and ends, and when it is satisfied; loads are whole numbers from 1.
+
+    It stops bisecting where two loads are neighbours or within `resolution` (0.05 is 5 %), and tries those that
+    matter `repeats` times.
+    """
+
+    start: int
+    limit: int
+    repeats: int
+    resolution: float
+
+
+class Search:
+    """Grows a load until it fails, bisects, and repeats at the edge.
+
+    Ask for `next_load()`, try it, `tell()` what came of it, until there is none. What most believable tries of a load
+    say holds for it; a tie counts as failed. A fluke is overruled once its load matters, for then it is repeated.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._votes: dict[int, Counter[Outcome]] = {}
+
+    def tell(self, load: int, outcome: Outcome) -> None:
+        """Take the outcome of one try."""
+        self._votes.setdefault(load, Counter())[outcome] += 1
+
+    def outcome(self, load: int) -> Outcome | None:
+        """Say what all tries of a load amount to; `None` while too few can be believed."""
+        votes = self._votes[load]
+        if votes[Outcome.DOUBTFUL] > self._rules.repeats // 2:
+            return Outcome.DOUBTFUL
+        if not self._believable(load):
+            return None
+        return Outcome.HELD if votes[Outcome.HELD] > votes[Outcome.FAILED] else Outcome.FAILED
+
+    @property
+    def edge(self) -> int | None:
+        """The smallest load that failed or stayed doubtful, if any."""
+        ends = (load for load in self._votes if self.outcome(load) in {Outcome.FAILED, Outcome.DOUBTFUL})
+        return min(ends, default=None)
+
+    @property
+    def held(self) -> int:
+        """The largest load below the edge that was held, or 0."""
+        return max(self._held(), default=0)
+
+    @property
+    def low(self) -> int:
+        """The largest load up to `held` that was held in all its tries, or 0."""
+        return max((load for load in self._held() if not self._votes[load][Outcome.FAILED]), default=0)
+
+    @property
+    def high(self) -> int | None:
+        """The smallest load that failed in all its tries, if any."""
+        failed = (load for load in self._votes if self.outcome(load) is Outcome.FAILED)
+        return min((load for load in failed if not self._votes[load][Outcome.HELD]), default=None)
+
+    def next_load(self) -> int | None:
+        """Choose what to try next, or `None` once the edge is known and confirmed."""
+        held, edge, limit = self.held, self.edge, self._rules.limit
+        if unsettled := [load for load in self._votes if self.outcome(load) is None]:
+            return unsettled[0]
+        if edge is None and held < limit:
+            return min(limit, held * GROWTH) or self._rules.start
+        if edge is not None and edge > 1 and not held:
+            return edge // GROWTH
+        if edge is not None and edge - held > 1 and edge > held * (1 + self._rules.resolution):
+            return min(max(round(math.sqrt(held * edge)), held + 1), edge - 1)
+        return self._unconfirmed() or self._wider()
+
+    def _unconfirmed(self) -> int | None:
+        """Choose an end of the bracket, or of the interval around it, that was tried too few times."""
+        ends = [load for load in (self.held, self.edge, self.low, self.high) if load]
+        for load in ends:
+            if self.outcome(load) is not Outcome.DOUBTFUL and self._believable(load) < self._rules.repeats:
+                return load
+        return None
+
+    def _wider(self) -> int | None:
+        """Choose a load beyond all others where none of them was held, or failed, in all its tries."""
+        least, most, limit = min(self._votes), max(self._votes), self._rules.limit
+        if self.held and not self.low and least > 1:
+            return least // GROWTH
+        edge_failed = self.edge is not None and self.outcome(self.edge) is Outcome.FAILED
+        if edge_failed and self.high is None and most < limit and self.outcome(most) is not Outcome.DOUBTFUL:
+            return min(limit, most * GROWTH)
+        return None
+
+    def _held(self) -> list[int]:
+        edge = self.edge or math.inf
+        return [load for load in self._votes if load < edge and self.outcome(load) is Outcome.HELD]
+
+    def _believable(self, load: int) -> int:
+        votes = self._votes[load]
+        return votes[Outcome.HELD] + votes[Outcome.FAILED]

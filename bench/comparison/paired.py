@@ -1,0 +1,104 @@
+"""What pairs of measurements tell: an exact test, an interval that agrees with it, and Holm's correction.
+
+Everything rests on one argument: within a block the order of the arms is drawn, so if two arms are equal, each
+log-ratio of a block is as likely to be positive as negative. All `2**n` choices of signs are equally probable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIGNIFICANCE = 0.05
+
+Floats = NDArray[np.float64]
+
+
+class Estimate(NamedTuple):
+    """A log-ratio and its 95 % interval; infinite where it has no bound, `nan` where it cannot be known."""
+
+    centre: float
+    low: float
+    high: float
+
+
+def p_value(log_ratios: Floats) -> float:
+    """Return the two-sided p of the sign-flip test on signed ranks, exact for any number of pairs.
+
+    An infinite log-ratio has the highest rank. One that is 0 or `nan` (both sides infinite) tells nothing.
+    """
+    telling = log_ratios[~np.isnan(log_ratios) & (log_ratios != 0)]
+    ranks = _doubled_ranks(np.abs(telling))
+    positive = int(ranks[telling > 0].sum())
+    tail = min(positive, int(ranks.sum()) - positive)
+    chances = _rank_sums(tuple(sorted(ranks.tolist())))
+    return min(1.0, 2 * float(chances[: tail + 1].sum()))
+
+
+def estimate(log_ratios: Floats) -> Estimate:
+    """Return the Hodges-Lehmann estimate, and the interval of all shifts that `p_value` does not reject.
+
+    Fewer than six pairs can reject no shift: their interval has no bounds.
+    """
+    number = len(log_ratios)
+    if number == 0:
+        return Estimate(math.nan, -math.inf, math.inf)
+    first, second = np.triu_indices(number)
+    with np.errstate(invalid="ignore"):  # inf less inf: which side is larger is not known
+        averages = (log_ratios[first] + log_ratios[second]) / 2
+    unknown = np.isnan(averages)
+    at_least = np.sort(np.where(unknown, -math.inf, averages))
+    at_most = np.sort(np.where(unknown, math.inf, averages))
+    lowest, highest = _median(at_least), _median(at_most)
+    centre = lowest if lowest == highest else math.nan
+    chances = _rank_sums(tuple(range(2, 2 * number + 1, 2)))
+    cut = int(np.searchsorted(np.cumsum(chances[::2]), SIGNIFICANCE / 2, side="right"))
+    if cut == 0:
+        return Estimate(centre, -math.inf, math.inf)
+    return Estimate(centre, float(at_least[cut - 1]), float(at_most[-cut]))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values for being a family, by Holm's step-down method."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - step) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def blocks_needed(comparisons: int) -> int:
+    """Return the number of blocks below which no claim can be made in a family of `comparisons`.
+
+    The smallest p of `n` blocks is `2 / 2**n`, which times the size of the family has to be below 0.05.
+    """
+    return math.ceil(1 + math.log2(comparisons / SIGNIFICANCE))
+
+
+def _doubled_ranks(sizes: Floats) -> NDArray[np.int64]:
+    """Rank from 1 and double, so that those of equal size can share a rank: 1, 2.5, 2.5, 4 as 2, 5, 5, 8."""
+    rows = sizes[:, None]
+    doubled: NDArray[np.int64] = 2 * (rows > sizes).sum(axis=1) + (rows == sizes).sum(axis=1) + 1
+    return doubled
+
+
+@cache
+def _rank_sums(ranks: tuple[int, ...]) -> Floats:
+    """Return the chance of each sum 0, 1, 2, ... that ranks have which are counted or not with even chances."""
+    chances = np.ones(1)
+    for rank in ranks:
+        chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
+    return chances
+
+
+def _median(ascending: Floats) -> float:
+    """Return the median, also of infinite values."""
+    number = len(ascending)
+    low, high = float(ascending[(number - 1) // 2]), float(ascending[number // 2])
+    return low if low == high else (low + high) / 2

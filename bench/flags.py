@@ -1,0 +1,42 @@
+"""What the flags of several verbs have in common: finite numbers, and callbacks that read lists."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import click
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that has neither infinity nor what is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number, or fail with what is allowed."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
+ABOVE_0 = FiniteRange(0, min_open=True)
+FROM_0 = FiniteRange(0)
+
+
+def strategies(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
+    """Read `direct,queue`; a strategy may be named twice."""
+    names = [name.strip() for name in value.split(",")]
+    for name in names:
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
+            raise click.BadParameter(f"{name!r} is no strategy's name; give names such as direct,queue,gather")
+    return names
+
+
+def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read `50,100`, in any order, as ascending counts."""
+    words = [word.strip() for word in value.split(",")]
+    for word in words:
+        if not re.fullmatch(r"[1-9][0-9]*", word):
+            raise click.BadParameter(f"{word!r} is no user count; give whole numbers from 1, such as 50,100,200")
+    return tuple(sorted({int(word) for word in words}))

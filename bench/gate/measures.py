@@ -1,0 +1,71 @@
+"""What a gate can look at in a cell: a name, its unit, and which way is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.answer import or_infinite
+from bench.summary import Cell
+
+UNITS = {
+    "ms": {"us": 0.001, "ms": 1.0, "s": 1000.0},
+    "us": {"us": 1.0, "ms": 1000.0, "s": 1_000_000.0},
+    "MiB": {"MiB": 1.0, "GiB": 1024.0},
+    "%": {"%": 1.0},
+    "/s": {"/s": 1.0},
+    "": {},
+}
+"""For each unit of a measure, the units that may be given, in terms of it."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a cell; `read` gives `inf` for what never came and `nan` for what is not known."""
+
+    unit: str
+    read: Callable[[Cell], float]
+    higher_is_better: bool = False
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts faults: mostly 0, so that there is no ratio to speak of."""
+        return not self.unit
+
+    @property
+    def worst(self) -> float:
+        """What a user count stands for that was not reached because a smaller one was too much."""
+        return 0.0 if self.higher_is_better else math.inf
+
+    def show(self, value: float) -> str:
+        """Put a value in words, with its unit."""
+        if math.isinf(value):
+            return "never"
+        digits = f"{value:,.0f}" if self.is_count or value >= 100 else f"{value:.3g}"
+        return f"{digits} {self.unit}".rstrip()
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+MEASURES = {
+    "p50": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p50)),
+    "p90": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p90)),
+    "p99": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p99)),
+    "p99.9": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p99_9)),
+    "max": Measure("ms", lambda cell: or_infinite(cell.latency_ms.max)),
+    "last_receiver_p50": Measure("ms", lambda cell: or_infinite(cell.last_receiver_ms.p50)),
+    "last_receiver_p99": Measure("ms", lambda cell: or_infinite(cell.last_receiver_ms.p99)),
+    "missing": Measure("", lambda cell: cell.missing),
+    "late": Measure("", lambda cell: cell.late),
+    "duplicates": Measure("", lambda cell: cell.duplicates),
+    "reordered": Measure("", lambda cell: cell.reordered),
+    "deliveries_per_s": Measure("/s", lambda cell: cell.deliveries_per_s, higher_is_better=True),
+    "cpu_us_per_delivery": Measure("us", lambda cell: _known(cell.server.cpu_us_per_delivery)),
+    "cpu_percent": Measure("%", lambda cell: _known(cell.server.cpu_percent)),
+    "rss_mib": Measure("MiB", lambda cell: _known(cell.server.rss_mib)),
+    "loop_lag_p99": Measure("ms", lambda cell: _known(cell.server.loop_lag_p99_ms)),
+}
+"""By name; latencies are delivery latencies, `cpu_*`, `rss_mib` and `loop_lag_p99` are the server's."""

@@ -1,0 +1,42 @@
+"""One measure of one strategy at one user count, over the blocks of a campaign."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench.gate.measures import Measure
+from bench.summary import Summary
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A value for each block that can be believed, and for each other block the doubt.
+
+    A block that did not come so far, because a smaller user count was already too much, reads as the worst there is.
+    """
+
+    values: tuple[float, ...]
+    doubts: tuple[str, ...]
+
+
+def read(summary: Summary, strategy: str, users: int, measure: Measure) -> Readings:
+    """Collect the readings of a campaign, block by block."""
+    cells = {cell.block: cell for cell in summary.blocks_of(strategy, users)}
+    gaps = {gap.block: gap for gap in summary.not_measured if (gap.strategy, gap.users) == (strategy, users)}
+    failed = {failure.block for failure in summary.failures if failure.strategy == strategy}
+    values, doubts = [], []
+    for block in range(1, summary.plan.blocks + 1):
+        if cell := cells.get(block):
+            value = measure.read(cell)
+            if not cell.valid:
+                doubts.append(f"block {block} is invalid: {'; '.join(cell.reasons)}")
+            elif math.isnan(value):
+                doubts.append(f"block {block} does not know it")
+            else:
+                values.append(value)
+        elif block in failed or block not in gaps:
+            doubts.append(f"block {block} was not measured: {gaps[block].reason if block in gaps else 'not planned'}")
+        else:
+            values.append(measure.worst)
+    return Readings(tuple(values), tuple(doubts))

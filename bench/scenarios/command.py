@@ -1,0 +1,132 @@
+"""The verbs `scenarios`, which lists them, and `run`, which runs one."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from bench.campaign import report_failure
+from bench.doctor.examination import examine, tell
+from bench.doctor.machine import this_machine
+from bench.environment import choose_pinning, read_environment
+from bench.exit_codes import NOT_BELIEVABLE
+from bench.flags import ABOVE_0, strategies
+from bench.interruption import interruptible
+from bench.run import Failure
+from bench.scenarios.charts import draw_scenario
+from bench.scenarios.observation import observe
+from bench.scenarios.result import ScenarioResult
+from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, scenario_files
+from bench.scenarios.table import scenario_table
+from bench.target import Refused, TrialFailed, probe
+
+WIDTH = 120
+_folder = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with scenarios of your own, beside the built-in ones.",
+)
+
+
+@click.command
+@_folder
+def scenarios(folder: Path | None) -> None:
+    """List the scenarios that `run` knows: what each shows, and what to look at."""
+    table = Table(box=SIMPLE, show_header=False, pad_edge=False)
+    for path in scenario_files(folder).values():
+        scenario = _read(path, {})
+        table.add_row(f"[bold]{scenario.name}[/]", f"{scenario.shows}\n[bold]Look at:[/] {scenario.look_at}\n")
+    _stdout().print(table)
+
+
+@click.command
+@click.argument("scenario")
+@click.option("--strategies", default="direct,queue,gather,coalesced", callback=strategies, help="Each gets every row.")
+@click.option("--users", type=click.IntRange(1), help="Users in the room.  [default: the scenario's]")
+@click.option("--duration", type=ABOVE_0, help="Seconds of each row's window.  [default: the scenario's]")
+@click.option("--blocks", default=1, type=click.IntRange(1), help="How often each row is repeated, in a new order.")
+@click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder.  [default: results/SCENARIO-TIME]"
+)
+@_folder
+def run(
+    scenario: str,
+    strategies: list[str],
+    users: int | None,
+    duration: float | None,
+    blocks: int,
+    seed: int,
+    out: Path | None,
+    folder: Path | None,
+) -> None:
+    """Run SCENARIO, a name that `scenarios` lists or the path of a TOML file, with each strategy.
+
+    Exit codes: 0 done and believable, 2 wrong use, 3 a run failed or may not be believed. Slowness, missing deliveries
+    and members that are kicked are results, not failures.
+    """
+    changes = {"users": users, "duration_s": duration}
+    chosen = _read(_file(scenario, folder), {name: value for name, value in changes.items() if value is not None})
+    console = Console(stderr=True)
+    findings = examine(this_machine(max(variation.conditions.users for variation in chosen.variations)))
+    tell(findings, console)
+    directory = (out or Path("results") / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve()
+    with interruptible() as interruption:
+        try:
+            probe(strategies, chosen.variations[0].conditions.notice_limit, interruption)
+        except Refused as error:
+            raise click.UsageError("\n".join(error.failure.log)) from error
+        except TrialFailed as error:
+            report_failure(console, "cannot start", error.failure)
+            sys.exit(NOT_BELIEVABLE)
+        _make(directory)
+        environment = read_environment(choose_pinning(), findings)
+        try:
+            result = observe(chosen, strategies, blocks, seed, environment, directory, interruption, console)
+            _show(result, directory, console)
+        except OSError as error:
+            report_failure(console, "cannot write the results", Failure(f"{error}; what was written is kept"))
+            sys.exit(NOT_BELIEVABLE)
+    if interruption.signal_name or not result.believable:
+        sys.exit(NOT_BELIEVABLE)
+
+
+def _read(path: Path, changes: dict[str, object]) -> Scenario:
+    try:
+        return read_scenario(path, changes)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _file(name: str, folder: Path | None) -> Path:
+    try:
+        return scenario_file(name, folder)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(directory.iterdir())
+    except OSError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from error
+    if not is_empty:
+        raise click.BadParameter(f"{directory} is not empty; choose another or remove it", param_hint="--out")
+
+
+def _show(result: ScenarioResult, directory: Path, console: Console) -> None:
+    """Print the table on stdout, draw the chart that belongs to it, and say where everything is."""
+    _stdout().print(scenario_table(result))
+    draw_scenario(result, directory)
+    console.print(f"results in {directory}", soft_wrap=True)
+
+
+def _stdout() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH)

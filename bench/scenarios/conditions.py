@@ -1,0 +1,103 @@
+"""What a scenario does: the load, what disturbs it and when, in the names that a scenario's file uses."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bench.plan import Workload
+
+SHORTEST_STAMP = 60  # characters that every message's text begins with
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run's conditions: rates a second, sizes in bytes, times in seconds, moments in seconds into the window.
+
+    With `window_s`, windows of that length follow one another for `duration_s`, so that a run of hours stays small.
+    `server` are flags of the server as on a command line. A moment of 0 is never, as is a count of 0.
+    """
+
+    users: Annotated[int, Meta(ge=1)] = 100
+    room_rate: Positive = 100.0
+    message_size: Annotated[int, Meta(ge=SHORTEST_STAMP)] = 64
+    arrival: Literal["constant", "poisson"] = "constant"
+    duration_s: Positive = 10.0
+    window_s: Positive | None = None
+    warmup_s: NotNegative = 2.0
+    drain_s: Positive = 5.0
+    join_rate: Positive = 500.0
+    notice_limit: Count = 200
+    slo_ms: Positive = 50.0
+    server: str = ""
+
+    stalled: Count = 0
+    stalled_bytes_per_s: Count = 0
+    burst_factor: Positive = 1.0
+    burst_at_s: NotNegative = 0.0
+    burst_for_s: Positive = 1.0
+    churn_rate: NotNegative = 0.0
+    reconnect_at_s: NotNegative = 0.0
+    reconnect_jitter_s: NotNegative = 0.0
+    rejoin_every_s: NotNegative = 0.0
+    freeze_at_s: NotNegative = 0.0
+    freeze_for_s: Positive = 1.0
+    kill_at_s: NotNegative = 0.0
+    down_for_s: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run; msgspec tells it as it tells a wrong type."""
+        if self.stalled >= self.users:
+            raise ValueError(f"stalled = {self.stalled} leaves nobody of {self.users} users to measure; raise `users`")
+        window_s = self.window_s or self.duration_s
+        for name in ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s"):
+            if (moment := getattr(self, name)) >= window_s:
+                raise ValueError(f"{name} = {moment:g} is after the window of {window_s:g} s; raise `duration_s`")
+        if self.kill_at_s and not self.rejoin_every_s:
+            raise ValueError("kill_at_s needs `rejoin_every_s`: without it nobody comes back to the restarted server")
+
+    @property
+    def workload(self) -> Workload:
+        """The load alone, as a campaign has it."""
+        return Workload(
+            users=(self.users,),
+            room_rate=self.room_rate,
+            message_size=self.message_size,
+            arrival=self.arrival,
+            duration_s=self.duration_s,
+            warmup_s=self.warmup_s,
+            drain_s=self.drain_s,
+            join_rate=self.join_rate,
+            notice_limit=self.notice_limit,
+        )
+
+    @property
+    def swarm_flags(self) -> dict[str, object]:
+        """What the swarm is told beside the load; `None` takes a flag away."""
+        flags: dict[str, object] = {
+            "--stalled": self.stalled,
+            "--stalled-bytes-per-s": self.stalled_bytes_per_s,
+            "--burst-factor": self.burst_factor,
+            "--burst-at": self.burst_at_s,
+            "--burst-for": self.burst_for_s,
+            "--churn-rate": self.churn_rate,
+            "--reconnect-at": self.reconnect_at_s,
+            "--reconnect-jitter": self.reconnect_jitter_s,
+            "--rejoin-every": self.rejoin_every_s,
+        }
+        if self.window_s:
+            run_s = math.ceil(self.workload.step_seconds()[0])
+            flags |= {"--steps": None, "-u": self.users, "-t": f"{run_s}s", "--dwell": self.window_s}
+        return flags
+
+    @property
+    def server_flags(self) -> tuple[str, ...]:
+        """What the server is told beside its strategy."""
+        return tuple(shlex.split(self.server))

@@ -1,0 +1,79 @@
+"""Disturbs a run from outside: freezes the server, or kills it and starts it again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.interruption import Interruption
+from bench.scenarios.conditions import Conditions
+from bench.selftest.stillness import freeze
+from bench.target import Target, TrialFailed, read_stats
+from loadtest.result import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """When a disturbance began and ended, CLOCK_REALTIME nanoseconds."""
+
+    start_ns: int
+    end_ns: int
+
+
+def planned(conditions: Conditions, step: Step) -> Disturbance | None:
+    """Return when the swarm's own disturbance was: its burst, or the time in which all dropped and came back."""
+    if conditions.burst_factor != 1:
+        start_s, length_s = conditions.burst_at_s, conditions.burst_for_s
+    elif conditions.reconnect_at_s:
+        start_s, length_s = conditions.reconnect_at_s, conditions.reconnect_jitter_s
+    else:
+        return None
+    start_ns = step.window_start_ns + int(start_s * 1e9)
+    return Disturbance(start_ns, start_ns + int(length_s * 1e9))
+
+
+class Disturber:
+    """Disturbs one trial's server when its moment has come; `happened` tells when that was, once it is over."""
+
+    def __init__(self, conditions: Conditions, log: Path, interruption: Interruption) -> None:
+        """Prepare; `log` is what the server says after it was started again."""
+        self._conditions = conditions
+        self._log = log
+        self._interruption = interruption
+        self._due_s: float | None = None
+        self.happened: Disturbance | None = None
+
+    def look(self, server: Target, address: tuple[str, int]) -> None:
+        """Do what is due; to be called several times a second. It returns when the disturbance is over.
+
+        Raises:
+            TrialFailed: the server could not be disturbed, or did not come back.
+
+        """
+        conditions = self._conditions
+        after_s = conditions.freeze_at_s or conditions.kill_at_s
+        if not after_s or self.happened:
+            return
+        if self._due_s is None:
+            if read_stats(*address).messages_in:  # the warm-up has just begun
+                self._due_s = time.monotonic() + conditions.warmup_s + after_s
+        elif time.monotonic() >= self._due_s:
+            self.happened = self._freeze(server) if conditions.freeze_at_s else self._restart(server, address)
+
+    def _freeze(self, server: Target) -> Disturbance:
+        try:
+            frozen = freeze(server.pid, self._conditions.freeze_for_s)
+        except (psutil.NoSuchProcess, TimeoutError) as error:
+            raise TrialFailed(f"the server could not be frozen: {error}", server.last_lines()) from error
+        return Disturbance(frozen.before_stop_ns, frozen.after_wake_ns)
+
+    def _restart(self, server: Target, address: tuple[str, int]) -> Disturbance:
+        start_ns = time.time_ns()
+        server.kill()
+        time.sleep(self._conditions.down_for_s)
+        server.start_again(address, self._log)
+        server.await_ready(self._interruption)
+        return Disturbance(start_ns, time.time_ns())

@@ -1,0 +1,90 @@
+"""Runs a scenario: each variation is a campaign of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.campaign import run_campaign
+from bench.environment import Environment
+from bench.interruption import Interruption
+from bench.plan import Trial, make_plan
+from bench.runner import Extras
+from bench.scenarios.conditions import Conditions
+from bench.scenarios.disturbance import Disturbance, Disturber
+from bench.scenarios.result import FORMAT, Row, ScenarioResult, write_scenario
+from bench.scenarios.rows import rows
+from bench.scenarios.scenario import Scenario
+from bench.store import Store
+
+
+def observe(
+    scenario: Scenario,
+    strategies: Sequence[str],
+    blocks: int,
+    seed: int,
+    environment: Environment,
+    directory: Path,
+    interruption: Interruption,
+    console: Console,
+) -> ScenarioResult:
+    """Run every variation with every strategy into `directory`; what is known is on disk after each variation.
+
+    Raises:
+        OSError: the folder holds something already, or cannot be written to.
+
+    """
+    found: list[Row] = []
+    result = _result(scenario, seed, environment, found)
+    for variation in scenario.variations:
+        if interruption.signal_name:
+            break
+        if len(scenario.variations) > 1:
+            console.print(f"{scenario.name}: {variation.label}", markup=False, highlight=False)
+        conditions = variation.conditions
+        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed)
+        store = Store(directory / variation.label)
+        store.create()
+        disturbers = _Disturbers(conditions, store, interruption)
+        summary = run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras)
+        found += rows(variation, summary, store.read_runs(), disturbers.happened)
+        result = _result(scenario, seed, environment, found)
+        write_scenario(result, directory)
+    return result
+
+
+class _Disturbers:
+    """One disturber a trial of a variation."""
+
+    def __init__(self, conditions: Conditions, store: Store, interruption: Interruption) -> None:
+        self._conditions = conditions
+        self._store = store
+        self._interruption = interruption
+        self._of: dict[Trial, Disturber] = {}
+
+    def extras(self, trial: Trial) -> Extras:
+        """Return what a trial has beside its load."""
+        log = self._store.logs / f"{trial.name}.server-restarted.log"
+        self._of[trial] = disturber = Disturber(self._conditions, log, self._interruption)
+        return Extras(self._conditions.server_flags, self._conditions.swarm_flags, disturber.look)
+
+    @property
+    def happened(self) -> dict[Trial, Disturbance]:
+        """When each trial's server was disturbed."""
+        return {trial: disturber.happened for trial, disturber in self._of.items() if disturber.happened}
+
+
+def _result(scenario: Scenario, seed: int, environment: Environment, found: list[Row]) -> ScenarioResult:
+    return ScenarioResult(
+        format=FORMAT,
+        environment=environment,
+        name=scenario.name,
+        title=scenario.title,
+        shows=scenario.shows,
+        look_at=scenario.look_at,
+        axes=scenario.axes,
+        rows=list(found),
+        seed=seed,
+    )

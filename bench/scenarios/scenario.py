@@ -1,0 +1,96 @@
+"""A scenario: a TOML file that says what it shows, what to look at, and under which conditions."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.scenarios.conditions import Conditions
+
+SUFFIX = ".toml"
+LIBRARY = Path(__file__).parent / "library"
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One row's conditions; `label` names what sets it apart from the scenario's others, as in `stalled-5`."""
+
+    label: str
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A named scenario; `axes` are the conditions that have several values, every combination being a variation."""
+
+    name: str
+    title: str
+    shows: str
+    look_at: str
+    axes: tuple[str, ...]
+    variations: tuple[Variation, ...]
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    title: str
+    shows: str
+    look_at: str
+    conditions: dict[str, Any]
+
+
+def read_scenario(path: Path, changes: dict[str, Any] | None = None) -> Scenario:
+    """Read a scenario's file; `changes` take the place of its conditions of the same names.
+
+    Raises:
+        ValueError: it cannot be read, or says what is not allowed.
+
+    """
+    try:
+        file = msgspec.convert(tomllib.loads(path.read_text()), type=_File)
+        values = file.conditions | (changes or {})
+        axes = tuple(name for name, value in values.items() if isinstance(value, list))
+        combinations = itertools.product(*(values[name] for name in axes))
+        variations = tuple(
+            _variation(values | dict(zip(axes, combination, strict=True)), axes) for combination in combinations
+        )
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        allowed = ", ".join(Conditions.__struct_fields__)
+        raise ValueError(f"{path}: {error}; title, shows, look_at and conditions are needed, of: {allowed}") from error
+    if not variations:
+        raise ValueError(f"{path}: a condition has an empty list; give it a value")
+    return Scenario(path.stem, file.title, file.shows.strip(), file.look_at.strip(), axes, variations)
+
+
+def _variation(values: dict[str, Any], axes: tuple[str, ...]) -> Variation:
+    label = "-".join(f"{name}-{values[name]}" for name in axes)
+    return Variation(label or "run", msgspec.convert(values, type=Conditions))
+
+
+def scenario_files(folder: Path | None = None) -> dict[str, Path]:
+    """Return the files of all scenarios by name; one in `folder` takes the place of a built-in one of its name."""
+    folders = [LIBRARY, folder] if folder else [LIBRARY]
+    return {path.stem: path for each in folders for path in sorted(each.glob(f"*{SUFFIX}"))}
+
+
+def scenario_file(name: str, folder: Path | None = None) -> Path:
+    """Return the file that a name, or the path of a file, stands for.
+
+    Raises:
+        ValueError: there is no such scenario.
+
+    """
+    if name.endswith(SUFFIX):
+        return Path(name)
+    files = scenario_files(folder)
+    if name not in files:
+        raise ValueError(f"unknown scenario {name!r}; choose {', '.join(files)}, or give the path of a {SUFFIX} file")
+    return files[name]

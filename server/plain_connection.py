@@ -1,0 +1,53 @@
+"""A connection of a server that has nothing but ASGI to offer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
+from websockets.frames import CloseCode
+
+from server.settings import Settings
+
+
+class PlainConnection:
+    """What `ChatProtocol` is to a `Member`, for any other server: the room works, but without `--slow-after`.
+
+    ASGI tells nothing of buffers and cannot cut a connection, so a slow member is waited for as its server does.
+    """
+
+    buffered_bytes = 0
+    is_open = True
+    kicked = False
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self.accept = websocket.accept
+        self._closing: asyncio.Task[None] | None = None
+
+    async def receive_text(self) -> str | None:
+        """Return the peer's next text, or `None` when it has gone or sent something else."""
+        event = await self._websocket.receive()
+        text = event.get("text")
+        if isinstance(text, str):
+            return text
+        if event["type"] == "websocket.receive":
+            await self._websocket.close(CloseCode.UNSUPPORTED_DATA)
+        return None
+
+    async def send_text(self, payload: bytes) -> bool:
+        """Send one text; return whether the peer was still there."""
+        try:
+            await self._websocket.send_text(payload.decode())
+        except (WebSocketDisconnect, WebSocketDisconnected):
+            return False
+        return True
+
+    def is_behind(self, queued_bytes: int) -> bool:
+        """Return whether more is queued for this peer than the default of `--outbox-bytes`."""
+        return queued_bytes > Settings().outbox_bytes
+
+    def kick(self) -> None:
+        """Close because the peer is too slow, as soon as the server can."""
+        self.kicked = True
+        self._closing = asyncio.create_task(self._websocket.close(CloseCode.TRY_AGAIN_LATER))

@@ -1,0 +1,73 @@
+"""Strategy `coalesced`: one frame for all members, one write a member for all that came in during one loop turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+
+from server.frames import text_frame
+from server.member import Member
+from server.message import Broadcast
+from server.protocol import ChatProtocol
+from server.strategies.base import Strategy
+from server.telemetry import Counters
+
+FLUSH_BYTES = 262_144
+"""Flush without waiting for the turn's end above this, so that one turn alone does not fill an outbox."""
+
+
+class CoalescedStrategy(Strategy):
+    """Broadcasts wait for the end of the event loop's turn, then leave together.
+
+    All members see one order. A slow member delays nobody: its connection holds frames back and kicks it in the end.
+    """
+
+    name = "coalesced"
+
+    def __init__(self, members: Mapping[str, Member], counters: Counters) -> None:
+        super().__init__(members, counters)
+        self._loop = asyncio.get_running_loop()
+        self._connections: dict[Member, ChatProtocol] = {}
+        self._plain_members: set[Member] = set()
+        self._pending: list[Broadcast] = []
+        self._pending_frames: list[bytes] = []
+        self._pending_bytes = 0
+
+    async def publish(self, broadcast: Broadcast) -> None:
+        """Return at once, unless a member's server is not ours: such a member is sent its copy here."""
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        frame = text_frame(broadcast.payload)
+        self._pending.append(broadcast)
+        self._pending_frames.append(frame)
+        self._pending_bytes += len(frame)
+        if self._pending_bytes > FLUSH_BYTES:
+            self._flush()
+        for member in tuple(self._plain_members):
+            self._counters.sent(broadcast, await member.send(broadcast.payload))
+
+    async def attend(self, member: Member, conversation: Coroutine[None, None, None]) -> None:
+        """Write to a member from its join on: what was said before is flushed without it."""
+        self._flush()
+        if member.frames is None:
+            self._plain_members.add(member)
+        else:
+            self._connections[member] = member.frames
+        try:
+            await conversation
+        finally:
+            self._connections.pop(member, None)
+            self._plain_members.discard(member)
+
+    def _flush(self) -> None:
+        """Write what is pending to every member: the hot path, one call into C a member."""
+        if not self._pending:
+            return
+        frames = b"".join(self._pending_frames)
+        for connection in self._connections.values():
+            connection.write(frames)
+        for broadcast in self._pending:
+            self._counters.sent(broadcast, len(self._connections))
+        self._pending.clear()
+        self._pending_frames.clear()
+        self._pending_bytes = 0

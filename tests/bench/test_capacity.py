@@ -1,0 +1,138 @@
+"""Whole searches, with real servers and real swarms; nothing here judges times."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.capacity.command import capacity
+from bench.capacity.conclusion import conclude
+from bench.capacity.result import Axis, CapacityResult, Limit, read_capacity
+from bench.capacity.search import Outcome
+from bench.process import PACKAGES
+
+QUICK = ("--duration", "1", "--warmup", "0.2", "--drain", "3", "--repeats", "1", "--max-minutes", "0.75")
+LIMIT_S = 60
+
+
+class Search:
+    """`python -m bench capacity` as a process."""
+
+    def __init__(self, out: Path, *flags: str) -> None:
+        self.out = out
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench", "capacity", *QUICK, "--out", str(out), *flags],
+            cwd=PACKAGES,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def finish(self) -> tuple[int, str, CapacityResult]:
+        output, _ = self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode, output, read_capacity(self.out)
+
+
+AT_ONCE = {
+    "rate": ("--strategies", "direct,queue", "--slo-ms", "9000", "--by", "rate", "--users", "3", "--start", "40"),
+    "nobody": ("--strategies", "direct", "--slo-ms", "0.001", "--start", "2"),
+    "interrupted": ("--strategies", "direct", "--slo-ms", "9000", "--start", "2"),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def searches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Search]]:
+    """Start all searches at once, as nothing here judges times; each test waits for its own."""
+    folder = tmp_path_factory.mktemp("searches")
+    started = {name: Search(folder / name, *flags, "--limit", "40") for name, flags in AT_ONCE.items()}
+    yield started
+    for search in started.values():
+        search.process.kill()
+        search.process.communicate()
+
+
+def test_an_interrupted_search_keeps_what_it_knows(searches: dict[str, Search]) -> None:
+    search = searches["interrupted"]
+    deadline = time.monotonic() + LIMIT_S
+    while not ((search.out / "capacity.json").exists() and read_capacity(search.out).tries):
+        assert search.process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    search.process.send_signal(signal.SIGINT)
+    code, output, result = search.finish()
+    assert code == 3
+    assert [each.load for each in result.tries] == [2]
+    assert not result.capacities[0].confirmed
+    assert "Not confirmed, for the search ended early." in " ".join(output.split())
+    assert (search.out / "charts" / "capacity.svg").exists()
+
+
+def test_every_strategy_is_tried_at_the_rate_and_every_try_is_kept(searches: dict[str, Search]) -> None:
+    search = searches["rate"]
+    code, output, result = search.finish()
+    assert [(each.strategy, each.load) for each in result.tries][:2] == [("direct", 40), ("queue", 40)]
+    for each in result.tries:
+        assert each.cell is not None
+        assert (each.cell.users, each.cell.planned_messages) == (3, each.load)
+        assert each.cell.expected == each.cell.delivered == 3 * each.load
+        assert (each.outcome is Outcome.HELD) == each.cell.valid
+        assert (search.out / "runs" / f"block{each.number}-{each.strategy}.json").exists()
+        assert f"{each.number}. {each.strategy}, {each.load} messages/s: {each.outcome}" in output
+    assert result.plan.by is Axis.RATE
+    assert result == conclude(result.plan, result.environment, result.tries)
+    if all(each.outcome is Outcome.HELD for each in result.tries):
+        assert "Messages/s held within p99 <= 9000 ms: direct at least 40, queue at least 40." in output
+        assert code == 0
+
+
+def test_an_objective_that_nobody_can_hold_is_held_by_nobody(searches: dict[str, Search]) -> None:
+    search = searches["nobody"]
+    _, output, result = search.finish()
+    (found,) = result.capacities
+    assert found.held == 0
+    assert {each.load for each in result.tries} == {2, 1}
+    if all(each.outcome is Outcome.FAILED for each in result.tries):
+        assert (found.limited_by, found.high) == (Limit.SERVER, 1)
+        assert "direct: none (no load was held in all tries, all failed 1)." in output
+    assert (search.out / "charts" / "capacity.svg").exists()
+
+
+def test_where_there_is_no_time_for_a_try_nothing_is_claimed(tmp_path: Path) -> None:
+    run = CliRunner().invoke(
+        capacity, ["--strategies", "direct", "--max-minutes", "0.01", "--out", str(tmp_path / "new")]
+    )
+    assert run.exit_code == 3
+    assert "the time is up: --max-minutes 0.01" in run.output
+    assert read_capacity(tmp_path / "new").tries == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--start", "20", "--limit", "10"), "20 is above --limit 10; start lower or raise the limit"),
+        (("--percentile", "95"), "'95' is not one of '50', '90', '99', '99.9'"),
+        (("--by", "size"), "'size' is not one of 'users', 'rate'"),
+        (("--repeats", "0"), "0 is not in the range x>=1"),
+        (("--strategies", "nope"), "unknown strategy 'nope'; choose "),
+    ],
+)
+def test_a_wrong_flag_says_what_is_allowed(flags: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    run = CliRunner().invoke(capacity, [*flags, "--out", str(tmp_path / "new")])
+    assert run.exit_code == 2
+    assert told in " ".join(run.output.split())
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"format": 99}'])
+def test_what_is_no_result_is_refused_with_what_to_do(content: str | None, tmp_path: Path) -> None:
+    if content:
+        (tmp_path / "capacity.json").write_text(content)
+    with pytest.raises(ValueError, match="give a folder that `capacity` wrote"):
+        read_capacity(tmp_path)

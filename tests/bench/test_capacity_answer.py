@@ -1,0 +1,225 @@
+"""From runs to an answer: what a try says, what was the limit, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from bench.capacity.answer import amount, finding, sentences
+from bench.capacity.conclusion import conclude
+from bench.capacity.judge import judge
+from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile
+from bench.capacity.search import Outcome
+from bench.plan import Trial
+from bench.run import Failure, LoopLag, Run, ServerStats
+from loadtest.result import Step
+from tests.bench.made_up import ENVIRONMENT, run, samples, step
+from tests.bench.made_up_capacity import LATE, capacity_plan, late_step, made_up_search
+
+PLAN = capacity_plan("direct")
+TRIAL = Trial(7, PLAN.arms[0], 1)
+
+
+def outcome_of(made: Run, percentile: Percentile = Percentile.P99) -> tuple[Outcome, str]:
+    plan = msgspec.structs.replace(PLAN, percentile=percentile)
+    judged = judge(plan, ENVIRONMENT, made, 100)
+    assert (judged.number, judged.strategy, judged.load) == (7, "direct", 100)
+    return judged.outcome, judged.reason
+
+
+def busy(made: Step, generator_percent: float) -> Step:
+    return msgspec.structs.replace(
+        made, generator=msgspec.structs.replace(made.generator, cpu_percent=generator_percent)
+    )
+
+
+def with_server_at(steps: Sequence[Step], cpu_share: float) -> Run:
+    made = run(TRIAL, steps)
+    made.samples[:] = samples(cpu_share=cpu_share)
+    return made
+
+
+def stats(kicked: int) -> ServerStats:
+    return ServerStats(
+        members=0,
+        messages_in=0,
+        deliveries_out=0,
+        notices_out=0,
+        dropped=0,
+        kicked=kicked,
+        loop_lag_ms=LoopLag(0, 0, 0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("percentile", "p50", "outcome", "reason"),
+    [
+        (Percentile.P99, 12.5, Outcome.HELD, ""),
+        (Percentile.P99, 12.6, Outcome.FAILED, "p99 50.4 ms"),
+        (Percentile.P50, 50, Outcome.HELD, ""),
+        (Percentile.P90, 25.1, Outcome.FAILED, "p90 50.2 ms"),
+        (Percentile.P99_9, 6.3, Outcome.FAILED, "p99.9 50.4 ms"),
+    ],
+)
+def test_the_objective_decides(percentile: Percentile, p50: float, outcome: Outcome, reason: str) -> None:
+    assert outcome_of(run(TRIAL, [step(100, p50=p50)]), percentile) == (outcome, reason)
+
+
+def test_one_missing_delivery_is_a_failure_however_fast_the_others_were() -> None:
+    assert outcome_of(run(TRIAL, [step(100, missing=1)])) == (Outcome.FAILED, "1 of 50,000 deliveries missing")
+
+
+def test_what_may_not_be_believed_says_nothing() -> None:
+    assert outcome_of(run(TRIAL, [step(100, missing=9, reasons=["the clock was set"])])) == (
+        Outcome.DOUBTFUL,
+        "the clock was set",
+    )
+
+
+def test_a_run_without_a_measurement_says_nothing_but_why() -> None:
+    assert outcome_of(run(TRIAL, None, failure="the swarm crashed")) == (Outcome.DOUBTFUL, "the swarm crashed")
+    assert outcome_of(run(TRIAL, [], problems=["nobody joined"])) == (Outcome.DOUBTFUL, "nobody joined")
+
+
+def test_a_server_that_dies_under_load_has_failed() -> None:
+    died = run(TRIAL, [step(100)], failure="the server was killed", server_ended="was killed by SIGKILL")
+    assert outcome_of(died) == (Outcome.FAILED, "the server was killed by SIGKILL under load")
+
+
+def test_a_server_that_kicks_members_has_failed_although_that_makes_the_step_invalid() -> None:
+    made = run(TRIAL, [step(100, reasons=["5 members fell out"])])
+    kicked = msgspec.structs.replace(made, stats_before=stats(0), stats_after=stats(5))
+    assert outcome_of(kicked) == (Outcome.FAILED, "the server kicked 5 members")
+
+
+def test_a_swarm_that_fails_after_a_held_step_leaves_a_doubt_but_not_after_a_miss() -> None:
+    failure = Failure("/stats could not be read")
+    held, missed = (
+        msgspec.structs.replace(run(TRIAL, [each]), failure=failure) for each in (step(100), step(100, p50=99))
+    )
+    assert outcome_of(held) == (Outcome.DOUBTFUL, "/stats could not be read")
+    assert outcome_of(missed) == (Outcome.FAILED, "p99 396.0 ms")
+
+
+@pytest.mark.parametrize(
+    ("generator_percent", "server_share", "outcome"),
+    [(99, 0.5, Outcome.DOUBTFUL), (99, 0.99, Outcome.FAILED), (50, 0.5, Outcome.FAILED)],
+)
+def test_a_miss_is_not_the_servers_where_only_the_generator_was_busy(
+    generator_percent: float, server_share: float, outcome: Outcome
+) -> None:
+    made = with_server_at([busy(step(100, p50=99), generator_percent)], server_share)
+    assert outcome_of(made)[0] is outcome
+
+
+def test_a_busy_generator_does_not_spoil_what_was_held() -> None:
+    assert outcome_of(with_server_at([busy(step(100), 99)], 0.2)) == (Outcome.HELD, "")
+
+
+def only(result: CapacityResult) -> Capacity:
+    (capacity,) = result.capacities
+    return capacity
+
+
+def at_the_edge(server_share: float) -> str:
+    """Say what is told of a server that holds 50 users, by a fast search that had only two tries."""
+    plan = capacity_plan("direct", limit=100)
+    tries = [
+        judge(plan, ENVIRONMENT, with_server_at([made], server_share), made.users)
+        for made in (step(50), step(100, p50=30))
+    ]
+    capacity = only(conclude(plan, ENVIRONMENT, tries))
+    assert capacity.limited_by is Limit.SERVER
+    return capacity.evidence
+
+
+def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> None:
+    result = made_up_search("direct")
+    capacity = only(result)
+    assert (capacity.low, capacity.held, capacity.high) == (436, 436, 456)
+    assert (capacity.limited_by, capacity.confirmed, capacity.tries) == (Limit.SERVER, True, len(result.tries))
+    told = sentences(result.plan, capacity)
+    assert told[0] == "direct: 436 users (all tries held 436, all failed 456)"
+    assert told[1].startswith("The server was the limit: at 456 users: p99 120.0 ms; ")
+    assert result.believable
+    assert at_the_edge(server_share=0.99) == (
+        "at 100 users: p99 120.0 ms; the server's core 99 % busy, the generator's core 40 % busy"
+    )
+
+
+def test_a_miss_with_time_to_spare_on_both_sides_is_remarked_upon() -> None:
+    assert at_the_edge(server_share=0.5).endswith("; with time to spare on both, other work may be why")
+
+
+def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:
+    result = made_up_search("coalesced")
+    capacity = only(result)
+    assert (capacity.held, capacity.high, capacity.limited_by) == (3200, None, Limit.GENERATOR)
+    assert amount(capacity) == "at least 3,200"
+    assert f"The generator was the limit: at 3,341 users: {LATE}" in sentences(result.plan, capacity)[1]
+    assert result.believable
+
+
+def idle_but_late(load: int) -> Step:
+    return busy(late_step(load), generator_percent=17)
+
+
+@pytest.mark.parametrize("doubtful", [step(100, reasons=["the clock was set"]), idle_but_late(100)])
+def test_another_doubt_at_the_edge_is_no_limit_and_not_believable(doubtful: Step) -> None:
+    plan = capacity_plan("direct", limit=100)
+    tries = [
+        judge(plan, ENVIRONMENT, run(Trial(number, plan.arms[0], 1), [made]), made.users)
+        for number, made in enumerate([step(50), doubtful, doubtful], start=1)
+    ]
+    result = conclude(plan, ENVIRONMENT, tries)
+    assert (only(result).limited_by, only(result).held) == (Limit.DOUBT, 50)
+    assert f"at 100 users: {doubtful.reasons[0]}" in only(result).evidence
+    assert not result.believable
+
+
+def test_the_largest_load_that_was_to_be_tried_is_no_limit_of_the_server() -> None:
+    capacity = only(made_up_search("coalesced", limit=300))
+    assert (capacity.held, capacity.high, capacity.limited_by, capacity.confirmed) == (300, None, Limit.RANGE, True)
+    assert capacity.evidence == "300 users is the most that was to be tried"
+
+
+def test_a_server_that_holds_nothing_is_told_so() -> None:
+    capacity = only(made_up_search("direct", holds={"direct": 0}))
+    assert (amount(capacity), capacity.low, capacity.high, capacity.confirmed) == ("none", 0, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("tries", "told", "limit"),
+    [
+        (0, "unknown", Limit.UNFINISHED),
+        (2, "at least 100", Limit.UNFINISHED),
+        (5, "400 or more", Limit.SERVER),
+    ],
+)
+def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, told: str, limit: Limit) -> None:
+    result = made_up_search("direct", most_tries=tries)
+    capacity = only(result)
+    assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (told, limit, False)
+    assert "Not confirmed, for the search ended early" in sentences(result.plan, capacity)
+    assert result.believable == (tries > 0)
+
+
+def test_the_finding_names_the_most_first() -> None:
+    assert finding(made_up_search("gather", "direct", "coalesced")) == (
+        "Users held within p99 <= 50 ms: coalesced at least 3,200, direct 436, gather 147"
+    )
+
+
+def test_the_strategies_take_turns() -> None:
+    tries = made_up_search("direct", "queue", most_tries=6).tries
+    assert [(each.strategy, each.load) for each in tries] == [
+        (strategy, load) for load in (50, 100, 200) for strategy in ("direct", "queue")
+    ]
+
+
+def test_throughput_is_fitted_to_the_tries_that_can_be_believed() -> None:
+    capacity = only(made_up_search("direct"))
+    assert capacity.scaling.curve is not None  # beyond 437 users delivered throughput levels off
+    assert only(made_up_search("coalesced")).scaling.curve is None  # all that was offered was delivered

@@ -1,0 +1,209 @@
+"""What the charts of percentiles, seconds, places in the room and health show, read from the drawn figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pytest
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from bench.charts.latency_by_position import latency_by_position
+from bench.charts.latency_colours import NEVER_COLOUR, LatencyColours
+from bench.charts.latency_heat_map import COLUMNS, latency_heat_map
+from bench.charts.left_out import LeftOut
+from bench.charts.percentile_spectrum import percentile_spectrum
+from bench.charts.run_health import run_health
+from bench.details import Details, Spectrum, TimelineSecond
+from bench.metrics import summarise
+from bench.summary import Summary
+from loadtest.result import MedianAndTail, Step
+from tests.bench.figures import data, end_labels, texts, tick_names
+from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, step, typical_summary
+
+
+def summary_of(*steps: Step, users: Sequence[int], blocks: int = 1, strategies: Sequence[str] = ("direct",)) -> Summary:
+    """Give every trial the same steps."""
+    made = plan(strategies, users, blocks)
+    return summarise(made, ENVIRONMENT, [run(trial, steps) for trial in made.trials])
+
+
+def spectrum(users: int, scale: float = 1, block: int = 1, strategy: str = "direct", missing: float = 0) -> Spectrum:
+    """Make 1 ms at the least and `scale` ms more for each factor of 10; the `missing` share is infinite."""
+    inverse = np.geomspace(1, 1e4, 101)
+    latency_ms = np.where(1 / inverse > missing, 1 + scale * np.log10(inverse), math.inf)
+    return Spectrum(strategy, users, block, inverse, latency_ms)
+
+
+def second(users: int, number: int, p99: float | None, block: int = 1, missing: int = 0) -> TimelineSecond:
+    return TimelineSecond(
+        start_ns=START_NS + number * SECOND,
+        messages=100,
+        expected=100 * users,
+        delivered=100 * users - missing,
+        p50=p99,
+        p99=p99,
+        max=p99,
+        strategy="direct",
+        users=users,
+        block=block,
+        second=number,
+    )
+
+
+def painted(figure: Figure) -> list[list[float | None]]:
+    """Return the values of the only panel, row by row; `None` where nothing is painted."""
+    (mesh,) = [each for each in figure.axes[0].collections if isinstance(each, QuadMesh)]
+    values: list[list[float | None]] = np.ma.asarray(mesh.get_array()).tolist()
+    return values
+
+
+def test_the_spectrum_has_each_strategys_percentiles_by_one_in_so_many() -> None:
+    summary = summary_of(step(50), step(100), users=(50, 100), strategies=("direct", "queue"))
+    details = Details(tuple(spectrum(users, strategy=name) for name in ("direct", "queue") for users in (50, 100)))
+    figure = percentile_spectrum(summary, details)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["50 users", "100 users"]
+    for axes in figure.axes:
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+        assert tick_names(axes)[0] == ["50", "90", "99", "99.9", "99.99"]
+        drawn = dict(data(axes, "direct"))
+        assert drawn[1] == pytest.approx(1)
+        assert drawn[max(drawn)] == pytest.approx(5)
+        assert max(drawn) == pytest.approx(1e4)
+        assert sorted(label.get_text() for label in end_labels(axes)) == ["direct", "queue"]
+    assert "With 100 users one delivery in 1,000 takes longer than: direct" in texts(figure)
+
+
+def test_blocks_of_a_spectrum_fold_into_the_median_of_the_believable() -> None:
+    made = plan(users=(50,), blocks=4)
+    steps = [step(50), step(50), step(50), step(50, reasons=["late"])]
+    summary = summarise(made, ENVIRONMENT, [run(trial, [one]) for trial, one in zip(made.trials, steps, strict=True)])
+    details = Details(tuple(spectrum(50, scale, block) for block, scale in enumerate((3, 1, 2, 90), 1)))
+    figure = percentile_spectrum(summary, details)
+    (axes,) = figure.axes
+    assert data(axes, "direct")[-1][1] == pytest.approx(1 + 2 * 4)
+    (line,) = [line for line in axes.lines if line.get_label() == "direct"]
+    assert line.get_linestyle() == "--"
+    assert line.get_markerfacecolor() == "white"
+    (band,) = [each for each in axes.collections if each.get_label() == "direct range"]
+    heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    assert (heights.min(), heights.max()) == (pytest.approx(1), pytest.approx(1 + 3 * 4))
+    assert "Hollow: not to be believed" in texts(figure)
+
+
+def test_missing_deliveries_lift_the_end_of_a_spectrum_to_never() -> None:
+    summary = summary_of(step(50, missing=250), users=(50,))
+    figure = percentile_spectrum(summary, Details((spectrum(50, missing=0.01),)))
+    (axes,) = figure.axes
+    names = tick_names(axes)[1]
+    never = axes.get_yticks()[names.index("never")]
+    ys = [y for _, y in data(axes, "direct")]
+    assert ys[-1] == never
+    assert ys[0] == pytest.approx(1)
+    assert "takes longer than: direct never" in texts(figure)
+
+
+def test_the_heat_map_has_a_row_for_each_user_count_and_a_column_for_each_second() -> None:
+    summary = summary_of(step(50), step(100), users=(50, 100))
+    seconds = [second(50, 0, 1.0), second(50, 1, 1.5), second(100, 0, 2.0), second(100, 1, 30.0)]
+    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    axes, bar = figure.axes
+    assert painted(figure) == [[1.0, 1.5], [2.0, 30.0]]
+    assert tick_names(axes) == (["1", "2"], ["50", "100"])
+    assert axes.get_title(loc="left") == "direct"
+    assert tick_names(bar)[1] == ["1", "2", "5", "10", "20", "50 objective"]
+    assert "p99 from second to second: even with direct" in texts(figure)
+
+
+def test_blocks_stand_beside_each_other_and_gaps_stay_blank() -> None:
+    summary = summary_of(step(50), step(100, missing=50), users=(50, 100, 200), blocks=2)
+    seconds = [second(users, 0, 4.0, block) for users in (50, 100) for block in (1, 2)]
+    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    assert painted(figure) == [[4, 4], [4, 4], [None, None]]
+    assert tick_names(figure.axes[0])[0] == ["block 1", "block 2"]
+    assert data(figure.axes[0], "direct not measured") == [(0, 2), (1, 2)]
+    assert "Crosses: not measured (direct 200 users)." in texts(figure)
+
+
+def test_seconds_that_miss_deliveries_are_dotted_and_infinite_ones_black() -> None:
+    summary = summary_of(step(50, missing=100), users=(50,))
+    seconds = [second(50, 0, 1.0), second(50, 1, 2.0, missing=1), second(50, 2, None, missing=5_000)]
+    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    axes, bar = figure.axes
+    assert data(axes, "direct missing") == [(1, 0), (2, 0)]
+    assert tick_names(bar)[1][-1] == "never"
+    (mesh,) = [each for each in axes.collections if isinstance(each, QuadMesh)]
+    mesh.update_scalarmappable()
+    assert np.asarray(mesh.get_facecolor())[-1].tolist() == [0, 0, 0, 1]
+    assert NEVER_COLOUR == "#000000"
+    assert "uneven with direct from 50 users" in texts(figure)
+    assert "Dots: seconds of which deliveries are missing." in texts(figure)
+
+
+def test_a_cell_of_the_heat_map_that_may_not_be_believed_is_hatched() -> None:
+    summary = summary_of(step(50, reasons=["late"]), users=(50,))
+    figure = latency_heat_map(summary, Details(timeline=(second(50, 0, 1.0), second(50, 1, 1.0))))
+    (patch,) = [each for each in figure.axes[0].patches if each.get_hatch()]
+    assert (patch.get_x(), patch.get_width()) == (-0.5, 2)  # type: ignore[attr-defined]
+    assert "Hatched: not to be believed" in texts(figure)
+
+
+def test_a_long_window_is_folded_into_the_worst_of_several_seconds() -> None:
+    summary = summary_of(step(50), users=(50,))
+    seconds = [second(50, number, 9.0 if number == 7 else 1.0) for number in range(10 * COLUMNS)]
+    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    assert painted(figure) == [[9.0] + [1.0] * (COLUMNS - 1)]
+    assert "Each column is the worst of 10 seconds." in texts(figure)
+
+
+def test_colours_have_the_objective_between_two_of_them() -> None:
+    colours = LatencyColours.covering(np.array([[0.7, np.nan], [math.inf, 130]]), 45)
+    assert colours.bounds_ms == [0.5, 1, 2, 5, 10, 20, 45, 100, 200]
+    assert colours.has_never
+
+
+def test_position_shows_the_largest_room_that_all_hold() -> None:
+    tenths = [MedianAndTail(1.0 + tenth, 2.0 + tenth) for tenth in range(10)]
+    held = msgspec.structs.replace(step(100), position_ms=tenths)
+    figure = latency_by_position(summary_of(step(50), held, step(200, p50=80), users=(50, 100, 200)))
+    p50, p99 = figure.axes
+    assert data(p50, "direct") == [(tenth + 1, 1 + tenth) for tenth in range(10)]
+    assert data(p99, "direct") == [(tenth + 1, 2 + tenth) for tenth in range(10)]
+    assert (p50.get_xscale(), p50.get_yscale()) == ("linear", "log")
+    assert tick_names(p50)[0] == ["first", "4th", "7th", "last"]
+    assert "The last to join of 100 users wait, against the first (p50): 10.0 times as long with direct" in texts(
+        figure
+    )
+
+
+def test_a_room_without_tenths_has_no_chart_of_positions() -> None:
+    with pytest.raises(LeftOut, match="no room of 10 members"):
+        latency_by_position(summary_of(step(5), users=(5,)))
+
+
+def test_health_shows_server_and_swarm_beside_their_limits() -> None:
+    summary = typical_summary()
+    figure = run_health(summary)
+    panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    cells = [cell for cell in summary.cells if cell.strategy == "direct"]
+    cpu, lag = panels["swarm: CPU, % of a core"], panels["swarm: schedule lag p99, ms"]
+    assert data(cpu, "direct") == [(cell.users, 40) for cell in cells]
+    assert data(lag, "direct") == [(cell.users, 0.5) for cell in cells]
+    assert [y for _, y in data(cpu, "limit")] == [100, 100]
+    assert [y for _, y in data(lag, "limit")] == [5, 5]
+    assert (cpu.get_yscale(), lag.get_yscale()) == ("linear", "log")
+    missing = panels["missing, % of what was owed"]
+    lossy = [cell for cell in summary.cells if cell.strategy == "gather"]
+    assert data(missing, "gather") == [(cell.users, 100 * cell.missing / cell.expected) for cell in lossy]
+    (note,) = panels["server: event-loop lag p99, ms"].texts
+    assert note.get_text() == "not recorded"
+    assert "All cells may be believed; server at most 50 % busy, swarm 40 %" in texts(figure)
+
+
+def test_health_counts_what_may_not_be_believed_and_what_is_missing() -> None:
+    figure = run_health(summary_of(step(50, reasons=["late"]), step(100, missing=7), users=(50, 100)))
+    assert "1 of 2 cells may not be believed" in texts(figure)
+    assert "7 deliveries missing" in texts(figure)

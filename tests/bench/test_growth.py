@@ -1,0 +1,46 @@
+"""The power in CPU per message ~ users^power, on campaigns whose power is known."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.comparison.growth import growths, words
+from bench.summary import Cell, Summary
+from tests.bench import made_up
+
+
+def campaign(power: float, blocks: int = 5) -> Summary:
+    """Make one in which a message costs 40 us times users^power, give or take 5 %."""
+    noise = np.random.default_rng(1)
+    summary = made_up.typical_summary(("direct",), blocks)
+
+    def cell(made: Cell) -> Cell:
+        message_us = 40 * made.users**power * noise.lognormal(0, 0.05)
+        percent = 100 * message_us * made.offered_messages / 1e6 / made.window_s
+        return msgspec.structs.replace(made, server=msgspec.structs.replace(made.server, cpu_percent=percent))
+
+    return msgspec.structs.replace(summary, cells=[cell(made) for made in summary.cells])
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_the_power_is_found_within_its_interval(power: float) -> None:
+    (growth,) = growths(campaign(power))
+    assert growth.low < power < growth.high
+    assert growth.high - growth.low < 0.2
+    assert growth.cpu_us[0] == pytest.approx(40 * growth.users[0] ** power, rel=0.1)
+    assert f"users^{growth.power:.2f}" in words(growth)
+
+
+def test_what_was_saturated_or_invalid_does_not_count() -> None:
+    summary = campaign(1.0)
+    spoilt = [
+        msgspec.structs.replace(cell, saturated=cell.users == 400, valid=cell.users != 200) for cell in summary.cells
+    ]
+    (growth,) = growths(msgspec.structs.replace(summary, cells=spoilt))
+    assert not {200, 400} & set(growth.users)
+
+
+def test_one_block_has_no_interval() -> None:
+    assert growths(campaign(1.0, blocks=1)) == []

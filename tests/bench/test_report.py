@@ -1,0 +1,203 @@
+"""The report, as HTML and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import main
+from bench.capacity.command import capacity
+from bench.capacity.result import Axis, write_capacity
+from bench.capacity.search import Rules
+from bench.compare import compare
+from bench.metrics import summarise
+from bench.plan import Plan, Workload, make_plan
+from bench.report.capacity import capacity_command
+from bench.report.reproduce import compare_command
+from bench.scenarios.conditions import Conditions
+from bench.scenarios.result import Row, ScenarioResult, write_scenario
+from loadtest.result import Step
+from tests.bench.made_up import ENVIRONMENT, plan, run, step
+from tests.bench.made_up_capacity import capacity_plan, made_up_search
+from tests.bench.made_up_folder import write_campaign
+
+LOST = "direct with 100 users 1,500 of 100,000 (1.5 %)"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_campaign(tmp_path_factory.mktemp("report") / "campaign")
+
+
+@pytest.fixture(scope="module")
+def texts(folder: Path) -> tuple[str, str]:
+    return report(folder)
+
+
+def report(folder: Path) -> tuple[str, str]:
+    result = CliRunner().invoke(main, ["report", str(folder)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    html, markdown = folder / "report.html", folder / "report.md"
+    assert result.stdout.split() == [str(html), str(markdown)]
+    return html.read_text(), markdown.read_text()
+
+
+def test_the_verdict_comes_first_and_what_is_missing_or_doubtful_beside_it(texts: tuple[str, str]) -> None:
+    for text in texts:
+        places = [
+            text.index(word)
+            for word in (
+                "Verdict",
+                "direct and queue hold 50 users",
+                "a look, no verdict",
+                LOST,
+                "1 of 8 cells may not be believed",
+            )
+        ]
+        assert places == sorted(places)
+        assert places[-1] < text.index("Every strategy at every user count")
+        assert "queue with 100 users (block 1)" in text
+        assert "Not measured: direct with 200 users and queue with 200 users." in text
+
+
+def test_the_sections_are_in_order_with_their_charts(folder: Path, texts: tuple[str, str]) -> None:
+    html, markdown = texts
+    titles = ["Verdict", "Evidence", "Run health", "Environment", "How to reproduce"]
+    assert re.findall(r"^## (.*)", markdown, re.MULTILINE) == titles
+    assert re.findall(r"<h2 id=.*>(.*)</h2>", html) == titles
+    names = re.findall(r"\]\(charts/(.*)\.png\)", markdown)
+    assert names == re.findall(r'<figure id="(.*)">', html)
+    assert len(names) == 7
+    assert names[-1] == "run_health"
+    for name in names:
+        assert (folder / "charts" / f"{name}.png").exists()
+
+
+def test_the_environment_and_the_reasons_are_told(texts: tuple[str, str]) -> None:
+    html, markdown = texts
+    for text in texts:
+        for told in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "1 usable", "Remedy: use two", "0123abcd" * 5):
+            assert told in text
+        assert "The tool had changes that are in no commit" in text
+    assert "sent &lt;late&gt; | <code>taskset</code> &amp; again" in html
+    assert r"sent <late> \| `taskset` & again" in markdown
+
+
+def test_ids_are_unique_and_nothing_is_styled_scripted_or_linked_outside(texts: tuple[str, str]) -> None:
+    html, _ = texts
+    ids = Counter(re.findall(r'\bid="([^"]*)"', html))
+    assert [name for name, count in ids.items() if count > 1] == []
+    targets = set(re.findall(r'(?:xlink:href|href)="#([^"]*)"|url\(#([^)]*)\)', html))
+    assert {one or other for one, other in targets} <= set(ids)
+    assert " style=" not in html
+    assert "<script" not in html
+    assert re.findall(r'(?:src|href)="(?!#|data:)', html) == []
+
+
+def test_the_same_results_give_the_same_report(folder: Path, texts: tuple[str, str]) -> None:
+    assert report(folder) == texts
+
+
+def test_charts_without_data_are_named(tmp_path: Path) -> None:
+    folder = write_campaign(tmp_path / "campaign")
+    (folder / "timeline.csv").unlink()
+    for text in report(folder):
+        assert "Charts left out: latency heat map: timeline.csv, the seconds of each window, is not there." in text
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "has no capacity.json, scenario.json or summary.json; give a folder that"),
+        (b"{", "damaged"),
+        (b'{"format": 9}', "this version reads 1"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, told: str) -> None:
+    if content is not None:
+        (tmp_path / "summary.json").write_bytes(content)
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 2
+    assert told in result.output
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_report_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    write_capacity(made_up_search("direct"), tmp_path)
+    (tmp_path / "report.html").mkdir()
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "the report cannot be written" in result.output
+    assert "copy the folder to where it can" in result.output
+
+
+def test_the_command_makes_the_same_plan_again() -> None:
+    workload = Workload((30, 60), 12.5, 100, "poisson", 0.25, 1, 2, 40, 7, 3)
+    made = make_plan(workload, ["queue", "direct", "direct"], 4, 12.5, 9)
+    _, _, _, verb, *words = compare_command(made).split()
+    assert verb == "compare"
+    assert _plan_of(words) == made
+
+
+def _plan_of(words: list[str]) -> Plan:
+    given = compare.make_context("compare", words).params
+    names = msgspec.structs.asdict(plan().workload)
+    workload = Workload(**{name: given[name] for name in names})
+    return make_plan(workload, given["strategies"], given["blocks"], given["slo_ms"], given["seed"])
+
+
+def test_a_search_for_the_capacity_has_a_report(tmp_path: Path) -> None:
+    write_capacity(made_up_search("direct", "coalesced"), tmp_path)
+    for text in report(tmp_path):
+        assert "How many users direct and coalesced hold" in text
+        assert "Of coalesced only a part is known" in text
+        assert "Every try, in the order in which they were made" in text
+    assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_the_command_makes_the_same_search_again() -> None:
+    for axis in Axis:
+        plan = capacity_plan("queue", "direct", by=axis)
+        _, _, _, verb, *words = capacity_command(plan).split()
+        assert verb == "capacity"
+        given = capacity.make_context("capacity", words).params
+        assert (given["strategies"], given["by"], given["percentile"]) == (["queue", "direct"], axis, "99")
+        assert Rules(given["start"], given["limit"], given["repeats"], given["resolution"] / 100) == plan.rules
+        assert (given["slo_ms"], given["max_minutes"], given["seed"]) == (plan.slo_ms, plan.max_minutes, plan.seed)
+        assert (given["duration_s"], given["join_rate"]) == (plan.workload.duration_s, plan.workload.join_rate)
+        assert given["users"] == 500
+        assert given["room_rate"] == 100
+
+
+def test_a_scenario_has_a_report(tmp_path: Path) -> None:
+    conditions = [Conditions(users=50, stalled=stalled) for stalled in (0, 5)]
+    steps = [step(50), step(50, missing=500)]
+    rows = [
+        _row(strategy, each, made)
+        for strategy in ("direct", "queue")
+        for each, made in zip(conditions, steps, strict=True)
+    ]
+    rows.append(msgspec.structs.replace(rows[0], strategy="gather", cell=None, reason="the server died"))
+    write_scenario(
+        ScenarioResult(1, ENVIRONMENT, "stalled", "Stalled members", "Shows this.", "the share", ("stalled",), rows),
+        tmp_path,
+    )
+    html, markdown = report(tmp_path)
+    for text in (html, markdown):
+        assert "p99 infinite at worst, 500 of 50,000 deliveries missing" in text
+        assert "Deliveries missing, counted as infinitely late: direct, 5 stalled (500)" in text
+        assert "gather, 0 stalled: not measured: the server died" in text
+        assert (
+            "python -m bench run stalled --strategies direct,queue,gather --users 50 --duration 10 --blocks 1" in text
+        )
+    assert "![" in markdown
+
+
+def _row(strategy: str, conditions: Conditions, made: Step) -> Row:
+    (cell,) = summarise(plan((strategy,), (50,)), ENVIRONMENT, [run(plan((strategy,), (50,)).trials[0], [made])]).cells
+    return Row(f"{conditions.stalled} stalled", conditions, strategy, 1, cell, "", 1.5, 60.0, 2, 0)

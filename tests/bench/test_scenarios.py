@@ -1,0 +1,283 @@
+"""Scenarios: their files, what is read off a run, the table and the chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from bench.charts.stalled_members import stalled_members
+from bench.metrics import summarise
+from bench.plan import Trial
+from bench.scenarios.charts import draw_scenario
+from bench.scenarios.conditions import Conditions
+from bench.scenarios.disturbance import Disturbance, planned
+from bench.scenarios.recovery import time_to_recover_s
+from bench.scenarios.result import FORMAT, Row, ScenarioResult, read_scenario_result, write_scenario
+from bench.scenarios.rows import rows
+from bench.scenarios.scenario import Variation, read_scenario, scenario_file, scenario_files
+from bench.scenarios.table import scenario_table
+from loadtest.result import Second, Step
+from tests.bench.figures import data, end_labels, texts, tick_names
+from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, step
+
+HEAD = 'title = "t"\nshows = "s"\nlook_at = "l"\n[conditions]\n'
+MEMBERS = 50
+
+
+def written(tmp_path: Path, conditions: str, head: str = HEAD) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(head + conditions)
+    return path
+
+
+# Files
+
+
+@pytest.mark.parametrize("path", scenario_files().values(), ids=lambda path: path.stem)
+def test_every_built_in_scenario_can_be_run_and_says_what_it_shows(path: Path) -> None:
+    scenario = read_scenario(path)
+    assert scenario.variations
+    assert scenario.title
+    for text in (scenario.shows, scenario.look_at):
+        assert text.endswith(".")
+        assert "\n" not in text
+
+
+def test_the_situations_that_a_chat_gets_into_are_there() -> None:
+    assert set(scenario_files()) == {
+        *("steady", "burst", "stalled", "slow-readers", "churn", "reconnect-storm", "big-messages"),
+        *("server-freeze", "server-restart", "soak"),
+    }
+
+
+def test_lists_are_axes_and_each_combination_is_a_variation(tmp_path: Path) -> None:
+    scenario = read_scenario(written(tmp_path, "users = 10\nstalled = [0, 2]\nmessage_size = [64, 1024]\n"))
+    assert scenario.axes == ("stalled", "message_size")
+    assert [variation.label for variation in scenario.variations] == [
+        *("stalled-0-message_size-64", "stalled-0-message_size-1024"),
+        *("stalled-2-message_size-64", "stalled-2-message_size-1024"),
+    ]
+    assert scenario.variations[3].conditions == Conditions(users=10, stalled=2, message_size=1024)
+
+
+def test_changes_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
+    scenario = read_scenario(written(tmp_path, "users = [10, 20]\n"), {"users": 5, "duration_s": 3.0})
+    assert [variation.conditions for variation in scenario.variations] == [Conditions(users=5, duration_s=3.0)]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ("user = 5", "unknown field `user`"),
+        ("users = 0", ">= 1"),
+        ('users = "many"', "Expected `int`"),
+        ("users = []", "empty list"),
+        ("users = 5\nstalled = [0, 5]", "leaves nobody of 5 users"),
+        ("message_size = 10", ">= 60"),
+        ('arrival = "tide"', "tide"),
+        ("freeze_at_s = 30", "freeze_at_s = 30 is after the window of 10 s"),
+        ("kill_at_s = 3", "needs `rejoin_every_s`"),
+        ("users = ", "is no TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_name_and_what_is_wrong(tmp_path: Path, conditions: str, words: str) -> None:
+    with pytest.raises(ValueError, match=r"mine\.toml") as refused:
+        read_scenario(written(tmp_path, conditions))
+    assert words in str(refused.value)
+
+
+def test_a_file_without_words_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="missing required field `look_at`"):
+        read_scenario(written(tmp_path, "", 'title = "t"\nshows = "s"\n[conditions]\n'))
+    with pytest.raises(ValueError, match="No such file"):
+        read_scenario(tmp_path / "none.toml")
+
+
+def test_a_name_is_a_built_in_scenario_or_one_of_a_folder_and_a_path_is_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    assert scenario_file("mine", tmp_path) == path
+    assert scenario_file("steady", tmp_path).stem == "steady"
+    assert scenario_file(str(path)) == path
+    with pytest.raises(ValueError, match=r"unknown scenario 'stedy'; choose big-messages, .*steady"):
+        scenario_file("stedy")
+
+
+def test_windows_that_follow_one_another_have_no_step() -> None:
+    flags = Conditions(users=7, window_s=2, duration_s=60).swarm_flags
+    assert (flags["--steps"], flags["-u"], flags["--dwell"]) == (None, 7, 2)
+    assert "--steps" not in Conditions().swarm_flags
+
+
+# Time to recover
+
+
+def seconds(*p99: float | None, missing: Sequence[int] = (), away: Sequence[int] = ()) -> list[Second]:
+    """Make a second of each p99; in those that are `missing` a delivery is, in those `away` half of the members are."""
+    made = []
+    for number, value in enumerate(p99):
+        expected = 100 * MEMBERS // (2 if number in away else 1)
+        delivered = expected - (number in missing)
+        made.append(Second(START_NS + number * SECOND, 100, expected, delivered, value, value, value))
+    return made
+
+
+def recovery_s(timeline: list[Second], disturbance: tuple[float, float] | None = None, slo_ms: float = 50) -> float:
+    made = msgspec.structs.replace(step(MEMBERS), timeline=timeline)
+    when = Disturbance(*(START_NS + int(moment * SECOND) for moment in disturbance)) if disturbance else None
+    return time_to_recover_s(made, slo_ms, when)
+
+
+def test_recovery_counts_from_the_end_of_the_disturbance_to_the_last_second_that_is_not_well() -> None:
+    assert recovery_s(seconds(2, 2, 900, 600, 2, 2), (2.0, 3.0)) == pytest.approx(1.0)
+    assert recovery_s(seconds(2, 2, 900, 600, 2, 2), (2.0, 3.25)) == pytest.approx(0.75)
+    assert recovery_s(seconds(2, 2, 900, 2, 2, 2), (2.0, 3.0)) == 0
+    assert recovery_s(seconds(2, 2, 2, 2, 2), (2.0, 3.0)) == 0
+    assert recovery_s(seconds(2, 2, 900, 2, 900, 2), (2.0, 3.0)) == pytest.approx(2.0)
+
+
+def test_a_room_that_is_not_itself_at_the_end_has_not_recovered() -> None:
+    assert recovery_s(seconds(2, 2, 900, 900), (2.0, 3.0)) == math.inf
+    assert recovery_s([], (2.0, 3.0)) == math.inf
+
+
+def test_what_went_badly_before_a_disturbance_does_not_count() -> None:
+    assert recovery_s(seconds(900, 2, 2, 2), (2.0, 3.0)) == 0
+
+
+def test_well_is_the_objective_or_twice_what_was_before_and_nothing_missing_and_all_back() -> None:
+    assert recovery_s(seconds(2, 2, 49, 49, 49, 2), (1.0, 2.0)) == 0
+    assert recovery_s(seconds(200, 200, 900, 399, 399), (2.0, 3.0)) == 0
+    assert recovery_s(seconds(200, 200, 900, 401, 399), (2.0, 3.0)) == pytest.approx(1.0)
+    assert recovery_s(seconds(2, 2, 2, 2, 2, missing=[3]), (2.0, 3.0)) == pytest.approx(1.0)
+    assert recovery_s(seconds(2, 2, 2, 2, 2, away=[2, 3]), (2.0, 2.0)) == pytest.approx(2.0)
+    assert recovery_s(seconds(2, 2, None, 2, missing=[2]), (1.0, 2.0)) == pytest.approx(1.0)
+
+
+def test_without_a_disturbance_that_ends_recovery_counts_from_the_first_second_that_is_not_well() -> None:
+    assert recovery_s(seconds(2, 900, 900, 2)) == pytest.approx(2.0)
+    assert recovery_s(seconds(2, 2, 2)) == 0
+    assert recovery_s(seconds(2, 2, 2, away=[1])) == 0, "members that leave are no disturbance by themselves"
+
+
+def test_the_swarms_own_disturbances_are_known_from_its_plan() -> None:
+    made = step(MEMBERS)
+    burst = planned(Conditions(burst_factor=10, burst_at_s=4, burst_for_s=1), made)
+    storm = planned(Conditions(reconnect_at_s=3, reconnect_jitter_s=2), made)
+    assert burst == Disturbance(START_NS + 4 * SECOND, START_NS + 5 * SECOND)
+    assert storm == Disturbance(START_NS + 3 * SECOND, START_NS + 5 * SECOND)
+    assert planned(Conditions(), made) is None
+
+
+# Rows, table, chart
+
+
+def made_rows(variation: Variation, steps: dict[str, Step | None]) -> list[Row]:
+    made = plan(tuple(steps), users=(50,))
+    runs = []
+    for trial in made.trials:
+        found = steps[trial.arm.label]
+        runs.append(run(trial, [found] if found else None, failure=None if found else "the server died"))
+    return rows(variation, summarise(made, ENVIRONMENT, runs), runs, {})
+
+
+def made_result(stalled: Sequence[int] = (0, 1, 5)) -> ScenarioResult:
+    found = []
+    for count in stalled:
+        variation = Variation(f"stalled-{count}", Conditions(users=50, stalled=count))
+        calm = msgspec.structs.replace(step(50), timeline=seconds(2, 2))
+        lossy = msgspec.structs.replace(step(50, missing=2_500 * (count > 0)), timeline=seconds(2, 2))
+        found += made_rows(variation, {"queue": calm, "direct": lossy})
+    return ScenarioResult(FORMAT, ENVIRONMENT, "stalled", "Stalled", "It shows.", "This.", ("stalled",), found)
+
+
+def printed(result: ScenarioResult) -> str:
+    console = Console(width=140)
+    with console.capture() as capture:
+        console.print(scenario_table(result))
+    return capture.get()
+
+
+def test_a_row_has_the_healthy_members_figures_and_the_servers_own() -> None:
+    (row,) = made_rows(Variation("run", Conditions()), {"queue": step(50, missing=25)})
+    assert row.cell is not None
+    assert (row.cell.missing, row.cell.latency_ms.p99) == (25, 8.0)
+    assert row.memory_peak_mib == 50
+    assert row.time_to_recover_s is None
+    assert row.kicked is None, "the server was not asked"
+
+
+def test_a_run_that_failed_is_a_row_with_the_reason() -> None:
+    result = made_result()
+    failed = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5)), {"gather": None})
+    result = msgspec.structs.replace(result, rows=[*result.rows, *failed])
+    assert not result.believable
+    assert "gather, stalled-5: not measured: the server died" in printed(result)
+
+
+def test_the_table_has_a_row_a_run_and_says_what_to_look_at() -> None:
+    text = printed(made_result())
+    for word in ("It shows.", "Look at: This.", "stalled", "healthy p99", "kicks", "2,500", "never"):
+        assert word in text
+    lines = [line for line in text.splitlines() if "direct" in line or "queue" in line]
+    assert len(lines) == 6
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    result = made_result()
+    write_scenario(result, tmp_path)
+    assert read_scenario_result(tmp_path) == result
+    with pytest.raises(ValueError, match=r"scenario\.json"):
+        read_scenario_result(tmp_path / "nowhere")
+
+
+def test_the_chart_shows_p99_and_delivered_share_by_members_that_stall() -> None:
+    figure = stalled_members(made_result())
+    left, right = figure.axes
+    assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
+    for axes in figure.axes:
+        assert tick_names(axes)[0] == ["0", "1", "5"]
+        assert axes.get_xlabel() == "members that stall, of 50"
+        assert {label.get_text() for label in end_labels(axes)} == {"direct", "queue"}
+    assert data(left, "queue") == [(0, 8), (1, 8), (2, 8)]
+    assert data(right, "queue") == [(0, 100), (1, 100), (2, 100)]
+    assert data(right, "direct") == [(0, 100), (1, 90), (2, 90)]
+    never = data(left, "direct")[1][1]
+    assert never == data(left, "direct")[2][1] > 50
+    assert "never" in tick_names(left)[1]
+    assert "5 of 50 members stall: nothing is missing with queue; direct loses 10 %" in texts(figure)
+
+
+def test_a_chart_is_drawn_where_its_axis_is(tmp_path: Path) -> None:
+    result = made_result()
+    assert [path.name for path in draw_scenario(result, tmp_path)] == ["stalled_members.png", "stalled_members.svg"]
+    assert draw_scenario(msgspec.structs.replace(result, axes=("users",)), tmp_path) == []
+    assert draw_scenario(msgspec.structs.replace(result, rows=[]), tmp_path) == []
+
+
+def test_what_happened_to_a_trial_decides_its_recovery() -> None:
+    variation = Variation("run", Conditions(freeze_at_s=2))
+    made = plan(("queue",), users=(50,))
+    (trial,) = made.trials
+    timeline = seconds(2, 2, 900, 2, 2)
+    runs = [run(trial, [msgspec.structs.replace(step(50), timeline=timeline)])]
+    happened: dict[Trial, Disturbance] = {trial: Disturbance(START_NS + 2 * SECOND, START_NS + 5 * SECOND // 2)}
+    (row,) = rows(variation, summarise(made, ENVIRONMENT, runs), runs, happened)
+    assert row.time_to_recover_s == pytest.approx(0.5)
+
+
+def test_the_documentation_names_every_scenario_condition_and_field() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
+    for name in (*scenario_files(), *Conditions.__struct_fields__, *Row.__struct_fields__):
+        assert f"`{name}`" in text, name
+
+
+def test_the_scenario_in_the_documentation_can_be_run(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
+    path = tmp_path / "monday.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0])
+    assert [variation.label for variation in read_scenario(path).variations] == ["message_size-64", "message_size-4096"]

@@ -1,0 +1,92 @@
+"""What only the `coalesced` strategy does: frames of one turn leave together, and ready frames at that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from websockets.frames import CloseCode, Frame, Opcode
+
+from server.frames import count_frames, text_frame
+from server.settings import Settings
+from tests.server.chat_user import User, join, join_all, join_and_never_read, until
+from tests.server.in_process import serve_here
+from tests.server_process import ServerProcess
+
+CLOSE_1003 = Frame(Opcode.CLOSE, (1003).to_bytes(2)).serialize(mask=False)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess("--strategy", "coalesced") as server:
+        yield server
+        assert server.stderr() == ""
+
+
+async def test_all_members_see_one_order(server: ServerProcess) -> None:
+    names = [f"member{n}" for n in range(10)]
+
+    async def say_all(user: User) -> None:
+        for n in range(50):
+            await user.say(str(n))
+
+    async with join_all(server, "order", names) as users:
+        speaking = asyncio.gather(*(say_all(user) for user in users))
+        heard = await asyncio.gather(*(user.hear_said(50 * len(names)) for user in users))
+        await speaking
+    orders = [[(message.sender, message.text) for message in messages] for messages in heard]
+    assert all(order == orders[0] for order in orders)
+
+
+async def test_member_hears_what_is_said_from_its_join_on_and_nothing_before(server: ServerProcess) -> None:
+    async def say_until_cancelled(user: User) -> None:
+        n = 0
+        while True:
+            for _ in range(20):
+                await user.say(str(n))
+                n += 1
+            await asyncio.sleep(0)
+
+    async with join(server.chat_url("alice", "join")) as alice:
+        speaking = asyncio.create_task(say_until_cancelled(alice))
+        for n in range(20):
+            async with join(server.chat_url(f"bob{n}", "join")) as bob:
+                first = await bob.hear()
+                assert (first.sender, first.text) == ("@system", f"bob{n} joined")
+                heard = [int(message.text) for message in await bob.hear_said(50)]
+                assert heard == list(range(heard[0], heard[0] + 50))
+        speaking.cancel()
+
+
+async def test_nothing_follows_the_close_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.protocol.CLOSE_GRACE_S", 0.2)
+    async with serve_here(Settings(strategy="coalesced")) as (server, address):
+        with await asyncio.to_thread(join_and_never_read, f"ws://{address}/chat?user_id=alice") as alice:
+            await until(lambda: server.rooms.members() != [])
+            (connection,) = (member.frames for member in server.rooms.members())
+            assert connection is not None
+            connection.write(text_frame(b"in time"))
+            connection.close(CloseCode.UNSUPPORTED_DATA)
+            connection.write(text_frame(b"too late"))
+            received = b""
+            while chunk := await asyncio.to_thread(alice.recv, 65_536):
+                received += chunk
+        assert received.endswith(text_frame(b"in time") + CLOSE_1003)
+
+
+async def test_messages_above_what_one_flush_takes(start_server: Callable[..., ServerProcess]) -> None:
+    server = start_server("--strategy", "coalesced", "--outbox-bytes", "100000000")
+    texts = [f"{n} {'x' * 60_000}" for n in range(100)]
+    async with join(server.chat_url("alice")) as alice, join(server.chat_url("bob")) as bob:
+        hearing = asyncio.gather(*(user.hear_said(len(texts)) for user in (alice, bob)))
+        for text in texts:
+            await alice.say(text)
+        assert all([message.text for message in messages] == texts for messages in await hearing)
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+def test_frames_are_counted(size: int) -> None:
+    assert count_frames(text_frame(b"x" * size)) == 1
+    assert count_frames(text_frame(b"x" * size) * 3 + text_frame(b"y")) == 4
+    assert count_frames(b"") == 0

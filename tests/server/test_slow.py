@@ -1,0 +1,206 @@
+"""Slow members: how long they are borne with, what they cost meanwhile, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.asyncio.client import connect
+
+from server.protocol import READ_AHEAD_BYTES
+from server.settings import Settings
+from server.strategies import STRATEGIES
+from tests.server.chat_user import PATIENCE_S, User, fill_buffers, join, join_and_never_read, until
+from tests.server.in_process import serve_here
+from tests.server_process import ServerProcess
+
+ISOLATING = ["queue", "coalesced"]
+"""Strategies in which a slow member delays nobody, so that more and more waits for it."""
+
+NEVER_S = "1000"
+EMPTY_TEXT_FRAME = bytes([0x81, 0x80, 0, 0, 0, 0])
+RECEIVE_BUFFER_OF_UVLOOP = 256_000
+HIGH_WATER_BYTES = 65_536
+"""The transport asks for a pause above it."""
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_member_is_kicked_when_its_connection_was_full_for_too_long(
+    start_server: Callable[..., ServerProcess], strategy: str
+) -> None:
+    server = start_server("--strategy", strategy, "--slow-after", "0.5", "--outbox-bytes", "100000000")
+    async with join(server.chat_url("alice")) as alice:
+        with join_and_never_read(server.chat_url("stalled")):
+            spoken = await fill_buffers(server, alice)
+            await alice.say("is anybody there?")
+            heard = await alice.hear_said(spoken + 1)
+            assert heard[-1].text == "is anybody there?"
+            await alice.hear_notice("stalled left")
+        await until(lambda: server.stats()["kicked"] == 1)
+        assert server.stats()["dropped"] == 1
+        await alice.say("still here")
+        assert (await alice.hear_said(1))[0].text == "still here"
+
+
+@pytest.mark.parametrize("strategy", ISOLATING)
+async def test_member_is_kicked_when_too_much_waits_for_it(
+    start_server: Callable[..., ServerProcess], strategy: str
+) -> None:
+    server = start_server("--strategy", strategy, "--slow-after", NEVER_S, "--outbox-bytes", "200000")
+    texts = [f"{n} {'x' * 1_000}" for n in range(1_000)]
+    async with join(server.chat_url("alice")) as alice:
+        with join_and_never_read(server.chat_url("stalled")):
+            for text in texts:
+                await alice.say(text)
+                assert [message.text for message in await alice.hear_said(1)] == [text]
+            await until(lambda: server.clients() == ["alice"])
+        stats = server.stats()
+    assert stats["kicked"] == 1
+    # 64 KiB of the 200,000 bytes were the transport's already.
+    assert 100 < stats["dropped"] < 200
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_member_that_reads_again_in_time_misses_nothing(
+    start_server: Callable[..., ServerProcess], strategy: str
+) -> None:
+    server = start_server("--strategy", strategy, "--slow-after", NEVER_S, "--outbox-bytes", "100000000")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    sock.connect(("127.0.0.1", urlsplit(server.url).port))
+    async with (
+        join(server.chat_url("alice")) as alice,
+        connect(server.chat_url("slow"), compression=None, proxy=None, max_queue=1, sock=sock) as connection,
+    ):
+        slow = User(connection)
+        spoken = await fill_buffers(server, alice)
+        for n in range(100):
+            await alice.say(f"{n} {'x' * 1_000}")
+        await until(lambda: server.stats()["messages_in"] > spoken)
+        # It reads little by little, so its connection is full again and again.
+        assert [message.text.split()[0] for message in (await slow.hear_said(spoken + 100))[spoken:]] == [
+            str(n) for n in range(100)
+        ]
+        assert server.stats()["kicked"] == 0
+
+
+@pytest.mark.parametrize("strategy", ISOLATING)
+async def test_burst_costs_nobody_its_seat(start_server: Callable[..., ServerProcess], strategy: str) -> None:
+    """One read of the server brings thousands of empty texts, whose broadcasts are more than an outbox takes."""
+    server = start_server("--strategy", strategy)
+    count = 20_000
+    async with join(server.chat_url("alice")) as alice, join(server.chat_url("bob")) as bob:
+        hearing = asyncio.gather(*(user.hear_said(count) for user in (alice, bob)))
+        alice.connection.transport.write(EMPTY_TEXT_FRAME * count)
+        assert [len(messages) for messages in await hearing] == [count, count]
+        assert server.stats()["kicked"] == 0
+
+
+async def test_member_that_reads_is_told_why_it_is_kicked() -> None:
+    async with serve_here(Settings(strategy="coalesced")) as (server, address):
+        async with join(f"ws://{address}/chat?user_id=alice") as alice:
+            await alice.hear_notice("alice joined")
+            (member,) = server.rooms.members()
+            member.kick()
+            member.kick()
+            assert await alice.close_code() == 1013
+        await until(lambda: server.rooms.members() == [])
+        assert server.rooms.counters.kicked == 1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_hundred_stalled_members_cost_little_memory(
+    start_server: Callable[..., ServerProcess], strategy: str
+) -> None:
+    server = start_server("--strategy", strategy, "--slow-after", "1", "--notice-limit", "0")
+    highest = 0
+    async with join(server.chat_url("alice")) as alice:
+        with ExitStack() as stalled:
+            for n in range(100):
+                stalled.enter_context(join_and_never_read(server.chat_url(f"stalled{n}")))
+            for _ in range(2_000):
+                await alice.say("x" * 8_192)
+                await alice.hear_said(1)
+                stats = await asyncio.to_thread(server.stats)
+                highest = max(highest, stats["rss_bytes"])
+                if stats["kicked"] == 100:
+                    break
+            assert server.clients() == ["alice"]
+    assert highest < 200 * 1024 * 1024
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("full", [False, True], ids=["quiet", "full"])
+async def test_keepalive_ends_a_member_that_stopped_reading(
+    monkeypatch: pytest.MonkeyPatch, strategy: str, full: bool
+) -> None:
+    monkeypatch.setattr("server.protocol.CLOSE_GRACE_S", 0.2)
+    settings = Settings(strategy=strategy, slow_after_s=float(NEVER_S), outbox_bytes=100_000_000)
+    async with (
+        serve_here(settings, ping_interval_s=0.3) as (server, address),
+        join(f"ws://{address}/chat?user_id=alice") as alice,
+    ):
+        with await asyncio.to_thread(join_and_never_read, f"ws://{address}/chat?user_id=stalled"):
+            await alice.hear_notice("stalled joined")
+            while full and max(member.buffered_bytes for member in server.rooms.members()) <= HIGH_WATER_BYTES:
+                await alice.say("x" * 60_000)
+            await alice.hear_notice("stalled left")
+        assert [member.name for member in server.rooms.members()] == ["alice"]
+        assert server.rooms.counters.kicked == 0
+
+
+@pytest.mark.parametrize("strategy", ISOLATING)
+async def test_member_that_hangs_up_without_reading_is_gone(
+    start_server: Callable[..., ServerProcess], strategy: str
+) -> None:
+    server = start_server("--strategy", strategy, "--slow-after", NEVER_S)
+    async with join(server.chat_url("alice")) as alice:
+        with join_and_never_read(server.chat_url("bob")) as bob:
+            await fill_buffers(server, alice)
+            bob.shutdown(socket.SHUT_WR)
+            await alice.hear_notice("bob left")
+
+
+async def test_member_that_talks_and_does_not_read_is_not_listened_to() -> None:
+    settings = Settings(strategy="coalesced", slow_after_s=1.0)
+    texts = [f"{n} {'x' * 10_000}" for n in range(2_000)]
+    async with (
+        serve_here(settings) as (server, address),
+        join(f"ws://{address}/chat?user_id=alice") as alice,
+        connect(f"ws://{address}/chat?user_id=flooder", compression=None, proxy=None, max_queue=1) as connection,
+    ):
+        flooding = asyncio.gather(*(connection.send(text) for text in texts), return_exceptions=True)
+        heard = 0
+        while (message := await alice.hear()).text != "flooder left":
+            heard += message.event == "user"
+        await flooding
+        assert 0 < heard < len(texts)
+        assert server.rooms.counters.kicked == 1
+
+
+async def test_little_is_read_ahead_of_a_room_that_is_held_up() -> None:
+    settings = Settings(strategy="direct", slow_after_s=float(NEVER_S))
+    texts = [f"{n} {'x' * 1_000}" for n in range(3_000)]
+    async with (
+        serve_here(settings) as (server, address),
+        join(f"ws://{address}/chat?user_id=alice") as alice,
+    ):
+        with await asyncio.to_thread(join_and_never_read, f"ws://{address}/chat?user_id=stalled"):
+            await alice.hear_notice("stalled joined")
+
+            async def say_all() -> None:
+                for text in texts:
+                    await alice.say(text)
+
+            speaking = asyncio.create_task(say_all())
+            connection = next(member.frames for member in server.rooms.members() if member.name == "alice")
+            assert connection is not None
+            await until(lambda: connection.read_paused)
+            assert READ_AHEAD_BYTES < connection.queue.size < READ_AHEAD_BYTES + 3 * RECEIVE_BUFFER_OF_UVLOOP
+        async with asyncio.timeout(PATIENCE_S):
+            assert [message.text for message in await alice.hear_said(len(texts))] == texts
+            await speaking
