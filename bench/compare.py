@@ -22,7 +22,7 @@ from bench.doctor.finding import Finding, Status
 from bench.doctor.machine import this_machine
 from bench.environment import Environment, choose_pinning, read_environment
 from bench.exit_codes import NOT_BELIEVABLE
-from bench.flags import ABOVE_0, FROM_0, strategies, user_counts
+from bench.flags import ABOVE_0, FROM_0, rivals, strategies, user_counts
 from bench.interruption import interruptible
 from bench.plan import Plan, Workload, make_plan
 from bench.run import Failure
@@ -39,6 +39,14 @@ OF_RESUMING = ("resume", "allow_different_environment")
 @click.command
 @click.option(
     "--strategies", default="direct,queue,gather", callback=strategies, help="One named twice is set against itself."
+)
+@click.option(
+    "--rival",
+    "rivals",
+    multiple=True,
+    metavar="NAME=COMMAND",
+    callback=rivals,
+    help="Another chat server beside them, as in 'mine=python app.py {port}': WS /chat?user_id=NAME on 127.0.0.1.",
 )
 @click.option("--users", default="50,100,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
@@ -82,6 +90,7 @@ def compare(
     context: click.Context,
     /,
     strategies: list[str],
+    rivals: dict[str, str],
     blocks: int,
     slo_ms: float,
     seed: int,
@@ -100,13 +109,17 @@ def compare(
     del server_workers  # its range is its check
     if allow_different_environment and not resume:
         raise click.UsageError("--allow-different-environment is about --resume; give both")
+    if both := sorted(rivals.keys() & set(strategies)):
+        raise click.BadParameter(
+            f"{both[0]!r} is a strategy here; give the rival a name of its own", param_hint="--rival"
+        )
     console = Console(stderr=True)
     if resume:
         _refuse_other_flags(context, resume)
         store, plan, then = _stored(resume)
     else:
         store = Store((out or Path("results") / f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve())
-        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed), None
+        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, rivals), None
     findings = examine(this_machine(max(plan.workload.users)))
     environment = read_environment(choose_pinning(), findings)
     if then:
@@ -114,7 +127,9 @@ def compare(
     tell(findings, console)
     with interruptible() as interruption:
         try:
-            probe([arm.strategy for arm in plan.arms], plan.workload.notice_limit, interruption)
+            ours = [arm.strategy for arm in plan.arms if arm.command is None]
+            commands = [arm.command for arm in plan.arms if arm.command is not None]
+            probe(ours, plan.workload.notice_limit, interruption, commands)
             if not resume:
                 store.create()
         except Refused as error:

@@ -33,6 +33,20 @@ def strategies(_context: click.Context, _parameter: click.Parameter, value: str)
     return names
 
 
+def rivals(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Read `NAME=COMMAND`, where the command has a `{port}`."""
+    commands = {}
+    for value in values:
+        name, _, command = value.partition("=")
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or "{port}" not in command or name in commands:
+            raise click.BadParameter(
+                f"{value!r} is no rival; give a name of its own and a command with {{port}}, such as "
+                "'mine=python app.py {port}'"
+            )
+        commands[name] = command
+    return commands
+
+
 def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """Read `50,100`, in any order, as ascending counts."""
     words = [word.strip() for word in value.split(",")]

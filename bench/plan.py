@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 SETTLE_S = 1.5  # quiet before a warm-up, and a drain that ends early: for estimates only
+NO_RIVALS: Mapping[str, str] = MappingProxyType({})
 START_S = 3.0  # a server's and a swarm's start: for estimates only
 
 
@@ -36,11 +38,15 @@ class Workload(msgspec.Struct, frozen=True):
         return START_S + sum(self.step_seconds())
 
 
-class Arm(msgspec.Struct, frozen=True):
-    """One side of the comparison: a strategy under the label that results show."""
+class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One side of the comparison: a strategy under the label that results show.
+
+    A rival has the `command` that starts it, and its own name for a strategy.
+    """
 
     label: str
     strategy: str
+    command: str | None = None
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -67,12 +73,20 @@ class Plan(msgspec.Struct, frozen=True):
     trials: tuple[Trial, ...]
 
 
-def make_plan(workload: Workload, strategies: Sequence[str], blocks: int, slo_ms: float, seed: int) -> Plan:
+def make_plan(
+    workload: Workload,
+    strategies: Sequence[str],
+    blocks: int,
+    slo_ms: float,
+    seed: int,
+    rivals: Mapping[str, str] = NO_RIVALS,
+) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
-    All trials of a block share one swarm seed, so that its arms meet the same schedule.
+    All trials of a block share one swarm seed, so that its arms meet the same schedule. `rivals` are other servers by
+    name, each with its command.
     """
-    arms = _arms(strategies)
+    arms = (*_arms(strategies), *(Arm(name, name, command) for name, command in rivals.items()))
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bench.plan import Trial, Workload
 from bench.process import how_it_ended
 from bench.run import Failure, Run, ServerSample, ServerStats
 from bench.swarm import NO_FLAGS, Swarm
-from bench.target import MAX_MESSAGE_BYTES, Target, TrialFailed, read_stats
+from bench.target import MAX_MESSAGE_BYTES, CommandTarget, Listener, Target, TrialFailed, read_stats
 from bench.telemetry import TelemetryReader
 from loadtest.result import SwarmResult
 
@@ -82,31 +83,35 @@ class TrialRunner:
 
     def _measure(self) -> None:
         name, workload = self._trial.name, self._workload
-        server_log, swarm_log = self._logs / f"{name}.server.log", self._logs / f"{name}.swarm.log"
-        target = Target(
-            self._trial.arm.strategy,
-            workload.notice_limit,
-            server_log,
-            self._pinning.server_cores,
-            max(MAX_MESSAGE_BYTES, workload.message_size),
-            self._extras.server_flags,
-        )
-        with target as server:
+        swarm_log = self._logs / f"{name}.swarm.log"
+        is_ours = self._trial.arm.command is None
+        with self._target() as server:
             address = server.await_ready(self._interruption)
-            self._stats_before = read_stats(*address)
+            if is_ours:
+                self._stats_before = read_stats(*address)
             swarm_file = self._logs / f"{name}.swarm.json"
             cores, flags = self._pinning.swarm_cores, self._extras.swarm_flags
             swarm = Swarm(self._trial, workload, address, swarm_file, swarm_log, cores, flags)
             try:
-                with swarm, TelemetryReader(*address) as telemetry:
-                    self._telemetry = telemetry.readings
+                with swarm, TelemetryReader(*address) if is_ours else nullcontext() as telemetry:
+                    if telemetry:
+                        self._telemetry = telemetry.readings
                     self._watch(server, address, swarm)
             finally:  # a swarm that was told to stop writes what it measured so far
                 self._swarm_result = swarm.result()
             swarm.check_complete()
-            self._stats_after = read_stats(*address)
+            if is_ours:
+                self._stats_after = read_stats(*address)
 
-    def _watch(self, server: Target, address: tuple[str, int], swarm: Swarm) -> None:
+    def _target(self) -> Listener:
+        arm, workload = self._trial.arm, self._workload
+        log, cores = self._logs / f"{self._trial.name}.server.log", self._pinning.server_cores
+        if arm.command is not None:
+            return CommandTarget(arm.command, log, cores)
+        max_message_bytes = max(MAX_MESSAGE_BYTES, workload.message_size)
+        return Target(arm.strategy, workload.notice_limit, log, cores, max_message_bytes, self._extras.server_flags)
+
+    def _watch(self, server: Listener, address: tuple[str, int], swarm: Swarm) -> None:
         """Sample the server and follow the steps until the swarm ends."""
         limit_s = 60 + 3 * self._workload.trial_seconds()
         deadline = time.monotonic() + limit_s
@@ -116,7 +121,7 @@ class TrialRunner:
                 raise TrialFailed(f"interrupted by {self._interruption.signal_name}")
             if time.monotonic() > deadline:
                 raise TrialFailed(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
-            if self._extras.look:
+            if self._extras.look and isinstance(server, Target):
                 self._extras.look(server, address)
             self._sample(server)
             outcome = swarm.result()
@@ -124,12 +129,12 @@ class TrialRunner:
             time.sleep(SAMPLE_S)
         self._check_alive(server)
 
-    def _check_alive(self, server: Target) -> None:
+    def _check_alive(self, server: Listener) -> None:
         if (code := server.exit_code()) is not None:
             self._server_ended = how_it_ended(code)
             raise TrialFailed(f"the server {self._server_ended} under load", server.last_lines())
 
-    def _sample(self, server: Target) -> None:
+    def _sample(self, server: Listener) -> None:
         try:
             self._samples.append(server.sample())
         except psutil.NoSuchProcess:

@@ -61,6 +61,18 @@ class Listener(Child):
             time.sleep(POLL_S)
         raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
 
+    def sample(self) -> ServerSample:
+        """Read the CPU time and memory of the server, of its first process if it has several.
+
+        Raises:
+            psutil.NoSuchProcess: the server has ended.
+
+        """
+        process = psutil.Process(self.pid)
+        with process.oneshot():
+            cpu = process.cpu_times()
+            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss)
+
     def _address(self) -> tuple[str, int] | None:
         ready = READY.search(self.output())
         return (ready["host"], int(ready["port"])) if ready else None
@@ -95,18 +107,6 @@ class Target(Listener):
     def start_again(self, address: tuple[str, int], log: Path) -> None:
         """Start a server that was killed once more, at the address it had, with another log."""
         self._start(log, "--port", str(address[1]))
-
-    def sample(self) -> ServerSample:
-        """Read the CPU time and memory of the server.
-
-        Raises:
-            psutil.NoSuchProcess: the server has ended.
-
-        """
-        process = psutil.Process(self.pid)
-        with process.oneshot():
-            cpu = process.cpu_times()
-            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss)
 
 
 class CommandTarget(Listener):
@@ -147,8 +147,10 @@ def read_stats(host: str, port: int) -> ServerStats:
         connection.close()
 
 
-def probe(strategies: Iterable[str], notice_limit: int, interruption: Interruption) -> None:
-    """Start one server a strategy, all at once, to see that they do start.
+def probe(
+    strategies: Iterable[str], notice_limit: int, interruption: Interruption, commands: Iterable[str] = ()
+) -> None:
+    """Start one server a strategy, and one a command of somebody else's, all at once, to see that they do start.
 
     This costs a second or two and saves a campaign that would find out in its last trial.
 
@@ -158,9 +160,11 @@ def probe(strategies: Iterable[str], notice_limit: int, interruption: Interrupti
 
     """
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        targets = [
+        targets: list[Listener] = [
             stack.enter_context(Target(strategy, notice_limit, Path(directory) / f"{strategy}.log"))
             for strategy in dict.fromkeys(strategies)
         ]
+        for number, command in enumerate(commands):
+            targets.append(stack.enter_context(CommandTarget(command, Path(directory) / f"command{number}.log")))
         for target in targets:
             target.await_ready(interruption)

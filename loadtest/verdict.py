@@ -20,17 +20,20 @@ UNCERTAIN_SHARE = 0.5
 
 @dataclass(slots=True)
 class Measured:
-    """The judged windows of one user count; `costs` has one list a window, one entry a generator."""
+    """The judged windows of one user count; `costs` has one list a window, one entry a generator.
+
+    Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and no fault of the swarm's.
+    """
 
     users: int
     joined: int
     stalled: int
-    rejoins: bool = False
     windows: list[Window] = field(default_factory=list)
     costs: list[list[Cost]] = field(default_factory=list)
     drained: bool = True
     problems: list[str] = field(default_factory=list)
     clock_uncertainty_ns: float = 0.0
+    rejoins: bool = False
 
 
 def to_step(measured: Measured, figures: Figures) -> Step:

@@ -14,8 +14,7 @@ EVENT_OVERHEAD_BYTES = 1_024
 class Inbox:
     """A queue of ASGI events for one reader, which knows how much waits in it.
 
-    It stands in for the `asyncio.Queue` of uvicorn's protocol, which has four deques and an event for each
-    connection and a lock's worth of checks for each message.
+    It stands in for the `asyncio.Queue` of uvicorn's protocol, which keeps four deques for each connection.
     """
 
     __slots__ = ("_events", "_reader", "size")

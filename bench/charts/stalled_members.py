@@ -14,6 +14,7 @@ from bench.charts.series import Point
 from bench.plan import Arm, Plan
 from bench.scenarios.result import ScenarioResult
 from bench.summary import FORMAT, Cell, Summary
+from bench.table import milliseconds
 
 Lines = dict[str, list[Point]]
 
@@ -28,9 +29,10 @@ def stalled_members(result: ScenarioResult) -> Figure:
         for label in labels
     }
     conditions = result.rows[0].conditions
+    p99 = _lines(by_count, lambda cell: finite_or_never(cell.latency_ms.p99))
     delivered = _lines(by_count, _share)
     summary = _as_summary(result, labels, list(cells.values()))
-    title = _finding(delivered, counts[-1], conditions.users)
+    title = _finding(p99, delivered, counts[-1], conditions.users)
     figure, (left, right) = style.new_figure(
         summary, title, _notes(delivered, counts), 2, (4, 3.4), share_y=False, beside=0.3
     )
@@ -68,14 +70,13 @@ def _share(cell: Cell) -> float:
     return 100 * cell.delivered / cell.expected if cell.expected else 0.0
 
 
-def _finding(delivered: Lines, most: int, users: int) -> str:
-    """Say who loses nothing with the most members stalled, and what the others lose."""
-    lost = {label: 100 - line[-1].y for label, line in delivered.items()}
+def _finding(p99: Lines, delivered: Lines, most: int, users: int) -> str:
+    """Say what the most stalled members do to each strategy, the best first."""
     parts = []
-    if safe := [label for label, share in lost.items() if share == 0]:
-        parts.append(f"nothing is missing with {listing(safe)}")
-    parts += [f"{label} loses {share:.2g} %" for label, share in lost.items() if share]
-    return f"{most:,} of {users:,} members stall: {'; '.join(parts)}"
+    for label in sorted(p99, key=lambda label: (-delivered[label][-1].y, p99[label][-1].y)):
+        lost = 100 - delivered[label][-1].y
+        parts.append(f"{label} loses {lost:.2g} %" if lost else f"p99 of {label} {milliseconds(p99[label][-1].y)} ms")
+    return f"{most:,} of {users:,} members stall: {', '.join(parts)}"
 
 
 def _notes(delivered: Lines, counts: Sequence[int]) -> list[str]:

@@ -14,13 +14,14 @@ from bench.report.page import Section
 def compare_command(plan: Plan) -> str:
     """Return the command that makes this plan, with every flag, so that no later default changes it."""
     flags = {
-        "strategies": ",".join(arm.strategy for arm in plan.arms),
+        "strategies": ",".join(arm.strategy for arm in plan.arms if arm.command is None),
         **workload_flags(plan.workload),
         "blocks": str(plan.blocks),
         "slo-ms": plain(plan.slo_ms),
         "seed": str(plan.seed),
     }
-    return command("compare", flags)
+    rivals = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
+    return command("compare", flags, *rivals)
 
 
 def workload_flags(workload: Workload) -> dict[str, str]:

@@ -93,6 +93,11 @@ def run(
         except OSError as error:
             report_failure(console, "cannot write the results", Failure(f"{error}; what was written is kept"))
             sys.exit(NOT_BELIEVABLE)
+    if interruption.signal_name:
+        done = len({row.variation for row in result.rows})
+        console.print(
+            f"interrupted by {interruption.signal_name}: {done} of {len(chosen.variations)} sets of conditions"
+        )
     if interruption.signal_name or not result.believable:
         sys.exit(NOT_BELIEVABLE)
 

@@ -29,6 +29,9 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--duration", "0", "0.0 is not in the range x>0"),
         ("--duration", "nan", "nan is no finite number"),
         ("--slo-ms", "inf", "inf is no finite number"),
+        ("--rival", "mine=python app.py", "'mine=python app.py' is no rival; give a name of its own and a command"),
+        ("--rival", "python app.py {port}", "'python app.py {port}' is no rival"),
+        ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the rival a name of its own"),
         ("--server-workers", "2", "2 is not in the range 1<=x<=1"),
     ],
 )

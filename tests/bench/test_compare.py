@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from bench.plan import Plan
 from bench.process import PACKAGES
+from bench.report.reproduce import compare_command
 from bench.store import Store, StoredPlan
 from bench.summary import Summary
 
@@ -186,6 +187,20 @@ def test_a_campaign_accounts_for_every_delivery(undisturbed: Bench) -> None:
     assert (summary.not_measured, summary.failures) == ([], [])
     assert code == (0 if all(cell.valid for cell in summary.cells) else 3), output
     assert "Within p99 <= 50 ms:" in output
-    assert len(list(bench.store.charts.iterdir())) == 4
+    assert {path.suffix for path in bench.store.charts.iterdir()} == {".png", ".svg"}
     assert sorted(path.name for path in bench.store.runs.iterdir()) == ["block1-direct.json", "block1-queue.json"]
     assert (bench.store.directory / "summary.csv").read_text().count("\n") == 5
+
+
+def test_a_rival_gets_the_same_swarm_and_is_not_asked_for_counters(start: Callable[..., Bench]) -> None:
+    command = f"{sys.executable} -m server --strategy direct --notice-limit 0 --port {{port}}"
+    bench = start("--strategies", "direct", "--rival", f"mine={command}")
+    code, output = bench.finish()
+    summary = bench.summary()
+    assert [arm.label for arm in summary.plan.arms] == ["direct", "mine"]
+    (rival,) = [cell for cell in summary.cells if (cell.strategy, cell.users) == ("mine", 6)]
+    assert (rival.delivered, rival.missing) == (600, 0)
+    assert rival.server.cpu_percent is not None
+    assert rival.server.loop_lag_p99_ms is None
+    assert code == (0 if summary.believable else 3), output
+    assert "--rival" in compare_command(summary.plan)

@@ -98,7 +98,7 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
             Deliveries(*(column[came] for column in columns)),
         )
     )
-    return to_step(Measured(1, 1, 0, [window], [[cost]], **changes), account.figures())  # type: ignore[arg-type]
+    return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), account.figures())  # type: ignore[arg-type]
 
 
 PUNCTUAL = [n * 1_000_000 for n in range(200)]

@@ -50,7 +50,7 @@ async def test_member_hears_what_is_said_from_its_join_on_and_nothing_before(ser
 
     async with join(server.chat_url("alice", "join")) as alice:
         speaking = asyncio.create_task(say_until_cancelled(alice))
-        for n in range(20):
+        for n in range(10):
             async with join(server.chat_url(f"bob{n}", "join")) as bob:
                 first = await bob.hear()
                 assert (first.sender, first.text) == ("@system", f"bob{n} joined")

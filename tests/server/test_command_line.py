@@ -71,7 +71,17 @@ def test_unknown_strategy() -> None:
     assert "unknown strategy 'fast'; choose direct, queue, gather or coalesced\n" in ended.stderr
 
 
-@pytest.mark.parametrize("flag", ["--port=65536", "--max-members=0", "--max-message-bytes=0", "--notice-limit=-1"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--port=65536",
+        "--max-members=0",
+        "--max-message-bytes=0",
+        "--notice-limit=-1",
+        "--outbox-bytes=0",
+        "--slow-after=0.0",
+    ],
+)
 def test_number_out_of_range(flag: str) -> None:
     ended = CliRunner().invoke(main, [flag])
     name, number = flag.split("=")

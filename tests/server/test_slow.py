@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.asyncio.client import connect
 
+from server.lifecycle import SEND_BUFFER_BYTES
 from server.protocol import READ_AHEAD_BYTES
 from server.settings import Settings
 from server.strategies import STRATEGIES
@@ -92,12 +93,26 @@ async def test_member_that_reads_again_in_time_misses_nothing(
 async def test_burst_costs_nobody_its_seat(start_server: Callable[..., ServerProcess], strategy: str) -> None:
     """One read of the server brings thousands of empty texts, whose broadcasts are more than an outbox takes."""
     server = start_server("--strategy", strategy)
-    count = 20_000
+    count = 10_000
     async with join(server.chat_url("alice")) as alice, join(server.chat_url("bob")) as bob:
         hearing = asyncio.gather(*(user.hear_said(count) for user in (alice, bob)))
         alice.connection.transport.write(EMPTY_TEXT_FRAME * count)
         assert [len(messages) for messages in await hearing] == [count, count]
         assert server.stats()["kicked"] == 0
+
+
+@pytest.mark.parametrize(("outbox_bytes", "send_buffer_bytes"), [(1_048_576, SEND_BUFFER_BYTES), (50_000, 50_000)])
+async def test_buffer_of_the_kernel_is_bounded(outbox_bytes: int, send_buffer_bytes: int) -> None:
+    async with (
+        serve_here(Settings(outbox_bytes=outbox_bytes)) as (server, address),
+        join(f"ws://{address}/chat?user_id=alice") as alice,
+    ):
+        await alice.hear_notice("alice joined")
+        (connection,) = (member.frames for member in server.rooms.members())
+        assert connection is not None
+        sock = connection.transport.get_extra_info("socket")
+        # Linux doubles it.
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in (send_buffer_bytes, 2 * send_buffer_bytes)
 
 
 async def test_member_that_reads_is_told_why_it_is_kicked() -> None:
