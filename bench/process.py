@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import loadtest
+from loadtest.orphan import end_with_parent
 
 PACKAGES = Path(loadtest.__file__).parent.parent  # where `python -m server` finds this very tool's server
-PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -67,17 +67,16 @@ class Child:
         return self.output().splitlines()[-count:]
 
     def stop(self) -> None:
-        """Ask the process to end, and after its grace time end it and all that it started."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(self._grace_s)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        """Ask the process to end, wait for its grace time at most, then end what is left of it and all it started."""
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._grace_s)
+        self.kill()
 
     def kill(self) -> None:
         """End the process and all that it started, at once."""
-        os.killpg(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # nobody is left
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def __enter__(self) -> Self:
@@ -98,7 +97,6 @@ def how_it_ended(exit_code: int) -> str:
 
 def _settle_in(cores: Sequence[int]) -> None:
     """Run in the child before its program: pin it, and let it end even if the bench is killed outright."""
-    if sys.platform == "linux":
-        if cores:
-            os.sched_setaffinity(0, cores)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if cores and sys.platform == "linux":
+        os.sched_setaffinity(0, cores)
+    end_with_parent(signal.SIGTERM)

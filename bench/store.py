@@ -94,9 +94,7 @@ class Store:
             if re.fullmatch(rf"{re.escape(name)}-\d+\.hgrm", path.name):
                 path.unlink()
         for step in run.swarm.steps if run.swarm else []:
-            percentiles = io.BytesIO()
-            HdrHistogram.decode(step.histogram).output_percentile_distribution(percentiles, US_PER_MS)
-            _write(self.hgrm / f"{name}-{step.users}.hgrm", percentiles.getvalue())
+            _write(self.hgrm / f"{name}-{step.users}.hgrm", _percentiles(HdrHistogram.decode(step.histogram)))
 
     def write_summary(self, summary: Summary) -> None:
         """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
@@ -205,6 +203,14 @@ def read_struct(path: Path, kind: type[Stored], what: str, remedy: str) -> Store
 def write_struct(path: Path, value: msgspec.Struct) -> None:
     """Write JSON for people, too, in one rename."""
     _write(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+
+
+def _percentiles(histogram: HdrHistogram) -> bytes:
+    """Return HdrHistogram's percentile format in milliseconds; its library forgets to scale the deviation."""
+    text = io.BytesIO()
+    histogram.output_percentile_distribution(text, US_PER_MS)
+    deviation = b"StdDeviation   = %12.3f" % (histogram.get_stddev() / US_PER_MS)
+    return re.sub(rb"StdDeviation   = +[\d.]+", deviation, text.getvalue())
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -16,11 +16,12 @@ import msgspec
 
 from loadtest.account import Figures
 from loadtest.descriptors import all_granted
-from loadtest.exchange import Collect, Ledger, Received, Stop, ToConductor, ToGenerator, WindowOrder
-from loadtest.judge import Case, Judge
-from loadtest.ledger import Window
+from loadtest.exchange import Collect, Ledger, Received, Stop, ToConductor, ToGenerator, WindowOrder, pack
+from loadtest.judge import Case, Judge, JudgeError
+from loadtest.ledger import Sends, Window
 from loadtest.options import Options
 from loadtest.peers import SILENT_S, Peers
+from loadtest.plan import plan
 from loadtest.result import FORMAT, Step, SwarmResult, write
 from loadtest.verdict import Measured, to_step
 
@@ -38,6 +39,9 @@ IMPATIENT_DRAIN_NS = 2_000_000_000
 LATE_S = 1.0
 """After a drain that ran out: what comes within this time is counted as late."""
 WRITE_EVERY_S = 60.0
+REPORT_S = 120.0
+"""The judge has this long for a report, as it may get little CPU time."""
+IMPATIENT_REPORT_S = 5.0
 _POLL_S = 0.02
 
 
@@ -62,8 +66,10 @@ class Conductor:
         self._judge = Judge()
         self._ledgers: dict[int, dict[str, Ledger]] = defaultdict(dict)
         self._numbers = iter(range(2**31))
+        self._next_seq = 0
         self._stop = gevent.event.Event()
         self._interrupted = False
+        self._is_abandoned = False
         self._steps: list[Step] = []
         self._measured: Measured | None = None
         self._figures: Figures | None = None  # of what is measured, as last reported by the judge
@@ -86,20 +92,21 @@ class Conductor:
 
     def abandon(self) -> None:
         """End the run at once; the window that is open is lost, what was judged is not."""
-        self._interrupted = True
+        self._interrupted = self._is_abandoned = True
         self._greenlet.kill()
 
     @property
     def result(self) -> SwarmResult:
         """What was measured so far."""
-        steps = list(self._steps)
+        steps, not_measured = list(self._steps), self._not_measured
         if self._measured and self._figures:
             steps.append(to_step(self._measured, self._figures))
+            not_measured = not_measured[1:]
         return SwarmResult(
             format=FORMAT,
             workers=len(self._peers),
             steps=steps,
-            not_measured=self._not_measured,
+            not_measured=not_measured,
             interrupted=self._interrupted and bool(self._options.steps),
             problems=self._problems,
             messages_sent=self._peers.sent,
@@ -130,22 +137,28 @@ class Conductor:
             self._problems.append(f"the swarm itself failed: {error!r}")
             raise
         finally:
-            self._update_figures()
+            self._update_figures(IMPATIENT_REPORT_S if self._is_abandoned else REPORT_S)
+            if self._measured and not self._figures:
+                self._problems += self._measured.problems
             self._judge.close()
             self._write()
 
     def _sweep(self, counts: tuple[int, ...]) -> None:
         for position, users in enumerate(counts):
+            self._not_measured = list(counts[position:])
             step = None if self._stop.is_set() else self._measure(users, lambda: False)
-            if step is None or not step.drained:
-                self._not_measured = list(counts[position + bool(step) :])
+            if step is None:
+                return
+            self._not_measured = list(counts[position + 1 :])
+            if not step.drained:
                 return
             self._write()
 
     def _follow(self) -> None:
         while not self._stop.is_set():
             users = self._wanted_users()
-            if self._measure(users, lambda users=users: self._wanted_users() == users) is None:  # type: ignore[misc]
+            step = self._measure(users, lambda users=users: self._wanted_users() == users)  # type: ignore[misc]
+            if step is None or not self._judge.is_running:
                 return
 
     def _measure(self, users: int, goes_on: Callable[[], bool]) -> Step | None:
@@ -156,34 +169,42 @@ class Conductor:
         room = self._peers.room
         if self._stop.is_set() or not room:
             self._problems += self._peers.problems
+            if not is_quiet:
+                self._problems.append("the run ended before the room was quiet: who else talks?")
             return None
         self._judge.begin()
         self._measured = measured = Measured(
-            users, self._peers.present, self._peers.stalled, rejoins=self._options.rejoin_every_s > 0
+            users,
+            self._peers.present,
+            self._peers.stalled,
+            wanted_stalled=self._options.stalled,
+            rejoins=self._options.rejoin_every_s > 0,
         )
         if not is_quiet:
-            measured.problems.append(
-                f"the room was not quiet for {QUIET_LIMIT_S:g} s before the window: who else talks?"
-            )
+            measured.note(f"the room was not quiet for {QUIET_LIMIT_S:g} s before the window: who else talks?")
         begin_ns = time.time_ns() + int(LEAD_S * 1e9)
         start_ns = begin_ns + int(self._options.warmup_s * 1e9)
         settling = []
         while True:
             end_ns = start_ns + int(self._options.dwell_s * 1e9)
-            order = WindowOrder(next(self._numbers), room, begin_ns, start_ns, end_ns)
+            order = WindowOrder(next(self._numbers), room, begin_ns, start_ns, end_ns, self._next_seq)
+            planned = plan(self._options, order)
+            self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1
             logger.info("%d users: window %d", users, order.number)
-            for name in self._peers.names:
+            ordered = self._peers.alive
+            for name in ordered:
                 self._tell(msgspec.structs.replace(order, ahead_ns=self._peers.ahead_ns(name)), name)
             if self._stop.wait(_seconds_until(end_ns) - LEAD_S):
-                end_ns = min(end_ns, time.time_ns())
-                self._tell_all(Stop(end_ns))
-            settling.append(gevent.spawn(self._settle, order.number, start_ns, end_ns, measured))
-            if self._stop.is_set() or not goes_on():
+                end_ns = max(begin_ns, min(end_ns, time.time_ns()))  # the window before this one runs to its end
+                for name in ordered:
+                    self._tell(Stop(end_ns), name)
+            settling.append(gevent.spawn(self._settle, order, planned, ordered, end_ns, measured))
+            if self._stop.is_set() or not goes_on() or not self._judge.is_running:
                 break
             begin_ns = start_ns = end_ns
             settling = [greenlet for greenlet in settling if not greenlet.dead]
         gevent.joinall(settling, raise_error=True)
-        measured.problems += self._peers.problems
+        measured.note(*self._peers.problems)
         self._update_figures()
         figures, self._figures, self._measured = self._figures, None, None
         if figures is None:
@@ -206,7 +227,7 @@ class Conductor:
             pass
 
     def _wait_for_quiet(self, limit_s: float) -> bool:
-        """Wait until nothing was read for a while; return whether that came to be."""
+        """Wait until nothing was read for a while; return whether that came to be. A run that is to end waits less."""
         limit = time.monotonic() + limit_s
         reads, since = -1, time.monotonic()
         while time.monotonic() < limit:
@@ -214,34 +235,35 @@ class Conductor:
                 reads, since = self._peers.reads, time.monotonic()
             elif time.monotonic() - since >= QUIET_S:
                 return True
+            if self._stop.is_set():
+                limit = min(limit, time.monotonic() + LAST_QUIET_LIMIT_S)
             gevent.sleep(_POLL_S)
         return False
 
     # Windows
 
-    def _settle(self, number: int, start_ns: int, end_ns: int, measured: Measured) -> None:
-        """Drain a window, collect its ledgers and judge it."""
-        is_cut = False
+    def _settle(self, order: WindowOrder, planned: Sends, ordered: set[str], end_ns: int, measured: Measured) -> None:
+        """Drain a window, collect the ledgers of those that it was `ordered` from, and judge it up to `end_ns`."""
+        number, start_ns, is_cut = order.number, order.start_ns, False
         gevent.sleep(_seconds_until(end_ns))
         limit_ns = end_ns + int(self._options.drain_s * 1e9)
-        while (left := self._peers.outstanding(number)) and time.time_ns() < limit_ns:
+        while (left := self._peers.outstanding(number, ordered)) and time.time_ns() < limit_ns:
             gevent.sleep(_POLL_S)
             if self._stop.is_set() and time.time_ns() + IMPATIENT_DRAIN_NS < limit_ns:
                 limit_ns = time.time_ns() + IMPATIENT_DRAIN_NS
                 is_cut = True
         drain_end_ns = min(time.time_ns(), limit_ns)
         if left and is_cut:
-            measured.problems.append(
-                "interrupted while messages were under way; what had not come then reads as missing"
-            )
+            measured.note("interrupted while messages were under way; what had not come then reads as missing")
         if left:
             gevent.sleep(LATE_S)
-        self._tell_all(Collect(number))
-        while self._peers.alive - self._ledgers[number].keys():
+        for name in ordered:
+            self._tell(Collect(number), name)
+        while self._peers.alive & ordered - self._ledgers[number].keys():
             gevent.sleep(_POLL_S)
         ledgers = self._ledgers.pop(number)
-        for name in sorted(self._peers.names - ledgers.keys()):
-            measured.problems.append(
+        for name in sorted(ordered - ledgers.keys()):
+            measured.note(
                 f"worker {name} was not heard for {SILENT_S:g} s and did not hand over its ledger: "
                 "it died or its machine is overloaded; see its log"
             )
@@ -254,7 +276,9 @@ class Conductor:
             drain_end_ns=drain_end_ns,
             leave_margin_ns=int(self._options.drain_s * 1e9),
             members=[ledger.members for ledger in ledgers.values()],
+            planned=pack(planned),
             sends=[ledger.sends for ledger in ledgers.values()],
+            withdrawn=[ledger.withdrawn for ledger in ledgers.values()],
         )
         self._judge.judge(case)
         measured.windows.append(Window(start_ns, end_ns, drain_end_ns, case.leave_margin_ns))
@@ -265,18 +289,14 @@ class Conductor:
             self._update_figures()
             self._write()
 
-    def _update_figures(self) -> None:
-        """Have the judge report on what was measured since the step began."""
+    def _update_figures(self, limit_s: float = REPORT_S) -> None:
+        """Have the judge report, within a limit, on what was measured since the step began."""
         if not self._measured or not self._measured.windows:
             return
         try:
-            self._figures = self._judge.report()
-        except (EOFError, OSError) as error:
-            self._measured.problems.append(f"the judge's process has ended ({error}); what it had not reported is lost")
-
-    def _tell_all(self, message: ToGenerator) -> None:
-        for name in self._peers.names:
-            self._tell(message, name)
+            self._figures = self._judge.report(limit_s)
+        except JudgeError as error:
+            self._measured.note(f"{error}; what it had not reported is lost")
 
     def _write(self) -> None:
         self._written_s = time.monotonic()

@@ -33,8 +33,8 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     """Conductor to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
 
-    `room` are the members' numbers, ascending; a schedule's sender is a position in it. `ahead_ns` is how
-    far the generator's clock is ahead of the conductor's.
+    `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
+    number of an earlier window's messages. `ahead_ns` is how far the generator's clock is ahead of the conductor's.
     """
 
     number: int
@@ -42,6 +42,7 @@ class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     begin_ns: int
     start_ns: int
     end_ns: int
+    first_seq: int = 0
     ahead_ns: int = 0
 
 
@@ -96,12 +97,14 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     """Generator to conductor: the rest of a window's records (see `pack`), after all that it received.
 
-    `Received` and this are the answer to `Collect`.
+    `Received` and this are the answer to `Collect`. `sends` is what was attempted or could not be, `withdrawn` what was
+    planned for members that left by plan.
     """
 
     number: int
     members: bytes
     sends: bytes
+    withdrawn: bytes
     cost: Cost
 
 

@@ -157,7 +157,7 @@ class Generator:
             gevent.sleep(0.001)
         del self._windows[number]
         order = window.order
-        sends = self._sender.log
+        sends, withdrawn = self._sender.log, self._sender.withdrawn
         keep_ns = min((open_.order.start_ns for open_ in self._windows.values()), default=order.end_ns)
         self._sender.clear_log(keep_ns)
         self._tell(
@@ -165,6 +165,7 @@ class Generator:
                 number=number,
                 members=pack(self.members.everybody()),
                 sends=pack(sends.select((sends.due_ns >= order.start_ns) & (sends.due_ns < order.end_ns))),
+                withdrawn=pack(withdrawn),
                 cost=self._cost(window),
             )
         )

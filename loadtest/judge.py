@@ -21,8 +21,8 @@ import gevent.queue
 import msgspec
 
 from loadtest.account import Account, Figures
-from loadtest.exchange import unpack
-from loadtest.ledger import Deliveries, Judgement, Members, Sends, Window, judge
+from loadtest.exchange import Records, unpack
+from loadtest.ledger import Deliveries, Judgement, Members, Sends, Window, complete, judge
 
 _LENGTH = struct.Struct("<Q")
 
@@ -35,7 +35,10 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
 
 
 class Case(msgspec.Struct, frozen=True, tag="case"):
-    """To the judge: a window, and the packed records of each generator. Its deliveries have come before."""
+    """To the judge: a window, what was planned in it, and the packed records of each generator.
+
+    Its deliveries have come before.
+    """
 
     number: int
     start_ns: int
@@ -43,7 +46,9 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
     drain_end_ns: int
     leave_margin_ns: int
     members: list[bytes]
+    planned: bytes
     sends: list[bytes]
+    withdrawn: list[bytes]
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
@@ -55,6 +60,10 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
 
 
 _ToJudge = Received | Case | Begin | Report
+
+
+class JudgeError(Exception):
+    """There is no report."""
 
 
 class Judge:
@@ -89,17 +98,26 @@ class Judge:
         """Judge a window whose deliveries were all received, and add it to the account."""
         self._unsent.put(case)
 
-    def report(self) -> Figures | None:
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.poll() is None
+
+    def report(self, limit_s: float) -> Figures | None:
         """Return the figures of the step so far, letting other greenlets run meanwhile.
 
         Raises:
-            EOFError: the process has ended.
-            OSError: the process has ended.
+            JudgeError: the process has ended, or did not answer in time.
 
         """
         asking = gevent.spawn(self._ask)  # on its own: should the caller be killed, the answer is read all the same
-        figures: Figures | None = asking.get()
-        return figures
+        try:
+            answer: Figures | EOFError | None = asking.get(timeout=limit_s)
+        except gevent.Timeout:
+            raise JudgeError(f"the judge's process did not answer within {limit_s:g} s") from None
+        if isinstance(answer, EOFError):
+            raise JudgeError("the judge's process has ended") from answer
+        return answer
 
     def close(self) -> None:
         """End the process."""
@@ -108,6 +126,7 @@ class Judge:
         self._writer.kill()
         with suppress(BrokenPipeError):  # it has ended, which `report` told
             self._process.stdin.close()
+        self._process.kill()  # it may be stopped, or busy with what nobody waits for any more
         self._process.stdout.close()
         self._process.wait()
 
@@ -119,11 +138,14 @@ class Judge:
             except OSError:
                 return  # it has ended, which `report` tells
 
-    def _ask(self) -> Figures | None:
+    def _ask(self) -> Figures | EOFError | None:
         assert self._process.stdout is not None
         with self._one_at_a_time:
             self._unsent.put(Report())
-            figures: Figures | None = _receive(self._process.stdout, Figures | None)
+            try:
+                figures: Figures | None = _receive(self._process.stdout, Figures | None)
+            except EOFError as error:
+                return error
             return figures
 
 
@@ -142,7 +164,7 @@ def _receive(stream: IO[bytes], kind: Any) -> Any:
 def _read(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise EOFError("the judge's process has ended")
+        raise EOFError
     return data
 
 
@@ -171,12 +193,17 @@ def main() -> None:
 
 
 def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
+    sends, withdrawn = (_join(Sends, parts) for parts in (case.sends, case.withdrawn))
     return judge(
         Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns),
-        Members.concatenate([unpack(Members, part) for part in case.members]),
-        Sends.concatenate([unpack(Sends, part) for part in case.sends]),
-        Deliveries.concatenate([unpack(Deliveries, part) for part in deliveries]),
+        _join(Members, case.members),
+        complete(unpack(Sends, case.planned), sends, withdrawn),
+        _join(Deliveries, deliveries),
     )
+
+
+def _join(kind: type[Records], parts: list[bytes]) -> Records:
+    return kind.concatenate([unpack(kind, part) for part in parts])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -134,7 +134,8 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     """Judge one window by the design's meaning of *owed*.
 
     Every pair of message and member is looked at by itself, so a duplicate never makes up for a loss. A delivery
-    that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo.
+    that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. One of
+    a message of which nobody knows that it was sent, because its generator died, counts for nothing.
     """
     sends = sends.select((sends.due_ns >= window.start_ns) & (sends.due_ns < window.end_ns))
     sends = sends.select(np.argsort(key(sends.sender, sends.seq)))
@@ -147,6 +148,8 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     receiver, known = match(members.member, deliveries.receiver)
     matched &= known
     matched[matched] = sends.due_ns[message[matched]] == deliveries.due_ns[matched]
+    foreign = in_window - int(matched.sum())
+    matched[matched] = sends.sent_ns[message[matched]] != NEVER
     deliveries, message, receiver = deliveries.select(matched), message[matched], receiver[matched]
 
     pair = message * receivers + receiver
@@ -180,7 +183,7 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
         duplicates=int((copies - 1)[owed & (copies > 1)].sum()),
         reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
         order_conflicts=_order_conflicts(receiver, message),
-        foreign=in_window - int(matched.sum()),
+        foreign=foreign,
         not_judged=int(not_judged.sum()),
         saturated=_is_saturated(window, sends, owed, np.where(in_time, arrival, NEVER)),
         latency=judged.arrival_ns - sent_ns,
@@ -197,6 +200,14 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
         messages_by_second=np.bincount(second, minlength=seconds),
         expected_by_second=np.bincount(second, owed.sum(axis=1), seconds).astype(np.int64),
     )
+
+
+def complete(planned: Sends, sends: Sends, withdrawn: Sends) -> Sends:
+    """Return what was sent and, as never sent, what else was planned, but for what was withdrawn since."""
+    accounted = np.sort(np.concatenate([key(known.sender, known.seq) for known in (sends, withdrawn)]))
+    _, is_accounted = match(accounted, key(planned.sender, planned.seq))
+    untried = planned.select(~is_accounted)
+    return Sends.concatenate([sends, replace(untried, sent_ns=np.full(len(untried.seq), NEVER))])
 
 
 def owed_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,11 +10,14 @@ from locust import events
 from locust.env import Environment
 
 from loadtest.options import add_arguments
+from loadtest.orphan import end_with_parent
 from loadtest.shape import StepShape
 from loadtest.swarm import Swarm
 from loadtest.user import ChatUser, StalledUser
 
 __all__ = ["ChatUser", "StepShape"]
+
+os.register_at_fork(after_in_child=end_with_parent)  # `--processes` forks workers
 
 
 @events.init_command_line_parser.add_listener

@@ -41,9 +41,10 @@ class Options:
         """Read Locust's parsed options, which its web UI may have changed.
 
         Raises:
-            ValueError: a value that only the web UI can bring is out of its range.
+            ValueError: a value that only the web UI can bring is out of its range, or two of them do not go together.
 
         """
+        counts = steps(parsed.steps or "")
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
         return cls(
@@ -56,12 +57,12 @@ class Options:
             message_size=count(parsed.message_size),
             arrival=_arrival(parsed.arrival),
             seed=count(parsed.seed),
-            steps=steps(parsed.steps or ""),
+            steps=counts,
             dwell_s=dwell_s,
             warmup_s=not_negative(parsed.warmup),
             drain_s=positive(parsed.drain),
             url_path=parsed.url_path,
-            stalled=count(parsed.stalled),
+            stalled=_fewer("--stalled", count(parsed.stalled), counts[0] if counts else parsed.num_users),
             stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
             turnover=Turnover(
                 churn_rate=not_negative(parsed.churn_rate),
@@ -116,7 +117,16 @@ def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
     return int(moment * 1e9)
 
 
+def _fewer(flag: str, number: int, users: int | None) -> int:
+    """Read how many of the users are of some other kind; at least one is to be left, where it is known of how many."""
+    if users is not None and number >= users:
+        raise ValueError(f"{flag} {number} leaves nobody of {users} users to measure; lower it or have more users")
+    return number
+
+
 def _writable(text: str) -> str:
+    if text and Path(text).is_dir():
+        raise ValueError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
     directory = Path(text).absolute().parent
     if text and not os.access(directory, os.W_OK):
         raise ValueError(f"{text} cannot be written: {directory} is no folder that may be written to")

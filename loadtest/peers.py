@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from loadtest.clock import boot_id
@@ -25,7 +25,7 @@ class _Peer:
 
 
 class Peers:
-    """The generators by their names. Sums are over all that were ever heard, the dead ones' last words included.
+    """The generators by their names. Only living ones have members in the room; other sums are over all ever heard.
 
     A generator on this very system (by its boot id) has this clock. How far another one's clock is ahead is estimated
     from the ping with the shortest way there and back: it was read somewhere in between (Cristian's algorithm).
@@ -83,17 +83,17 @@ class Peers:
     @property
     def room(self) -> list[int]:
         """The members that are in, in the order of their numbers."""
-        return sorted(number for state in self._states for number in state.joined)
+        return sorted(number for name in self.alive for number in self._peers[name].state.joined)
 
     @property
     def present(self) -> int:
         """How many users are in, stalled ones included."""
-        return sum(len(state.joined) + state.stalled for state in self._states)
+        return sum(len(self._peers[name].state.joined) + self._peers[name].state.stalled for name in self.alive)
 
     @property
     def stalled(self) -> int:
         """How many users are in that never read."""
-        return sum(state.stalled for state in self._states)
+        return sum(self._peers[name].state.stalled for name in self.alive)
 
     @property
     def failed(self) -> int:
@@ -120,9 +120,9 @@ class Peers:
         """What went wrong at the generators, so far, each but once."""
         return sorted({problem for state in self._states for problem in state.problems})
 
-    def outstanding(self, number: int) -> float:
-        """How many deliveries of an ended window have not come; infinite while a generator has not counted."""
-        return sum(state.outstanding.get(number, math.inf) for state in self._states)
+    def outstanding(self, number: int, names: Iterable[str]) -> float:
+        """How many deliveries of an ended window have not come at some generators; infinite until all have counted."""
+        return sum(self._peers[name].state.outstanding.get(number, math.inf) for name in names)
 
     @property
     def _states(self) -> list[State]:

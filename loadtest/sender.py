@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from loadtest.clock import Clock
 from loadtest.exchange import WindowOrder
 from loadtest.ledger import NEVER, Sends
 from loadtest.options import Options
-from loadtest.schedule import ARRIVALS, with_burst
+from loadtest.plan import plan
 from loadtest.stamp import stamped_text
 from loadtest.timer import new_timer
 from loadtest.websocket import WebSocket
@@ -38,7 +37,6 @@ class Sender:
         self._is_away = is_away
         self._due: list[tuple[int, int, int]] = []  # (due_ns, sender, seq), ascending
         self._next = 0
-        self._seq: dict[int, int] = {}
         self._log: list[tuple[int, int, int, int]] = []  # (sender, seq, due_ns, sent_ns)
         self._withdrawn: list[tuple[int, int, int, int]] = []  # likewise, of senders that were away
         self._timer = new_timer(self.catch_up)
@@ -50,23 +48,16 @@ class Sender:
         self._timer.close()
 
     def begin(self, order: WindowOrder, is_own: Callable[[int], bool]) -> Sends:
-        """Schedule a window's messages and return all that the whole swarm is to send, as if sent when due.
+        """Schedule a window's messages and return its whole plan.
 
-        Every process makes the same schedule, and numbers everybody's messages, but sends those of its own members.
+        It sends those of its own members.
         """
-        random = np.random.default_rng((self._options.seed, order.number))
-        options = self._options
-        burst = replace(options.burst, start_ns=options.burst.start_ns + order.start_ns - order.begin_ns)
-        length_ns = order.end_ns - order.begin_ns
-        schedule = with_burst(ARRIVALS[options.arrival], burst, options.rate, len(order.room), length_ns, random)
-        due_ns = schedule.due_ns + order.begin_ns
-        sender = np.array(order.room, np.int64)[schedule.sender]
-        seq = np.array([self._next_seq(number) for number in sender.tolist()], np.int64)
-        everything = zip(due_ns.tolist(), sender.tolist(), seq.tolist(), strict=True)
+        planned = plan(self._options, order)
+        everything = zip(planned.due_ns.tolist(), planned.sender.tolist(), planned.seq.tolist(), strict=True)
         self._due = self._due[self._next :] + [message for message in everything if is_own(message[1])]
         self._next = 0
         self.catch_up()
-        return Sends(sender, seq, due_ns, due_ns)
+        return planned
 
     def cut(self, end_ns: int) -> None:
         """Do not send what is due at `end_ns` or later."""
@@ -95,17 +86,20 @@ class Sender:
         sent_ns = self._clock.now_ns()
         self._log.append((sender, seq, due_ns, sent_ns))
         self.sent += 1
-        websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._options.message_size))
-
-    def _next_seq(self, sender: int) -> int:
-        seq = self._seq.get(sender, 0)
-        self._seq[sender] = seq + 1
-        return seq
+        try:
+            websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._options.message_size))
+        except Exception as error:  # noqa: BLE001  # whatever one connection's fault, the others' messages are due
+            websocket.abort(f"the swarm could not send: {error!r}")
 
     @property
     def log(self) -> Sends:
         """What was due since the log was last cleared, sent or not, but for what was not meant to be sent."""
         return _as_sends(self._log)
+
+    @property
+    def withdrawn(self) -> Sends:
+        """What was due since the log was last cleared and was not meant to be sent."""
+        return _as_sends(self._withdrawn)
 
     @property
     def unsent(self) -> Sends:

@@ -20,6 +20,7 @@ class StepShape(LoadTestShape):
         assert parsed is not None
         join_rate = float(parsed.spawn_rate or 1)
         if swarm.conductor is None:
+            swarm.choose_users()
             steps = swarm.options.steps
             return steps[0] if steps else parsed.num_users or 1, join_rate
         if parsed.run_time and self.get_run_time() >= parsed.run_time:

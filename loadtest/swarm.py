@@ -34,6 +34,7 @@ USERS_PER_WORKER = 20_000
 """Each worker numbers its users from a block of this size, so that no two share a name."""
 
 WORKER_PATIENCE_S = 20.0
+ECHO_S = 1.0
 
 
 class Swarm:
@@ -53,6 +54,7 @@ class Swarm:
         self._stalled_user = stalled_user
         self._count = itertools.count()
         self._live: Any = None
+        self._is_hurried = False
         self.generator: Generator | None = None
         self.conductor: Conductor | None = None
         self.target: Target
@@ -67,7 +69,7 @@ class Swarm:
             self._runner.register_message(TO_CONDUCTOR, self._on_message_to_conductor)
         if not isinstance(self._runner, MasterRunner):
             self._runner.register_message(TO_GENERATOR, self._on_message_to_generator)
-            interrupt_between_callbacks(self._may_end, self._hasten)
+        interrupt_between_callbacks(self._may_end, self._hasten)
 
     @classmethod
     def of(cls, environment: Environment) -> Swarm:
@@ -100,6 +102,13 @@ class Swarm:
             raise ValueError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers, or start anew")
         return worker * USERS_PER_WORKER + number
 
+    def choose_users(self) -> None:
+        """Tell Locust of stalled users, where there are to be some; its master has to know before it starts a run."""
+        stalled = self.options.stalled
+        self._stalled_user.fixed_count = stalled
+        healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
+        self._environment.user_classes = [*healthy, self._stalled_user] if stalled else healthy
+
     def finish(self) -> None:
         """End the measurement, with what was measured so far."""
         if self.conductor:
@@ -120,9 +129,7 @@ class Swarm:
         options = self.options
         if options.turnover and isinstance(self._runner, MasterRunner | WorkerRunner):
             raise StopTest("--churn-rate and --reconnect-at need a swarm of one process; run it without workers")
-        self._stalled_user.fixed_count = options.stalled
-        healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
-        self._environment.user_classes = [*healthy, self._stalled_user] if options.stalled else healthy
+        self.choose_users()
         if not isinstance(self._runner, MasterRunner):
             self.target = self._resolve(options.url_path)
             self.generator = Generator(options, self._tell_conductor)
@@ -159,12 +166,13 @@ class Swarm:
             report.show(self.result)
 
     def _hasten(self) -> None:
+        self._is_hurried = True
         if self.conductor:
             self.conductor.abandon()
 
     def _may_end(self) -> bool:
         is_worker = isinstance(self._runner, WorkerRunner)
-        return not (is_worker and self.generator and self.generator.is_measuring)
+        return self._is_hurried or not (is_worker and self.generator and self.generator.is_measuring)
 
     # Messages
 
@@ -186,22 +194,24 @@ class Swarm:
 def interrupt_between_callbacks(may_end: Callable[[], bool], hasten: Callable[[], None]) -> None:
     """Let Ctrl-C reach the main greenlet as Locust expects, but never in the middle of keeping a read.
 
-    SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. One that
-    comes within a second of another is the same: a terminal and a parent process may both send it. The first waits
-    until `may_end()`, at most `WORKER_PATIENCE_S`: Ctrl-C reaches a master and its workers alike, and the master still
-    wants their ledgers. A second one makes an end at once, by `hasten()`.
+    SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. What
+    comes within `ECHO_S` of the first is the same one: a terminal and a parent process may both send it. The first
+    waits until `may_end()`, at most `WORKER_PATIENCE_S`: Ctrl-C reaches a master and its workers alike, and the master
+    still wants their ledgers. A second one makes an end at once, by `hasten()`.
     """
     main = greenlet.getcurrent()
     while main.parent is not None:
         main = main.parent
-    last_s = 0.0
+    first_s: float | None = None
 
     def interrupt() -> None:
-        nonlocal last_s
+        nonlocal first_s
         now_s = time.monotonic()
-        is_echo, is_first, last_s = now_s - last_s < 1, last_s == 0, now_s
-        if not is_echo:
-            gevent.spawn(end if is_first else hasten)
+        if first_s is None:
+            first_s = now_s
+            gevent.spawn(end)
+        elif now_s - first_s >= ECHO_S:
+            gevent.spawn(hasten)
 
     def end() -> None:
         limit = time.monotonic() + WORKER_PATIENCE_S

@@ -34,6 +34,11 @@ class Measured:
     problems: list[str] = field(default_factory=list)
     clock_uncertainty_ns: float = 0.0
     rejoins: bool = False
+    wanted_stalled: int = 0
+
+    def note(self, *problems: str) -> None:
+        """Keep what speaks against the figures, each problem once."""
+        self.problems += [problem for problem in problems if problem not in self.problems]
 
 
 def to_step(measured: Measured, figures: Figures) -> Step:
@@ -110,6 +115,11 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
         reasons.append(
             f"only {measured.joined} of {measured.users} users joined; see the failures, join more slowly (-r), "
             "and look at the server's limits and at open files (ulimit -n)"
+        )
+    if measured.stalled < measured.wanted_stalled:
+        reasons.append(
+            f"only {measured.stalled} of {measured.wanted_stalled} stalled users were in; "
+            "see the failures, and the workers' logs where there are workers"
         )
     if not planned:
         reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")

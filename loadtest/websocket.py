@@ -58,7 +58,8 @@ class WebSocket:
         self._error = ""
         self._keep_end: Callable[[], None] | None = None
         self._unsent = b""
-        self._first_bytes = b""
+        self._first_bytes = b""  # what came together with the handshake, and when
+        self._first_time: bytes | None = None
         self._watchers: dict[int, Any] = {}
         self._tls: _Tls | None = None
         self._socket: socket.socket
@@ -122,7 +123,8 @@ class WebSocket:
             if self.protocol.handshake_exc is not None:
                 raise ConnectError(_refusal(self.protocol.handshake_exc))
             _wait(self._socket, _READABLE, deadline, "upgrade")
-            data = self._socket.recv(READ_BYTES)
+            data, ancillary, _, _ = self._socket.recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+            self._first_time = ancillary[0][2] if ancillary and self._tls is None else None
             answer += self._tls.decrypt(data) if self._tls else data
             is_refused = len(answer) >= len(_UPGRADED) and not answer.startswith(_UPGRADED)
             if is_refused or not data:
@@ -152,20 +154,20 @@ class WebSocket:
         def readable() -> None:
             try:
                 data, ancillary, _, _ = recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+                read_ns = now_ns()
+                if not data:
+                    self._end("the server closed the connection without a close frame")
+                    return
+                if tls is not None:
+                    data = tls.decrypt(data)
+                    ancillary = []  # the time of a record's last bytes is not that of the message inside
+                    if not data:
+                        return
             except BlockingIOError:
                 return
-            except OSError as error:
+            except OSError as error:  # of the socket, or TLS's: ssl.SSLError
                 self._end(error.strerror or str(error))
                 return
-            if not data:
-                self._end("the server closed the connection without a close frame")
-                return
-            read_ns = now_ns()
-            if tls is not None:
-                data = tls.decrypt(data)
-                ancillary = []  # the time of a record's last bytes is not that of the message inside
-                if not data:
-                    return
             keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
             if data[0] == _CLOSE:
                 hurry()
@@ -174,7 +176,7 @@ class WebSocket:
 
         self._keep_end = lambda: keep((tag, b"", None, now_ns()))
         if self._first_bytes:
-            keep((tag, self._first_bytes, None, now_ns()))
+            keep((tag, self._first_bytes, self._first_time, now_ns()))
             self._first_bytes = b""
         self._watch(_READABLE, readable)
 
@@ -192,17 +194,17 @@ class WebSocket:
         """Read at most so many bytes, if they are there, and drop them; pings are answered. Instead of `watch`."""
         try:
             data = self._socket.recv(most_bytes)
+            if not data:
+                self._end("the server closed the connection without a close frame")
+                return
+            plain = self._tls.decrypt(data) if self._tls else data
         except BlockingIOError:
             return
         except OSError as error:
             self._end(error.strerror or str(error))
             return
-        if not data:
-            self._end("the server closed the connection without a close frame")
-            return
-        data = self._first_bytes + (self._tls.decrypt(data) if self._tls else data)
+        self.splitter.feed(self._first_bytes + plain)
         self._first_bytes = b""
-        self.splitter.feed(data)
         if self.protocol.writes:
             self.answer()
 
@@ -233,12 +235,18 @@ class WebSocket:
             self.ended.wait(timeout_s)
         self.abort()
 
-    def abort(self) -> None:
-        """End the connection at once."""
-        self._end("")
+    def abort(self, why: str = "") -> None:
+        """End the connection at once; `why` is given where nobody wanted it."""
+        self._end(why)
 
     def _send(self, data: bytes) -> None:
-        self._write(self._tls.encrypt(data) if self._tls else data)
+        if self._tls:
+            try:
+                data = self._tls.encrypt(data)
+            except ssl.SSLError as error:
+                self._end(error.strerror or str(error))
+                return
+        self._write(data)
 
     def _write(self, data: bytes) -> None:
         if self._unsent:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.answer import listing, or_infinite
+from bench.answer import or_infinite
 from bench.charts import series, style
 from bench.charts.latency_axis import mark_limits, name_objective, scale_latency
 from bench.charts.series import Point
@@ -29,14 +29,13 @@ def stalled_members(result: ScenarioResult) -> Figure:
         for label in labels
     }
     conditions = result.rows[0].conditions
-    p99 = _lines(by_count, lambda cell: finite_or_never(cell.latency_ms.p99))
+    p99 = _lines(by_count, lambda cell: or_infinite(cell.latency_ms.p99))
     delivered = _lines(by_count, _share)
     summary = _as_summary(result, labels, list(cells.values()))
     title = _finding(p99, delivered, counts[-1], conditions.users)
     figure, (left, right) = style.new_figure(
         summary, title, _notes(delivered, counts), 2, (4, 3.4), share_y=False, beside=0.3
     )
-    p99 = _lines(by_count, lambda cell: or_infinite(cell.latency_ms.p99))
     never_ms = scale_latency(left, [point.y for line in p99.values() for point in line], conditions.slo_ms)
     left.set_title("p99 of the delivery latency, ms", loc="left", fontsize=12, fontweight="bold")
     mark_limits(left, conditions.slo_ms, never_ms)
@@ -75,8 +74,8 @@ def _finding(p99: Lines, delivered: Lines, most: int, users: int) -> str:
     parts = []
     for label in sorted(p99, key=lambda label: (-delivered[label][-1].y, p99[label][-1].y)):
         lost = 100 - delivered[label][-1].y
-        parts.append(f"{label} loses {lost:.2g} %" if lost else f"p99 of {label} {milliseconds(p99[label][-1].y)} ms")
-    return f"{most:,} of {users:,} members stall: {', '.join(parts)}"
+        parts.append(f"{label} {f'loses {lost:.2g} %' if lost else f'{milliseconds(p99[label][-1].y)} ms'}")
+    return f"p99 with {most:,} of {users:,} members stalled: {'; '.join(parts)}"
 
 
 def _notes(delivered: Lines, counts: Sequence[int]) -> list[str]:

@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from bench.compare import SHORTEST_STAMP
 from bench.plan import Workload
-
-SHORTEST_STAMP = 60  # characters that every message's text begins with
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]

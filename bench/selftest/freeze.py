@@ -21,10 +21,13 @@ NAME = "freeze"
 FREEZE_S = 1.0
 WORKLOAD = steady(users=10)
 SHOWN = (50, 85, 91, 92, 95, 97, 99, 99.5, 99.9)
-WHOLE = tuple(tenths / 10 for tenths in range(905, 1000))  # the freeze is in the slowest 10 %
-ALLOWED_MS = 1000 / WORKLOAD.room_rate + 2 + 1
-"""Messages are 5 ms apart, so the measured distribution has stairs of 5 ms where the one on paper has a slope. A
-process that wakes up gets its core within 2 ms where nothing else runs. Histograms keep three digits: 1 ms in 1,000."""
+SLOPE_FROM = 90  # the freeze is in the slowest 10 %
+WHOLE = tuple(tenths / 10 for tenths in range(SLOPE_FROM * 10 + 5, 1000))
+WAKE_UP_MS = 2
+"""A process that wakes up gets its core within this time where nothing else runs."""
+ON_SLOPE_MS = WAKE_UP_MS + 1000 / WORKLOAD.room_rate + 1
+"""Messages are 5 ms apart, so the measured distribution has stairs of 5 ms where the one on paper has a slope.
+Histograms keep three digits: 1 ms in 1,000."""
 LOAD_LIMIT_S = 60
 CLOSED_LOOP_INTERVAL_S = 0.02
 PATIENCES_S = {"patient": float("inf"), "impatient": 0.1}
@@ -91,22 +94,26 @@ def _distribution(frozen: Freeze, step: Step, usual: list[ClosedLoopUser]) -> li
     )
     injected = f"freeze {frozen.longest_s:.2f} s of {step.window_s:g} s"
     measured_ms = percentiles_ms(step.histogram, (*SHOWN, *WHOLE))
-    off_ms = {p: envelope.distance_s(p / 100, latency_ms / 1e3) * 1e3 for p, latency_ms in measured_ms.items()}
-    rows = []
-    for percentile in SHOWN:
-        least, greatest = (bound * 1e3 for bound in envelope.bounds_s(percentile / 100))
-        readings = " / ".join(f"{percentile_ms(each, percentile):.1f}" for each in usual_ms)
-        rows.append(
-            Row(
-                injected,
-                f"p{percentile:g}",
-                f"{least:.1f} to {greatest:.1f} ms",
-                f"{measured_ms[percentile]:.1f} ms",
-                off_ms[percentile] <= ALLOWED_MS,
-                f"{readings} ms",
-            )
-        )
+    rows = [quantile(injected, p, envelope, measured_ms[p], usual_ms) for p in SHOWN]
+    off_ms = {p: envelope.distance_s(p / 100, measured_ms[p] / 1e3) * 1e3 for p in WHOLE}
     return [*rows, _farthest(injected, off_ms), _missing(injected, step, usual), believable(injected, step)]
+
+
+def quantile(
+    injected: str, percentile: float, envelope: Envelope, measured_ms: float, usual_ms: list[list[float]]
+) -> Row:
+    """Hold one percentile against the paper, give or take what is allowed there."""
+    least, greatest = (bound * 1e3 for bound in envelope.bounds_s(percentile / 100))
+    allowed_ms = WAKE_UP_MS if percentile < SLOPE_FROM else ON_SLOPE_MS
+    readings = " / ".join(f"{percentile_ms(each, percentile):.1f}" for each in usual_ms)
+    return Row(
+        injected,
+        f"p{percentile:g}",
+        f"{least:.1f} to {greatest:.1f} +- {allowed_ms:g} ms",
+        f"{measured_ms:.1f} ms",
+        envelope.distance_s(percentile / 100, measured_ms / 1e3) * 1e3 <= allowed_ms,
+        f"{readings} ms",
+    )
 
 
 def percentiles_ms(histogram: str, percentiles: Iterable[float]) -> dict[float, float]:
@@ -121,9 +128,9 @@ def _farthest(injected: str, off_ms: dict[float, float]) -> Row:
     return Row(
         injected,
         "p90.5 to p99.9, farthest off",
-        f"at most {ALLOWED_MS:g} ms",
+        f"at most {ON_SLOPE_MS:g} ms",
         f"{off_ms[worst]:.1f} ms{where}",
-        off_ms[worst] <= ALLOWED_MS,
+        off_ms[worst] <= ON_SLOPE_MS,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -17,9 +18,9 @@ from rich.text import Text
 from bench.campaign import report_failure
 from bench.environment import choose_pinning
 from bench.exit_codes import NOT_BELIEVABLE
-from bench.interruption import interruptible
+from bench.interruption import Interruption, interruptible
 from bench.plan import Workload
-from bench.target import CommandTarget, Listener, Target, TrialFailed
+from bench.target import CommandTarget, Listener, Refused, Target, TrialFailed
 from bench.witness.generators import Generator, K6Generator, SwarmGenerator
 from bench.witness.inquiry import Inquiry
 from bench.witness.observation import share
@@ -122,8 +123,15 @@ def command(
     opinions: list[Opinion] = []
     failed = False
     with ExitStack() as stack:
-        directory = _folder(out, stack)
         interruption = stack.enter_context(interruptible())
+        try:
+            _try_out(start_server, interruption)
+        except Refused as error:
+            raise click.UsageError("\n".join(error.failure.log)) from error
+        except TrialFailed as error:
+            report_failure(console, "cannot start", error.failure)
+            sys.exit(NOT_BELIEVABLE)
+        directory = _folder(out, stack)
         inquiry = Inquiry(start_server, workload, witnesses, seed, pinning, interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
             name = f"{generator.name}-{rate:g}"
@@ -136,9 +144,16 @@ def command(
             if interruption.signal_name:
                 break
         (directory / "opinions.json").write_bytes(msgspec.json.format(msgspec.json.encode(opinions)))
-    _show(opinions)
+    if opinions:
+        _show(opinions)
     if failed or not all(opinion.agrees for opinion in opinions if opinion.claim.generator == SwarmGenerator.name):
         sys.exit(NOT_BELIEVABLE)
+
+
+def _try_out(start_server: Callable[[Path], Listener], interruption: Interruption) -> None:
+    """See whether the server starts at all, before there is a folder; raises what `await_ready` does."""
+    with tempfile.TemporaryDirectory() as directory, start_server(Path(directory) / "server.log") as server:
+        server.await_ready(interruption)
 
 
 def _folder(out: Path | None, stack: ExitStack) -> Path:

@@ -142,9 +142,12 @@ def test_a_campaign_survives_its_trials_and_keeps_what_each_had_measured(start: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
-def test_a_bench_that_is_killed_outright_leaves_no_process_behind(start: Callable[..., Bench]) -> None:
-    bench = start("--strategies", "direct")
-    bench.await_child("locust")
+@pytest.mark.parametrize(("swarm_workers", "processes"), [("1", 1), ("2", 3)])
+def test_a_bench_that_is_killed_outright_leaves_no_process_behind(
+    start: Callable[..., Bench], swarm_workers: str, processes: int
+) -> None:
+    bench = start("--strategies", "direct", "--swarm-workers", swarm_workers)
+    bench.await_child("locust", when=lambda: sum(_runs(child, "locust") for child in bench.seen) == processes)
     bench.await_child("server")
     bench.process.kill()
     assert not bench.leftovers(within_s=20)

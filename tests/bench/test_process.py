@@ -42,6 +42,15 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert not psutil.pid_exists(child.pid)
 
 
+def test_what_a_child_started_ends_with_it_even_if_the_child_had_ended_before(tmp_path: Path) -> None:
+    program = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]).pid, flush=True)"
+    with Child([sys.executable, "-c", program], tmp_path / "log") as child:
+        await_output(child, "up")
+        assert child.exit_code() == 0
+        left = psutil.Process(int(child.output().split()[0]))
+    left.wait(20)
+
+
 def test_a_child_ends_when_its_block_fails(tmp_path: Path) -> None:
     with (
         pytest.raises(ZeroDivisionError),

@@ -249,7 +249,7 @@ def test_the_chart_shows_p99_and_delivered_share_by_members_that_stall() -> None
     never = data(left, "direct")[1][1]
     assert never == data(left, "direct")[2][1] > 50
     assert "never" in tick_names(left)[1]
-    assert "5 of 50 members stall: p99 of queue 8.00 ms, direct loses 10 %" in texts(figure)
+    assert "p99 with 5 of 50 members stalled: queue 8.00 ms; direct loses 10 %" in texts(figure)
 
 
 def test_a_chart_is_drawn_where_its_axis_is(tmp_path: Path) -> None:

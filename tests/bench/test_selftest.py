@@ -24,7 +24,7 @@ from bench.interruption import Interruption
 from bench.process import Child
 from bench.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.selftest.faulty_server import FAULTS
-from bench.selftest.freeze import WHOLE, percentiles_ms
+from bench.selftest.freeze import WHOLE, percentiles_ms, quantile
 from bench.selftest.frozen import Envelope, frozen_latency_s
 from bench.selftest.rows import Row, exactly
 from bench.selftest.stillness import freeze
@@ -109,6 +109,22 @@ def test_percentiles_are_read_off_a_steps_histogram() -> None:
     found = percentiles_ms(encoded.decode() if isinstance(encoded, bytes) else encoded, (50, *WHOLE))
     assert set(found) == {50, *WHOLE}
     assert found == {percentile: pytest.approx(percentile * 10, rel=0.002) for percentile in found}
+
+
+@pytest.mark.parametrize(
+    ("percentile", "expected", "fits_ms", "too_long_ms"),
+    [
+        (85, "0.0 to 0.2 +- 2 ms", 2.1, 2.3),
+        (95, "500.0 to 500.2 +- 8 ms", 508.1, 508.3),
+    ],
+)
+def test_what_is_allowed_is_shown_and_less_where_there_is_no_freeze(
+    percentile: float, expected: str, fits_ms: float, too_long_ms: float
+) -> None:
+    envelope = Envelope(1.0, 1.0, catch_up_s=0, undisturbed_s=0.0002, window_s=10)
+    fits, too_long = (quantile("freeze", percentile, envelope, ms, [[0.2], [0.2]]) for ms in (fits_ms, too_long_ms))
+    assert fits.expected == too_long.expected == expected
+    assert (fits.holds, too_long.holds) == (True, False)
 
 
 # The freeze

@@ -13,7 +13,7 @@ from hdrh.histogram import HdrHistogram
 
 from bench.store import Store, StoredPlan
 from loadtest.result import Second
-from tests.bench.made_up import ENVIRONMENT, START_NS, plan, run, step, typical_summary
+from tests.bench.made_up import ENVIRONMENT, START_NS, plan, run, step, typical_summary, with_details
 
 
 @pytest.fixture
@@ -90,6 +90,16 @@ def test_a_second_attempt_leaves_nothing_of_the_first(store: Store) -> None:
         "block1-direct-2-50.hgrm",
         "block1-direct-2.hgrm",
     ]
+
+
+def test_percentile_files_are_in_milliseconds_their_footer_too(store: Store) -> None:
+    ran = run(plan().trials[0], [with_details(step(50), [1_000] * 8 + [11_000] * 2)])
+    store.write_percentiles(ran)
+    text = (store.hgrm / "block1-direct-50.hgrm").read_text()
+    footer = {name: float(value) for name, value in re.findall(r"(Mean|StdDeviation|Max) += +([\d.]+)", text)}
+    assert footer == {
+        name: pytest.approx(ms, rel=0.001) for name, ms in [("Mean", 3), ("StdDeviation", 4), ("Max", 11)]
+    }
 
 
 def test_the_timeline_has_a_row_a_second_however_often_it_is_written(store: Store) -> None:

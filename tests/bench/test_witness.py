@@ -173,9 +173,29 @@ def test_the_command_asks_about_any_server_and_shows_what_failed(tmp_path: Path)
     assert result.exit_code == 3
 
 
+def test_when_no_opinion_comes_about_there_is_no_table() -> None:
+    server = f"{sys.executable} {FAULTY_SERVER} fragments {{port}}"
+    load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
+    result = CliRunner().invoke(command, ["--target-command", server, *load])
+    assert result.exit_code == 3
+    assert "reads whole, unmasked frames only" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_server_that_does_not_start_fails_the_call(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
+    out = tmp_path / "opinions"
+    flags = ["--target-command", f"{sys.executable} {tmp_path}/server.py {{port}}", "--out", str(out)]
+    result = CliRunner().invoke(command, flags)
+    assert result.exit_code == 3
+    assert "no such thing" in result.stderr
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
+        (["--strategy", "nope"], "unknown strategy 'nope'"),
         (["--target-command", "python app.py"], "write {port} there"),
         (["--room-rate", "10,fast"], "'10,fast' is no list of rates; write as in 10,40,100"),
         (["--room-rate", "10,0"], "a rate that is not above 0"),

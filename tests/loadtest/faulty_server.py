@@ -7,11 +7,14 @@ the fault makes of it, exactly.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import ssl
 import sys
 from collections.abc import Callable
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 LOSES_EVERY = REPEATS_EVERY = 50
 HOLDS_BACK = 3
@@ -28,8 +31,9 @@ async def to_all(text: str, copies: Callable[[int], int] = lambda _: 1) -> None:
     global deliveries
     for member in list(members.values()):
         deliveries += 1
-        for _ in range(copies(deliveries)):
-            await member.send(f"<b>{text}</b>")
+        with contextlib.suppress(ConnectionClosed):  # it is just going
+            for _ in range(copies(deliveries)):
+                await member.send(f"<b>{text}</b>")
 
 
 async def honest(text: str, _: str) -> None:
@@ -69,6 +73,12 @@ async def babbles(text: str, user: str) -> None:
     await to_all(text)
 
 
+async def babbles_below_tls(text: str, user: str) -> None:
+    if received == KICKS_AFTER:
+        os.write(members[user].transport.get_extra_info("socket").fileno(), b"this is no record of TLS")
+    await to_all(text)
+
+
 async def fragments(text: str, _: str) -> None:
     for member in list(members.values()):
         await member.ping()
@@ -77,7 +87,10 @@ async def fragments(text: str, _: str) -> None:
 
 FAULTS = {
     function.__name__: function
-    for function in (honest, loses, repeats, loses_and_repeats, reorders, kicks, babbles, fragments)
+    for function in (
+        *(honest, loses, repeats, loses_and_repeats, reorders, kicks),
+        *(babbles, babbles_below_tls, fragments),
+    )
 }
 
 

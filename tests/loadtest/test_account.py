@@ -37,6 +37,14 @@ def test_the_first_missing_one_is_not_rounded_away(owed: int, missing: int, perc
     assert percentile_ms(histogram, percentile) is None
 
 
+@pytest.mark.parametrize(("missing", "p99_9"), [(342_954, 1.0), (342_955, None)])
+def test_the_rank_is_exact_for_hundreds_of_millions(missing: int, p99_9: float | None) -> None:
+    histogram = new_histogram()
+    histogram.record_value(1000, 342_954_000 - missing)
+    histogram.record_value(HIGHEST_US, missing)
+    assert percentile_ms(histogram, 99.9) == p99_9
+
+
 def test_figures_are_the_accounts() -> None:
     account = Account(windows=2, expected=7, delivered=5, saturated=True)
     record(account.latency, np.array([1_000_000, NEVER]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.server_process import ServerProcess
-from tests.swarm_process import only_step, run_swarm
+from tests.swarm_process import free_port, is_believable, only_step, run_swarm
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--message-size", "8192")
 
@@ -33,6 +33,29 @@ def test_healthy_members_of_a_queued_room_miss_nothing(
     step = only_step(run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags))
     assert (step.users, step.joined, step.stalled) == (6, 6, 1)
     assert step.expected == step.delivered == 5 * step.planned_messages
+
+
+def test_workers_have_their_stalled_members(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server("--strategy", "queue")
+    port = str(free_port())
+    flags = ("--steps", "4,8", "--stalled", "2", "--room-rate", "100", "--message-size", "64", "--processes", "2")
+    run = run_swarm(
+        server.url, tmp_path / "out.json", *SHORT, *flags, "--master-bind-port", port, "--master-port", port
+    )
+    assert run.result is not None, run.output
+    assert [(step.users, step.joined, step.stalled) for step in run.result.steps] == [(4, 4, 2), (8, 8, 2)]
+    assert [step.expected for step in run.result.steps] == [2 * 200, 6 * 200]
+    assert all(map(is_believable, run.result.steps))
+
+
+@pytest.mark.parametrize(
+    ("flags", "users"), [(("--steps", "3,6"), 3), (("-u", "2", "-t", "5s"), 2), (("--steps", "3", "-u", "9"), 3)]
+)
+def test_somebody_has_to_be_left_to_measure(tmp_path: Path, flags: tuple[str, ...], users: int) -> None:
+    run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, *flags, "--stalled", str(users))
+    assert run.exit_code == 1
+    assert f"--stalled {users} leaves nobody of {users} users to measure" in run.output
+    assert "window" not in run.output
 
 
 @pytest.mark.parametrize(("bytes_per_s", "kicked"), [(20_000, 1), (2_000_000, 0)])

@@ -65,6 +65,22 @@ def faulty() -> Iterator[Callable[..., str]]:
         process.stdout.close()
 
 
+@pytest.fixture
+def certificate(tmp_path: Path) -> str:
+    """Make a certificate for localhost, of an authority that `trusting` trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    path = str(tmp_path / "certificate.pem")
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture
+def trusting(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a swarm that trusts the authority of `certificate`."""
+    return {**os.environ, "SSL_CERT_FILE": str(tmp_path / "authority.pem")}
+
+
 def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] | None = None) -> SwarmRun:
     """One step of 5 users, 200 messages, every stamped message of which is judged."""
     rest = ("--steps", str(USERS), "--room-rate", str(RATE), "--warmup", "0", "--url-path", "/room/{user}")
@@ -216,16 +232,25 @@ def test_fragments_and_pings_count_as_what_they_are(faulty: Callable[..., str], 
     assert step.delivered == DELIVERIES
 
 
-def test_tls(faulty: Callable[..., str], tmp_path: Path) -> None:
-    authority = trustme.CA()
-    certificate, trusted = tmp_path / "certificate.pem", tmp_path / "authority.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-    authority.cert_pem.write_to_path(str(trusted))
-    host = faulty("honest", str(certificate))
+@pytest.mark.parametrize("fault", ["babbles", "babbles_below_tls"])
+def test_malformed_data_over_tls_ends_that_user_only(
+    faulty: Callable[..., str], certificate: str, trusting: dict[str, str], tmp_path: Path, fault: str
+) -> None:
+    run = against(faulty(fault, certificate), tmp_path, environment=trusting)
+    step = only_step(run)
+    assert "Traceback" not in run.output
+    assert any("a member fell out of the room" in reason for reason in step.reasons)
+    assert step.expected == DELIVERIES
+    assert step.delivered >= (USERS - 1) * step.offered_messages
+    assert step.offered_messages >= MESSAGES - MESSAGES // USERS, "only that user's own messages may be lacking"
+
+
+def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, str], tmp_path: Path) -> None:
+    host = faulty("honest", certificate)
     refused = against(host, tmp_path)
     assert refused.exit_code == 1
     assert "certificate verify failed" in refused.output
-    run = against(host, tmp_path, environment={**os.environ, "SSL_CERT_FILE": str(trusted)})
+    run = against(host, tmp_path, environment=trusting)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert step.delivered == DELIVERIES
@@ -378,6 +403,7 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
         (("--seed", "-1"), "no whole number from 0 up"),
         (("--message-size", "-5"), "no whole number from 0 up"),
         (("--swarm-out", "/nowhere/out.json"), "no folder that may be written to"),
+        (("--swarm-out", "/"), "it is a folder"),
     ],
 )
 def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:

@@ -128,6 +128,12 @@ def test_a_window_without_messages_is_no_measurement() -> None:
     assert "nothing was due" in step.reasons[0]
 
 
+def test_stalled_users_that_are_not_there_are_a_reason() -> None:
+    step = step_of(PUNCTUAL, wanted_stalled=2)
+    assert not step.valid
+    assert "only 0 of 2 stalled users were in" in step.reasons[0]
+
+
 def test_a_clock_that_was_set_is_a_reason() -> None:
     assert step_of(PUNCTUAL, replace_cost(clock_step_ns=900_000)).valid
     step = step_of(PUNCTUAL, replace_cost(clock_step_ns=1_100_000))

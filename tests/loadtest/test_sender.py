@@ -1,0 +1,66 @@
+"""The open loop goes on whatever one connection does."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+
+from loadtest.clock import Clock
+from loadtest.exchange import WindowOrder
+from loadtest.options import Options
+from loadtest.schedule import Burst, Rate
+from loadtest.sender import Sender
+from loadtest.turnover import Turnover
+
+OPTIONS = Options(
+    rate=Rate(200.0, of_each_user=False),
+    burst=Burst(1.0, 0, 1),
+    message_size=64,
+    arrival="constant",
+    seed=1,
+    steps=(2,),
+    dwell_s=0.5,
+    warmup_s=0.0,
+    drain_s=1.0,
+    url_path="/",
+    stalled=0,
+    stalled_bytes_per_s=0,
+    turnover=Turnover(0.0, 0, 0.0),
+    rejoin_every_s=0.0,
+    swarm_out=None,
+)
+
+
+class Connection:
+    """Stands for a connection, as no real one is known to fail so: a sending raises what nobody expects."""
+
+    def __init__(self, *, is_broken: bool) -> None:
+        self._is_broken = is_broken
+        self.texts = 0
+        self.why_aborted = ""
+
+    def send_text(self, _: bytes) -> None:
+        if self._is_broken:
+            raise RuntimeError("out of order")
+        self.texts += 1
+
+    def abort(self, why: str) -> None:
+        self.why_aborted = why
+
+
+def test_a_sending_that_fails_ends_that_connection_only() -> None:
+    connections: dict[int, Any] = {0: Connection(is_broken=True), 1: Connection(is_broken=False)}
+    sender = Sender(OPTIONS, Clock(), connections.get, lambda _: False)
+    try:
+        begin_ns = time.time_ns()
+        sender.begin(WindowOrder(0, [0, 1], begin_ns, begin_ns, begin_ns + 500_000_000), lambda _: True)
+        limit_s = time.monotonic() + 10
+        while len(sender.log.seq) < 100 and time.monotonic() < limit_s:
+            gevent.sleep(0.02)
+    finally:
+        sender.close()
+    assert connections[1].texts == (sender.log.sender == 1).sum() > 0
+    assert len(sender.log.seq) == 100
+    assert "out of order" in connections[0].why_aborted
