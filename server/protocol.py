@@ -32,12 +32,17 @@ uvicorn stops and starts reading at every message, which costs two system calls 
 """
 
 
+Outlets = dict["ChatProtocol", Callable[[bytes], None]]
+"""How to write ready frames to each of several peers, at this moment."""
+
+
 class ChatProtocol(WebSocketsSansIOProtocol):
     """One member's connection, which the application finds in its scope as the extension `chatroom.frames`.
 
-    **Out.** `write` takes ready frames. It is the transport's own method as long as the peer keeps up. When the
-    transport's buffer is full, frames are held here instead; when the connection ends, they are thrown away. So the
-    one who writes need not ask for the state of each member. `send_text` makes the frame itself, and waits.
+    **Out.** Whoever writes ready frames attaches a table, in which it finds how to write to this peer: the transport's
+    own method as long as the peer keeps up. When the transport's buffer is full, frames are held here instead; when
+    the connection ends, they are thrown away. So the one who writes need not ask for the state of each member.
+    `send_text` makes the frame itself, and waits.
 
     **Slow peers.** A peer is kicked once more than `outbox_bytes` wait for it, or its transport's buffer was full
     for `slow_after_s` seconds.
@@ -50,7 +55,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     config: ChatConfig
     queue: Inbox  # type: ignore[assignment]  # the part of asyncio.Queue that uvicorn uses
 
-    write: Callable[[bytes], None]
+    _outlets: Outlets | None = None
     is_open = True
     kicked = False
     _held_bytes = 0
@@ -67,11 +72,6 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.queue = Inbox()
         self._held: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Write to the transport from now on."""
-        super().connection_made(transport)
-        self.write = self.transport.write
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension along with the application's scope."""
@@ -174,6 +174,23 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         while not self.writable.is_set():
             await self.writable.wait()
 
+    def attach(self, outlets: Outlets) -> None:
+        """Keep in `outlets`, and in no other table, how to write ready frames to this peer from now on."""
+        self.detach()
+        self._outlets = outlets
+        if not self.is_open:
+            outlets[self] = _discard
+        elif self.writable.is_set():
+            outlets[self] = self.transport.write
+        else:
+            outlets[self] = self._hold
+
+    def detach(self) -> None:
+        """Take this peer out of the table again; what is held for it still goes out."""
+        if self._outlets is not None:
+            del self._outlets[self]
+            self._outlets = None
+
     @property
     def buffered_bytes(self) -> int:
         """Return how many bytes wait for this peer, the kernel's buffer not counted."""
@@ -190,7 +207,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         """Hold frames back from now on, but not for long."""
         super().pause_writing()
         if self.is_open:
-            self.write = self._hold
+            self._write_by(self._hold)
             self._slow_timer = self.loop.call_later(self.config.slow_after_s, self.kick)
 
     def resume_writing(self) -> None:
@@ -199,7 +216,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         if self.is_open:
             held = b"".join(self._held)
             self._let_flow(self.transport.write)
-            self.write(held)
+            self.transport.write(held)
 
     def _hold(self, frames: bytes) -> None:
         self._held.append(frames)
@@ -207,9 +224,13 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         if self.is_behind():
             self.kick()
 
+    def _write_by(self, write: Callable[[bytes], None]) -> None:
+        if self._outlets is not None:
+            self._outlets[self] = write
+
     def _let_flow(self, write: Callable[[bytes], None]) -> None:
         """Write in another way from now on, with nothing held and nothing timed."""
-        self.write = write
+        self._write_by(write)
         self._held.clear()
         self._held_bytes = 0
         if self._slow_timer is not None:

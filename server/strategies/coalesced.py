@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine, Mapping
+from itertools import repeat
+from operator import call
 
 from server.frames import text_frame
 from server.member import Member
 from server.message import Broadcast
-from server.protocol import ChatProtocol
+from server.protocol import Outlets
 from server.strategies.base import Strategy
 from server.telemetry import Counters
 
@@ -27,7 +30,7 @@ class CoalescedStrategy(Strategy):
     def __init__(self, members: Mapping[str, Member], counters: Counters) -> None:
         super().__init__(members, counters)
         self._loop = asyncio.get_running_loop()
-        self._connections: dict[Member, ChatProtocol] = {}
+        self._outlets: Outlets = {}
         self._plain_members: set[Member] = set()
         self._pending: list[Broadcast] = []
         self._pending_frames: list[bytes] = []
@@ -52,22 +55,23 @@ class CoalescedStrategy(Strategy):
         if member.frames is None:
             self._plain_members.add(member)
         else:
-            self._connections[member] = member.frames
+            member.frames.attach(self._outlets)
         try:
             await conversation
         finally:
-            self._connections.pop(member, None)
-            self._plain_members.discard(member)
+            if member.frames is None:
+                self._plain_members.remove(member)
+            else:
+                member.frames.detach()
 
     def _flush(self) -> None:
-        """Write what is pending to every member: the hot path, one call into C a member."""
+        """Write what is pending to every member: the hot path, a loop in C over calls into C."""
         if not self._pending:
             return
         frames = b"".join(self._pending_frames)
-        for connection in self._connections.values():
-            connection.write(frames)
+        deque(map(call, self._outlets.values(), repeat(frames)), maxlen=0)
         for broadcast in self._pending:
-            self._counters.sent(broadcast, len(self._connections))
+            self._counters.sent(broadcast, len(self._outlets))
         self._pending.clear()
         self._pending_frames.clear()
         self._pending_bytes = 0

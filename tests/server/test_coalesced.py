@@ -9,6 +9,7 @@ import pytest
 from websockets.frames import CloseCode, Frame, Opcode
 
 from server.frames import count_frames, text_frame
+from server.protocol import Outlets
 from server.settings import Settings
 from tests.server.chat_user import User, join, join_all, join_and_never_read, until
 from tests.server.in_process import serve_here
@@ -66,9 +67,11 @@ async def test_nothing_follows_the_close_frame(monkeypatch: pytest.MonkeyPatch) 
             await until(lambda: server.rooms.members() != [])
             (connection,) = (member.frames for member in server.rooms.members())
             assert connection is not None
-            connection.write(text_frame(b"in time"))
+            outlets: Outlets = {}
+            connection.attach(outlets)
+            outlets[connection](text_frame(b"in time"))
             connection.close(CloseCode.UNSUPPORTED_DATA)
-            connection.write(text_frame(b"too late"))
+            outlets[connection](text_frame(b"too late"))
             received = b""
             while chunk := await asyncio.to_thread(alice.recv, 65_536):
                 received += chunk
