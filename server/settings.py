@@ -14,7 +14,7 @@ class Settings:
     its connection took nothing for `slow_after_s` seconds.
     """
 
-    strategy: str = "queue"
+    strategy: str = "coalesced"
     host: str = "127.0.0.1"
     port: int = 8000
     max_message_bytes: int = 65_536
