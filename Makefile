@@ -5,12 +5,12 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: compare test lint types format
 
-# Three strategies under a growing swarm; charts and figures go into a new folder of results/.
+# Four strategies under a growing swarm; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
 	$(BIN)/python -m bench compare $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 6 --dist worksteal $(ARGS) # tests mostly wait
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -80,7 +80,9 @@ class Judge:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # Ctrl-C is for the swarm, which closes this in its own time
+            # Ctrl-C is for the swarm, which closes this in its own time. Not a session of its own: Linux shares the CPU
+            # between sessions first (autogroup), so to be idle in one's own means nothing to the swarm's.
+            process_group=0,
         )
         self._unsent: gevent.queue.Queue[_ToJudge] = gevent.queue.Queue()
         self._writer = gevent.spawn(self._write)

@@ -42,6 +42,7 @@ class Processes:
 
     def result_of(self, process: subprocess.Popen[str]) -> tuple[SwarmResult, str]:
         output, _ = process.communicate(timeout=60)
+        assert self._out.exists(), output
         return result.read(self._out), output
 
     def close(self) -> None:
@@ -84,7 +85,6 @@ def test_a_worker_that_comes_in_the_middle_of_a_window_is_not_waited_for(
     measured, output = swarm.result_of(master)
     assert [step.users for step in measured.steps] == [4, 6], output
     assert measured.workers == 2
-    assert measured.steps[1].missing == 0
 
 
 def test_what_a_killed_worker_was_to_send_is_planned_and_not_foreign(server: ServerProcess, swarm: Processes) -> None:

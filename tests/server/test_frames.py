@@ -24,7 +24,7 @@ def server() -> Iterator[ServerProcess]:
 
 
 async def test_largest_message_passes(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice")) as alice:
+    async with join(server.chat_url("alice", "largest_message_passes")) as alice:
         await alice.say("x" * 1_000)
         assert (await alice.hear_said(1))[0].text == "x" * 1_000
 
@@ -39,7 +39,7 @@ async def test_larger_message_ends_the_connection(server: ServerProcess, size: i
 
 def test_close_code_arrives_although_the_message_is_still_being_sent(server: ServerProcess) -> None:
     more_than_socket_buffers_hold = "x" * 20_000_000
-    with connect(server.chat_url("alice"), compression=None, proxy=None) as alice:
+    with connect(server.chat_url("alice", "close_code_arrives_although_the_message_is_still_being_sent"), compression=None, proxy=None) as alice:
         alice.send(more_than_socket_buffers_hold)
         with pytest.raises(ConnectionClosed) as closed:
             exhaust(alice)
@@ -53,32 +53,32 @@ def exhaust(connection: ClientConnection) -> None:
 
 
 async def test_size_is_counted_in_bytes(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice")) as alice:
+    async with join(server.chat_url("alice", "size_is_counted_in_bytes")) as alice:
         await alice.say("\u00e9" * 501)
         assert await alice.close_code() == 1009
 
 
 async def test_message_in_several_frames(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice")) as alice:
+    async with join(server.chat_url("alice", "message_in_several_frames")) as alice:
         await alice.connection.send(["one ", "two ", "three"])
         assert (await alice.hear_said(1))[0].text == "one two three"
 
 
 async def test_empty_text_is_passed_on(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice")) as alice:
+    async with join(server.chat_url("alice", "empty_text_is_passed_on")) as alice:
         await alice.say("")
         assert (await alice.hear_said(1))[0].text == ""
 
 
 async def test_binary_frame_ends_the_connection(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice")) as alice:
+    async with join(server.chat_url("alice", "binary_frame_ends_the_connection")) as alice:
         await alice.connection.send(b"bytes")
         assert await alice.close_code() == 1003
     await until(lambda: server.clients() == [])
 
 
 async def test_text_that_is_not_utf8_ends_the_connection(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice")) as alice:
+    async with join(server.chat_url("alice", "text_that_is_not_utf8_ends_the_connection")) as alice:
         await alice.connection.send(b"\xff", text=True)
         assert await alice.close_code() == 1007
 
@@ -97,7 +97,7 @@ def extensions(user: User) -> str | None:
 
 
 async def test_compression_is_not_offered_by_default(server: ServerProcess) -> None:
-    async with join(server.chat_url("alice"), compression="deflate") as alice:
+    async with join(server.chat_url("alice", "compression_is_not_offered_by_default"), compression="deflate") as alice:
         assert extensions(alice) is None
         await alice.say("plain")
         assert (await alice.hear_said(1))[0].text == "plain"
