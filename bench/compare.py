@@ -38,7 +38,10 @@ OF_RESUMING = ("resume", "allow_different_environment")
 
 @click.command
 @click.option(
-    "--strategies", default="direct,queue,gather,coalesced", callback=strategies, help="One named twice is set against itself."
+    "--strategies",
+    default="direct,queue,gather,coalesced",
+    callback=strategies,
+    help="One named twice is set against itself.",
 )
 @click.option(
     "--rival",

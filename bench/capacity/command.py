@@ -31,7 +31,10 @@ from bench.target import Refused, TrialFailed, probe
 
 @click.command
 @click.option(
-    "--strategies", default="direct,queue,gather,coalesced", callback=strategies, help="One named twice is set against itself."
+    "--strategies",
+    default="direct,queue,gather,coalesced",
+    callback=strategies,
+    help="One named twice is set against itself.",
 )
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The objective for the delivery latency; nothing missing.")
 @click.option(

@@ -39,7 +39,11 @@ async def test_larger_message_ends_the_connection(server: ServerProcess, size: i
 
 def test_close_code_arrives_although_the_message_is_still_being_sent(server: ServerProcess) -> None:
     more_than_socket_buffers_hold = "x" * 20_000_000
-    with connect(server.chat_url("alice", "close_code_arrives_although_the_message_is_still_being_sent"), compression=None, proxy=None) as alice:
+    with connect(
+        server.chat_url("alice", "close_code"),
+        compression=None,
+        proxy=None,
+    ) as alice:
         alice.send(more_than_socket_buffers_hold)
         with pytest.raises(ConnectionClosed) as closed:
             exhaust(alice)
