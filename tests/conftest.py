@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 
 
 @pytest.fixture

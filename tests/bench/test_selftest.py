@@ -29,7 +29,7 @@ from bench.selftest.frozen import Envelope, frozen_latency_s
 from bench.selftest.rows import Row, exactly
 from bench.selftest.stillness import freeze
 from bench.target import Listener, TrialFailed
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 
 RATE, WINDOW_S, FREEZE_AT_S = 200, 10.0, 4.3217
 HOLD_S = 0.02

@@ -14,8 +14,8 @@ import pytest
 from bench.metrics import server_use
 from bench.run import LagBucket, LoopLag, ServerStats
 from bench.telemetry import TelemetryReader, interval_around, intervals
+from server.testing.server_process import ServerProcess
 from tests.bench.made_up import SECOND, START_NS, plan, run, step
-from tests.server_process import ServerProcess
 
 END_NS = START_NS + 5 * SECOND
 

@@ -27,7 +27,7 @@ from bench.witness.generators import K6Generator, SwarmGenerator
 from bench.witness.inquiry import Inquiry
 from bench.witness.observation import Delivery, Observation, spread
 from bench.witness.opinion import Claim, Figures, Opinion, Window, agree, compare, percentile
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive times are Linux's")
 

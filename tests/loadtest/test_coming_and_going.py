@@ -14,7 +14,7 @@ import pytest
 
 from loadtest import result
 from loadtest.result import SwarmResult
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 from tests.swarm_process import ROOT, free_port, swarm_command, wait_until
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--room-rate", "50")

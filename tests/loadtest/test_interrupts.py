@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loadtest import result
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, swarm_command, wait_until
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "30", "--room-rate", "100")

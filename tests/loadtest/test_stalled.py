@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_believable, only_step, run_swarm
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--message-size", "8192")

@@ -22,8 +22,8 @@ from websockets.sync.client import connect
 
 from loadtest import result
 from loadtest.result import SwarmResult
+from server.testing.server_process import ServerProcess
 from tests.loadtest import faulty_server
-from tests.server_process import ServerProcess
 from tests.swarm_process import (
     ROOT,
     SwarmRun,

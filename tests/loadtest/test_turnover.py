@@ -13,7 +13,7 @@ import pytest
 from loadtest import result
 from loadtest.exchange import WindowOrder
 from loadtest.turnover import Turnover
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
 
 SECOND_NS = 1_000_000_000

@@ -18,7 +18,7 @@ from loadtest.exchange import Cost
 from loadtest.ledger import NEVER, Deliveries, Members, Sends, Window, judge
 from loadtest.result import Step
 from loadtest.verdict import Measured, to_step
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
 
 SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100")

@@ -16,7 +16,7 @@ from loadtest.clock import Clock, boot_id
 from loadtest.exchange import Ping, Pong, State, ToGenerator
 from loadtest.peers import Peers
 from loadtest.result import Step
-from tests.server_process import ServerProcess
+from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", "--room-rate", "100")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from server.lifecycle import ChatServer, bind
 from server.settings import Settings
-from tests.server.chat_user import until
+from server.testing.chat_user import until
 
 
 @asynccontextmanager

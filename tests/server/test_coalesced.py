@@ -11,9 +11,9 @@ from websockets.frames import CloseCode, Frame, Opcode
 from server.frames import count_frames, text_frame
 from server.protocol import Outlets
 from server.settings import Settings
-from tests.server.chat_user import User, join, join_all, join_and_never_read, until
+from server.testing.chat_user import User, join, join_all, join_and_never_read, until
+from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
-from tests.server_process import ServerProcess
 
 CLOSE_1003 = Frame(Opcode.CLOSE, (1003).to_bytes(2)).serialize(mask=False)
 

@@ -19,9 +19,9 @@ from click.testing import CliRunner
 
 from server.__main__ import main
 from server.settings import Settings
-from tests.server.chat_user import fill_buffers, join, join_and_never_read
+from server.testing.chat_user import fill_buffers, join, join_and_never_read
+from server.testing.server_process import ROOT, ServerProcess
 from tests.server.in_process import serve_here
-from tests.server_process import ROOT, ServerProcess
 
 
 def run_server(*flags: str) -> subprocess.CompletedProcess[str]:

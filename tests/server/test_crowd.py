@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from server.strategies import STRATEGIES
-from tests.server.chat_user import join, join_and_never_read, until
-from tests.server_process import ServerProcess
+from server.testing.chat_user import join, join_and_never_read, until
+from server.testing.server_process import ServerProcess
 
 CROWD = 200
 

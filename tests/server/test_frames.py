@@ -9,8 +9,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from server.strategies import STRATEGIES
-from tests.server.chat_user import CLOSE_FRAME, PATIENCE_S, User, join, join_and_never_read, until
-from tests.server_process import ServerProcess
+from server.testing.chat_user import CLOSE_FRAME, PATIENCE_S, User, join, join_and_never_read, until
+from server.testing.server_process import ServerProcess
 
 BROKEN_TEXT_FRAME = bytes([0x81, 0x81, 0, 0, 0, 0, 0xFF])
 PING_FRAME = bytes([0x89, 0x80, 0, 0, 0, 0])

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.server.chat_user import join, until
-from tests.server_process import ServerProcess
+from server.testing.chat_user import join, until
+from server.testing.server_process import ServerProcess
 
 
 @pytest.fixture(scope="module")

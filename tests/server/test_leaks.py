@@ -12,7 +12,7 @@ from server.member import Member
 from server.room import Room
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from tests.server.chat_user import join, until
+from server.testing.chat_user import join, until
 from tests.server.in_process import serve_here
 
 VISITS = 1_000

@@ -10,8 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from server.app import SECURITY_HEADERS
+from server.testing.server_process import ServerProcess
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
-from tests.server_process import ServerProcess
 
 browser_test = [*needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 

@@ -15,7 +15,7 @@ from server.lifecycle import bind
 from server.rooms import Rooms
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from tests.server.chat_user import User, join, until
+from server.testing.chat_user import User, join, until
 
 TEXTS = [str(n) for n in range(100)]
 

@@ -11,8 +11,8 @@ from server.telemetry import LoopLag, Stats
 from server.telemetry.garbage import GcPauses
 from server.telemetry.loop_lag import BOUNDS_MS, LagBucket
 from server.telemetry.prometheus import LAG_BOUNDS_MS, Metrics
-from tests.server.chat_user import join
-from tests.server_process import ServerProcess
+from server.testing.chat_user import join
+from server.testing.server_process import ServerProcess
 
 STATS = Stats(
     strategy="direct",

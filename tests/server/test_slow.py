@@ -15,9 +15,9 @@ from server.lifecycle import SEND_BUFFER_BYTES
 from server.protocol import READ_AHEAD_BYTES
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from tests.server.chat_user import PATIENCE_S, User, fill_buffers, join, join_and_never_read, until
+from server.testing.chat_user import PATIENCE_S, User, fill_buffers, join, join_and_never_read, until
+from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
-from tests.server_process import ServerProcess
 
 ISOLATING = ["queue", "coalesced"]
 """Strategies in which a slow member delays nobody, so that more and more waits for it."""

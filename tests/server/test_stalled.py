@@ -10,9 +10,9 @@ from contextlib import suppress
 import psutil
 
 from server.settings import Settings
-from tests.server.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_and_never_read, until
+from server.testing.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_and_never_read, until
+from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
-from tests.server_process import ServerProcess
 
 MORE_THAN_BUFFERS_HOLD = [f"{n} {'x' * 60_000}" for n in range(200)]
 MASKED_TEXT_FRAME = struct.pack("!BBHI", 0x81, 0x80 | 126, 60_000, 0) + b"y" * 60_000

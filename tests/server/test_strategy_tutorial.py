@@ -14,7 +14,7 @@ import pytest
 
 from bench.exit_codes import NOT_BELIEVABLE
 from bench.store import Store
-from tests.server_process import ROOT, ServerProcess
+from server.testing.server_process import ROOT, ServerProcess
 
 FILE = re.compile(r"^`(?P<name>[\w.]+)`:\n\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from server.telemetry import Stats, Telemetry
 from server.telemetry.loop_lag import BOUNDS_MS, LoopLagWatch
-from tests.server.chat_user import fill_buffers, join, join_and_never_read, until
-from tests.server_process import ServerProcess
+from server.testing.chat_user import fill_buffers, join, join_and_never_read, until
+from server.testing.server_process import ServerProcess
 
 
 async def test_stats_count_exactly(start_server: Callable[..., ServerProcess]) -> None:
