@@ -9,8 +9,9 @@ INSTALLED := $(VENV)/.installed
 compare: $(INSTALLED)
 	$(BIN)/python -m bench compare $(ARGS)
 
+# Six processes on any machine: most tests wait for servers and swarms.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 6 --dist worksteal $(ARGS) # tests mostly wait
+	$(BIN)/python -m pytest --numprocesses 6 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

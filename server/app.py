@@ -87,11 +87,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.websocket("/chat")
     async def chat(websocket: WebSocket, user_id: str = "", room: str = "lobby") -> None:
+        member = Member(user_id, websocket)
         try:
             rooms.reserve(room, user_id)
         except RefusedError as refused:
             await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
         else:
-            outlast(websocket, partial(rooms.host, room, Member(user_id, websocket)))
+            outlast(websocket, partial(rooms.host, room, member))
 
     return app

@@ -22,7 +22,7 @@ class Member:
     def __init__(self, name: str, websocket: WebSocket) -> None:
         self.name = name
         self.queued_bytes = 0
-        self.frames: ChatProtocol | None = websocket.scope["extensions"].get(EXTENSION)
+        self.frames: ChatProtocol | None = websocket.scope.get("extensions", {}).get(EXTENSION)
         self._connection = self.frames or PlainConnection(websocket)
         # The connection's own methods, not ones that call them: some are called for every message and delivery.
         self.accept = self._connection.accept

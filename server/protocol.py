@@ -160,10 +160,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         Does what an ASGI `websocket.send` does, but without the layers of Starlette and FastAPI above it,
         without a dict and an encoding for each member, and without an exception for a peer that has gone.
         """
-        if not self.writable.is_set():
+        waited = not self.writable.is_set()
+        if waited:
             await self._drain()
         if not self.is_open or self.transport.is_closing():
-            self.config.counters.dropped += self.kicked
+            self.config.counters.dropped += self.kicked and waited
             return False
         self.conn.send_text(payload)
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -68,10 +68,8 @@ class CoalescedStrategy(Strategy):
         """Write what is pending to every member: the hot path, a loop in C over calls into C."""
         if not self._pending:
             return
-        frames = b"".join(self._pending_frames)
+        frames, broadcasts = b"".join(self._pending_frames), self._pending
+        self._pending, self._pending_frames, self._pending_bytes = [], [], 0
         deque(map(call, self._outlets.values(), repeat(frames)), maxlen=0)
-        for broadcast in self._pending:
+        for broadcast in broadcasts:
             self._counters.sent(broadcast, len(self._outlets))
-        self._pending.clear()
-        self._pending_frames.clear()
-        self._pending_bytes = 0

@@ -78,7 +78,9 @@ def test_a_worker_that_comes_in_the_middle_of_a_window_is_not_waited_for(
     server: ServerProcess, swarm: Processes
 ) -> None:
     port = str(free_port())
-    master = swarm.start(*SHORT, "--steps", "4,6", "--master", "--master-bind-port", port, "--expect-workers", "1")
+    master = swarm.start(
+        *SHORT, "--dwell", "6", "--steps", "4,6", "--master", "--master-bind-port", port, "--expect-workers", "1"
+    )
     swarm.start("--worker", "--master-port", port)
     wait_until(lambda: server.stats()["messages_in"] > 30)
     swarm.start("--worker", "--master-port", port)
