@@ -60,7 +60,8 @@ def check_regressions(
 ) -> list[Check]:
     """Compare two campaigns; worse is what is significant in its family and by more than the share `allowed`.
 
-    A comparison that has too few blocks to find anything is undecided: it does not pass.
+    A comparison that has too few blocks to find anything is undecided, and so is one of which a new block failed or may
+    not be believed: it does not pass.
     """
     comparisons = [
         _Comparison(
@@ -93,6 +94,8 @@ def _check(comparison: _Comparison, adjusted_p: float, allowed: float, family: i
         needed = f"{blocks_needed(family)} each are needed"
         outcome = Outcome.UNDECIDED
         reasons = [f"{blocks} are too few to find anything among {family} comparisons; {needed}"]
+    if outcome is Outcome.PASSED and new.doubts:
+        outcome = Outcome.UNDECIDED
     reasons += [f"baseline: {doubt}" for doubt in old.doubts] + [f"now: {doubt}" for doubt in new.doubts]
     must_hold = f"{comparison.name} at most {100 * allowed:g} % worse"
     return Check(outcome, comparison.strategy, comparison.users, must_hold, found, "; ".join(reasons))

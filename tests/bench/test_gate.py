@@ -163,13 +163,13 @@ def test_each_comparison_needs_blocks_of_its_own(use: Use, believable: int, told
     assert f"Gate failed: {told}." in output
 
 
-def test_blocks_that_may_not_be_believed_do_not_count_and_are_told(use: Use) -> None:
+def test_a_new_block_that_may_not_be_believed_does_not_count_and_keeps_the_gate_from_passing(use: Use) -> None:
     made = plan(["direct"], [50], BLOCKS)
     doubtful = runs(made)
     doubtful[0] = run(made.trials[0], [step(50, p50=90, reasons=["sent late; use a quiet machine"])])
     now, baseline = summarise(made, ENVIRONMENT, doubtful), campaign(strategies=["direct"], users=[50])
     code, output = use(now, "--baseline", baseline)
-    assert code == 0
+    assert code == 3
     assert "now: block 1 is invalid: sent late; use a quiet machine" in output
     doubtful[1:] = [run(trial, [step(50, p50=9, reasons=["sent late"])]) for trial in made.trials[1:]]
     code, output = use(summarise(made, ENVIRONMENT, doubtful), "--baseline", baseline)
