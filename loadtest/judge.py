@@ -129,7 +129,8 @@ class Judge:
         with suppress(BrokenPipeError):  # it has ended, which `report` told
             self._process.stdin.close()
         self._process.kill()  # it may be stopped, or busy with what nobody waits for any more
-        self._process.stdout.close()
+        with self._one_at_a_time:  # one who still waits for an answer gets the end of the stream
+            self._process.stdout.close()
         self._process.wait()
 
     def _write(self) -> None:
