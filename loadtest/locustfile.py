@@ -28,3 +28,8 @@ def _add_flags(parser: ArgumentParser) -> None:
 @events.init.add_listener
 def _start(environment: Environment, **_: Any) -> None:
     Swarm(environment, StalledUser)
+
+
+@events.test_start.add_listener
+def _begin(environment: Environment, **_: Any) -> None:
+    Swarm.awaited(environment).begin()

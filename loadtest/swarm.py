@@ -33,6 +33,7 @@ DEFAULT_HOST = "ws://127.0.0.1:8000"
 USERS_PER_WORKER = 20_000
 """Each worker numbers its users from a block of this size, so that no two share a name."""
 
+INIT_LIMIT_S = 30.0
 WORKER_PATIENCE_S = 20.0
 ECHO_S = 1.0
 
@@ -60,7 +61,6 @@ class Swarm:
         self.target: Target
         self.result: SwarmResult | None = None
         events = environment.events
-        events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
@@ -74,6 +74,24 @@ class Swarm:
     @classmethod
     def of(cls, environment: Environment) -> Swarm:
         """Return the swarm of an environment."""
+        return cls._all[environment]
+
+    @classmethod
+    def awaited(cls, environment: Environment) -> Swarm:
+        """Return the swarm of an environment, once it is there.
+
+        A master tells a worker that comes during a run to begin in the same breath in which it greets it, and Locust's
+        worker heeds that before its own `init` event, while there is no swarm yet.
+
+        Raises:
+            StopTest: there was none within `INIT_LIMIT_S`.
+
+        """
+        limit = time.monotonic() + INIT_LIMIT_S
+        while environment not in cls._all:
+            if time.monotonic() > limit:
+                raise StopTest(f"this worker was told to begin, and was not ready within {INIT_LIMIT_S:g} s")
+            gevent.sleep(0.01)
         return cls._all[environment]
 
     @property
@@ -109,21 +127,13 @@ class Swarm:
         healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
         self._environment.user_classes = [*healthy, self._stalled_user] if stalled else healthy
 
-    def finish(self) -> None:
-        """End the measurement, with what was measured so far."""
-        if self.conductor:
-            self.conductor.finish()
-            self.result = self.conductor.result
+    def begin(self) -> None:
+        """Begin a run, as Locust's `test_start` says.
 
-    def _resolve(self, path: str) -> Target:
-        try:
-            return resolve(self._environment.host or DEFAULT_HOST, path)
-        except (ValueError, OSError) as error:
-            raise StopTest(str(error)) from error
+        Raises:
+            StopTest: the flags or the host do not allow it.
 
-    # Locust's events
-
-    def _on_test_start(self, **_: Any) -> None:
+        """
         descriptors.raise_limit()
         self.result = None
         options = self.options
@@ -142,6 +152,20 @@ class Swarm:
                 wanted_users=lambda: parsed.num_users or 1,
                 tell=self._tell_generator,
             )
+
+    def finish(self) -> None:
+        """End the measurement, with what was measured so far."""
+        if self.conductor:
+            self.conductor.finish()
+            self.result = self.conductor.result
+
+    def _resolve(self, path: str) -> Target:
+        try:
+            return resolve(self._environment.host or DEFAULT_HOST, path)
+        except (ValueError, OSError) as error:
+            raise StopTest(str(error)) from error
+
+    # Locust's events
 
     def _on_test_stopping(self, **_: Any) -> None:
         self.finish()

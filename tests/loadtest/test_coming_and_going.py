@@ -89,6 +89,27 @@ def test_a_worker_that_comes_in_the_middle_of_a_window_is_not_waited_for(
     assert measured.workers == 2
 
 
+def test_a_late_worker_that_is_told_to_begin_before_it_is_ready_begins_once_it_is(
+    server: ServerProcess, swarm: Processes, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow_start.py"
+    slow.write_text(
+        "import gevent\n"
+        "from locust import events\n"
+        "events.init.add_listener(lambda **_: gevent.sleep(1))\n"
+        "from loadtest.locustfile import *\n"
+        "from loadtest.locustfile import StalledUser\n"
+    )
+    port = str(free_port())
+    master = swarm.start(*SHORT, "--dwell", "6", "--steps", "4,6", "--master", "--master-bind-port", port)
+    swarm.start("--worker", "--master-port", port)
+    wait_until(lambda: server.stats()["messages_in"] > 30)
+    swarm.start("--worker", "--master-port", port, locustfile=slow)
+    measured, output = swarm.result_of(master)
+    assert measured.workers == 2, output
+    assert measured.steps[-1].joined == 6
+
+
 def test_what_a_killed_worker_was_to_send_is_planned_and_not_foreign(server: ServerProcess, swarm: Processes) -> None:
     process = swarm.start(*SHORT, "--steps", "6", "--processes", "2", *ports())
     wait_until(lambda: server.stats()["messages_in"] > 40)
