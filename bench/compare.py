@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from bench.doctor.finding import Finding, Status
 from bench.doctor.machine import this_machine
 from bench.environment import Environment, choose_pinning, read_environment
 from bench.exit_codes import NOT_BELIEVABLE
-from bench.flags import ABOVE_0, FROM_0, rivals, strategies, user_counts
+from bench.flags import ABOVE_0, rivals, strategies, user_counts, workload_options
 from bench.interruption import interruptible
 from bench.plan import Plan, Workload, make_plan
 from bench.run import Failure
@@ -30,9 +29,9 @@ from bench.sameness import machine_differences, software_differences
 from bench.store import InUse, Store
 from bench.summary import Summary
 from bench.table import answer_table
-from bench.target import Refused, TrialFailed, probe
+from bench.target import probe
+from bench.verb import answers, results_folder, starting
 
-SHORTEST_STAMP = 60  # characters that every message's text begins with
 OF_RESUMING = ("resume", "allow_different_environment")
 
 
@@ -53,22 +52,8 @@ OF_RESUMING = ("resume", "allow_different_environment")
 )
 @click.option("--users", default="50,100,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
-@click.option("--message-size", default=64, type=click.IntRange(SHORTEST_STAMP), help="Bytes of text a message.")
-@click.option(
-    "--arrival", default="constant", type=click.Choice(["constant", "poisson"]), help="When messages are due."
-)
-@click.option("--duration", "duration_s", default=5.0, type=ABOVE_0, help="Seconds of each window.")
-@click.option("--warmup", "warmup_s", default=2.0, type=FROM_0, help="Seconds of load before each window.")
-@click.option("--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most for the last deliveries.")
-@click.option("--join-rate", default=500.0, type=ABOVE_0, help="Users that join a second.")
-@click.option(
-    "--notice-limit",
-    default=200,
-    type=click.IntRange(0),
-    help="Members above which joins and leaves are not announced.",
-)
+@workload_options
 @click.option("--server-workers", default=1, type=click.IntRange(1, 1), help="Processes of the server; one so far.")
-@click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes that the swarm is spread over.")
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The objective: p99 of the delivery latency.")
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
@@ -121,7 +106,7 @@ def compare(
         _refuse_other_flags(context, resume)
         store, plan, then = _stored(resume)
     else:
-        store = Store((out or Path("results") / f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve())
+        store = Store(results_folder(out, "compare"))
         plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, rivals), None
     findings = examine(this_machine(max(plan.workload.users)))
     environment = read_environment(choose_pinning(), findings)
@@ -129,19 +114,12 @@ def compare(
         environment = _go_on(then, environment, allow_different_environment)
     tell(findings, console)
     with interruptible() as interruption:
-        try:
+        with starting(console):
             ours = [arm.strategy for arm in plan.arms if arm.command is None]
             commands = [arm.command for arm in plan.arms if arm.command is not None]
             probe(ours, plan.workload.notice_limit, interruption, commands)
             if not resume:
                 store.create()
-        except Refused as error:
-            raise click.UsageError("\n".join(error.failure.log)) from error
-        except OSError as error:
-            raise click.BadParameter(str(error), param_hint="--out") from error
-        except TrialFailed as error:
-            report_failure(console, "cannot start", error.failure)
-            sys.exit(NOT_BELIEVABLE)
         try:
             with store.locked():
                 earlier = earlier_runs(plan, store, console)
@@ -209,7 +187,7 @@ def _go_on(then: Environment, now: Environment, allow_different: bool) -> Enviro
 
 def _show(summary: Summary, store: Store, console: Console) -> None:
     """Print the answer on stdout, draw the charts, and say where everything is and what is left to do."""
-    Console(width=None if sys.stdout.isatty() else 120).print(answer_table(summary))
+    answers().print(answer_table(summary))
     gallery = draw_all(summary, _details(summary, store, console), store.charts)
     console.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"), soft_wrap=True)
     if summary.failures:

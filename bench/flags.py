@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
+
+from loadtest import stamp
 
 
 class FiniteRange(click.FloatRange):
@@ -54,3 +57,29 @@ def user_counts(_context: click.Context, _parameter: click.Parameter, value: str
         if not re.fullmatch(r"[1-9][0-9]*", word):
             raise click.BadParameter(f"{word!r} is no user count; give whole numbers from 1, such as 50,100,200")
     return tuple(sorted({int(word) for word in words}))
+
+
+_WORKLOAD_OPTIONS = (
+    click.option("--message-size", default=64, type=click.IntRange(stamp.LENGTH), help="Bytes of text a message."),
+    click.option(
+        "--arrival", default="constant", type=click.Choice(["constant", "poisson"]), help="When messages are due."
+    ),
+    click.option("--duration", "duration_s", default=5.0, type=ABOVE_0, help="Seconds of each window."),
+    click.option("--warmup", "warmup_s", default=2.0, type=FROM_0, help="Seconds of load before each window."),
+    click.option("--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most for the last deliveries."),
+    click.option("--join-rate", default=500.0, type=ABOVE_0, help="Users that join a second."),
+    click.option(
+        "--notice-limit",
+        default=200,
+        type=click.IntRange(0),
+        help="Members above which joins and leaves are not announced.",
+    ),
+    click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes that the swarm is spread over."),
+)
+
+
+def workload_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the flags of a `Workload`, but for the user counts and the rate."""
+    for option in reversed(_WORKLOAD_OPTIONS):
+        command = option(command)
+    return command

@@ -33,6 +33,18 @@ class StoredPlan(msgspec.Struct, frozen=True):
     plan: Plan
 
 
+def make_folder(directory: Path) -> None:
+    """Make a folder that may be there already if it is empty.
+
+    Raises:
+        FileExistsError: it holds something already; nothing is ever overwritten.
+
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise FileExistsError(f"{directory} is not empty; choose another --out or remove it")
+
+
 class InUse(Exception):  # noqa: N818 - it reads as what happened
     """Another bench is at work in a folder."""
 
@@ -54,9 +66,7 @@ class Store:
             FileExistsError: it holds something already; nothing is ever overwritten.
 
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        if any(self.directory.iterdir()):
-            raise FileExistsError(f"{self.directory} is not empty; choose another --out or remove it")
+        make_folder(self.directory)
         self.logs.mkdir()
         self.runs.mkdir()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,17 @@ from bench.capacity.campaign import Campaign
 from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Percentile
 from bench.capacity.search import Rules
 from bench.charts.capacity import draw_capacity
-from bench.compare import SHORTEST_STAMP
 from bench.doctor.examination import examine, tell
 from bench.doctor.machine import this_machine
 from bench.environment import choose_pinning, read_environment
 from bench.exit_codes import NOT_BELIEVABLE
-from bench.flags import ABOVE_0, FROM_0, strategies
+from bench.flags import ABOVE_0, FROM_0, strategies, workload_options
 from bench.interruption import interruptible
 from bench.plan import Workload, make_plan
 from bench.run import Failure
 from bench.store import Store
-from bench.target import Refused, TrialFailed, probe
+from bench.target import probe
+from bench.verb import answers, results_folder, starting
 
 
 @click.command
@@ -48,21 +47,7 @@ from bench.target import Refused, TrialFailed, probe
 @click.option("--resolution", default=5.0, type=FROM_0, help="Per cent between held and failed that are close enough.")
 @click.option("--repeats", default=3, type=click.IntRange(1), help="Tries of each load that the answer rests on.")
 @click.option("--max-minutes", default=30.0, type=ABOVE_0, help="No try begins that would end later.")
-@click.option("--message-size", default=64, type=click.IntRange(SHORTEST_STAMP), help="Bytes of text a message.")
-@click.option(
-    "--arrival", default="constant", type=click.Choice(["constant", "poisson"]), help="When messages are due."
-)
-@click.option("--duration", "duration_s", default=5.0, type=ABOVE_0, help="Seconds of each window.")
-@click.option("--warmup", "warmup_s", default=2.0, type=FROM_0, help="Seconds of load before each window.")
-@click.option("--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most for the last deliveries.")
-@click.option("--join-rate", default=500.0, type=ABOVE_0, help="Users that join a second.")
-@click.option(
-    "--notice-limit",
-    default=200,
-    type=click.IntRange(0),
-    help="Members above which joins and leaves are not announced.",
-)
-@click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes that the swarm is spread over.")
+@workload_options
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the schedules.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder.  [default: results/capacity-TIME]"
@@ -111,18 +96,11 @@ def capacity(
     findings = examine(this_machine(limit if by_users else users))
     environment = read_environment(choose_pinning(), findings)
     tell(findings, console)
-    store = Store((out or Path("results") / f"capacity-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve())
+    store = Store(results_folder(out, "capacity"))
     with interruptible() as interruption:
-        try:
+        with starting(console):
             probe(strategies, shared.notice_limit, interruption)
             store.create()
-        except Refused as error:
-            raise click.UsageError("\n".join(error.failure.log)) from error
-        except OSError as error:
-            raise click.BadParameter(str(error), param_hint="--out") from error
-        except TrialFailed as error:
-            report_failure(console, "cannot start", error.failure)
-            sys.exit(NOT_BELIEVABLE)
         try:
             with store.locked():
                 result = Campaign(plan, environment, store, interruption, console).run()
@@ -136,6 +114,6 @@ def capacity(
 
 def _show(result: CapacityResult, store: Store, console: Console) -> None:
     """Print the answer on stdout, draw the chart, and say where everything is."""
-    Console(width=None if sys.stdout.isatty() else 120).print(answer_table(result))
+    answers().print(answer_table(result))
     draw_capacity(result, store.charts)
     console.print(f"results in {store.directory}", soft_wrap=True)

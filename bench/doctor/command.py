@@ -6,12 +6,12 @@ import sys
 
 import click
 import msgspec
-from rich.console import Console
 
 from bench.doctor.examination import examine, findings_table
 from bench.doctor.finding import Finding, Status
 from bench.doctor.machine import this_machine
 from bench.exit_codes import NOT_BELIEVABLE
+from bench.verb import answers
 
 
 class Examination(msgspec.Struct, frozen=True):
@@ -34,6 +34,6 @@ def doctor(users: int, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(Examination(1, users, findings)), indent=1))
     else:
-        Console(width=None if sys.stdout.isatty() else 120).print(findings_table(findings))
+        answers().print(findings_table(findings))
     if any(finding.status is Status.PROBLEM for finding in findings):
         sys.exit(NOT_BELIEVABLE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -24,9 +23,10 @@ from bench.scenarios.observation import observe
 from bench.scenarios.result import ScenarioResult
 from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, scenario_files
 from bench.scenarios.table import scenario_table
-from bench.target import Refused, TrialFailed, probe
+from bench.store import make_folder
+from bench.target import probe
+from bench.verb import answers, results_folder, starting
 
-WIDTH = 120
 _folder = click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -42,7 +42,7 @@ def scenarios(folder: Path | None) -> None:
     for path in scenario_files(folder).values():
         scenario = _read(path, {})
         table.add_row(f"[bold]{scenario.name}[/]", f"{scenario.shows}\n[bold]Look at:[/] {scenario.look_at}\n")
-    _stdout().print(table)
+    answers().print(table)
 
 
 @click.command
@@ -76,16 +76,11 @@ def run(
     console = Console(stderr=True)
     findings = examine(this_machine(max(variation.conditions.users for variation in chosen.variations)))
     tell(findings, console)
-    directory = (out or Path("results") / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve()
+    directory = results_folder(out, chosen.name)
     with interruptible() as interruption:
-        try:
+        with starting(console):
             probe(strategies, chosen.variations[0].conditions.notice_limit, interruption)
-        except Refused as error:
-            raise click.UsageError("\n".join(error.failure.log)) from error
-        except TrialFailed as error:
-            report_failure(console, "cannot start", error.failure)
-            sys.exit(NOT_BELIEVABLE)
-        _make(directory)
+            make_folder(directory)
         environment = read_environment(choose_pinning(), findings)
         try:
             result = observe(chosen, strategies, blocks, seed, environment, directory, interruption, console)
@@ -116,22 +111,8 @@ def _file(name: str, folder: Path | None) -> Path:
         raise click.UsageError(str(error)) from error
 
 
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        is_empty = not any(directory.iterdir())
-    except OSError as error:
-        raise click.BadParameter(str(error), param_hint="--out") from error
-    if not is_empty:
-        raise click.BadParameter(f"{directory} is not empty; choose another or remove it", param_hint="--out")
-
-
 def _show(result: ScenarioResult, directory: Path, console: Console) -> None:
     """Print the table on stdout, draw the chart that belongs to it, and say where everything is."""
-    _stdout().print(scenario_table(result))
+    answers().print(scenario_table(result))
     draw_scenario(result, directory)
     console.print(f"results in {directory}", soft_wrap=True)
-
-
-def _stdout() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH)

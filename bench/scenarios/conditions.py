@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bench.compare import SHORTEST_STAMP
 from bench.plan import Workload
+from loadtest import stamp
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -26,7 +26,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     users: Annotated[int, Meta(ge=1)] = 100
     room_rate: Positive = 100.0
-    message_size: Annotated[int, Meta(ge=SHORTEST_STAMP)] = 64
+    message_size: Annotated[int, Meta(ge=stamp.LENGTH)] = 64
     arrival: Literal["constant", "poisson"] = "constant"
     duration_s: Positive = 10.0
     window_s: Positive | None = None

@@ -20,7 +20,8 @@ from bench.environment import choose_pinning
 from bench.exit_codes import NOT_BELIEVABLE
 from bench.interruption import Interruption, interruptible
 from bench.plan import Workload
-from bench.target import CommandTarget, Listener, Refused, Target, TrialFailed
+from bench.target import CommandTarget, Listener, Target, TrialFailed
+from bench.verb import answers, starting
 from bench.witness.generators import Generator, K6Generator, SwarmGenerator
 from bench.witness.inquiry import Inquiry
 from bench.witness.observation import share
@@ -124,13 +125,8 @@ def command(
     failed = False
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
-        try:
+        with starting(console):
             _try_out(start_server, interruption)
-        except Refused as error:
-            raise click.UsageError("\n".join(error.failure.log)) from error
-        except TrialFailed as error:
-            report_failure(console, "cannot start", error.failure)
-            sys.exit(NOT_BELIEVABLE)
         directory = _folder(out, stack)
         inquiry = Inquiry(start_server, workload, witnesses, seed, pinning, interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
@@ -193,7 +189,7 @@ def _show(opinions: list[Opinion]) -> None:
         for kind, texts in (("not believable", opinion.problems), ("note", opinion.remarks))
         for text in texts
     ]
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = answers()
     console.print(table)
     for note in notes:
         console.print(Text(note))
