@@ -54,9 +54,9 @@ def server_use(run: Run, step: Step) -> ServerUse:
         return use
     inside = [sample.rss_bytes for sample in run.samples if start <= sample.time_ns <= end]
     use = msgspec.structs.replace(use, rss_mib=max(inside) / 2**20 if inside else None)
-    cpu_so_far_s = [sample.cpu_s for sample in run.samples]
-    if cpu_so_far_s != sorted(cpu_so_far_s):
+    if len({sample.pid for sample in run.samples}) > 1:
         return use  # the server was started again
+    cpu_so_far_s = [sample.cpu_s for sample in run.samples]
     # Relative to the window's start: nanoseconds since 1970 do not fit into a float's 53 bits.
     at_start, at_end = np.interp([0, end - start], times - start, cpu_so_far_s)
     cpu_s = float(at_end - at_start)

@@ -9,11 +9,12 @@ from loadtest.result import SwarmResult
 
 
 class ServerSample(msgspec.Struct, frozen=True):
-    """The server's CPU seconds so far and bytes resident at one moment, CLOCK_REALTIME nanoseconds."""
+    """A server process's CPU seconds so far and bytes resident at one moment, CLOCK_REALTIME nanoseconds."""
 
     time_ns: int
     cpu_s: float
     rss_bytes: int
+    pid: int = 0
 
 
 class LoopLag(msgspec.Struct, frozen=True):

@@ -71,7 +71,7 @@ class Listener(Child):
         process = psutil.Process(self.pid)
         with process.oneshot():
             cpu = process.cpu_times()
-            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss)
+            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss, self.pid)
 
     def _address(self) -> tuple[str, int] | None:
         ready = READY.search(self.output())

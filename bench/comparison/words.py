@@ -124,7 +124,7 @@ def _reason(one: Comparison, planned: int) -> str:
         return f"both miss so many deliveries that their {one.metric} is infinite"
     faults = {"may not be believed": one.blocks_invalid, "did not measure both": one.blocks_unmeasured}
     told = listing([f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number])
-    return f"{told}; {one.blocks_missing} more needed" if one.verdict == Verdict.NOT_BELIEVABLE else told
+    return f"{told}; {one.blocks_missing} more needed" if one.blocks_missing else told
 
 
 def _inverted(one: Comparison) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from collections.abc import Sequence
 
@@ -34,20 +35,20 @@ def markdown(checks: Sequence[Check], remarks: Sequence[str]) -> str:
     lines += [
         f"- **{check.strategy}, {check.users:,} users, {check.must_hold}**: {_plain(check.reason)}" for check in against
     ]
-    lines += ["", "| | strategy | users | must hold | found |", "|---|---|---:|---|---|"]
+    lines += [*[""] * bool(against), "| | strategy | users | must hold | found |", "|---|---|---:|---|---|"]
     lines += [
         f"| {SIGNS[check.outcome]} | {check.strategy} | {check.users:,} | {check.must_hold} | {_plain(check.found)} |"
         for check in checks
     ]
     notes = [
-        f"{check.strategy}, {check.users:,} users, {check.must_hold}: {check.reason}"
+        f"{check.strategy}, {check.users:,} users, {check.must_hold}: {_plain(check.reason)}"
         for check in checks
         if check.outcome is Outcome.PASSED and check.reason
     ]
-    lines += ["", *(f"- {_plain(note)}" for note in [*remarks, *notes])]
+    lines += ["", *(f"- {note}" for note in [*map(_plain, remarks), *notes])]
     return "\n".join(lines).strip() + "\n"
 
 
 def _plain(text: str) -> str:
-    """Keep text from ending a cell of a table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Keep text from ending a cell of a table, and from being read as HTML."""
+    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")

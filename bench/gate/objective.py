@@ -19,7 +19,9 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-GRAMMAR = re.compile(r"(?P<name>[a-z][a-z0-9_.]*) *(?P<operator>[<>=]=|[<>]) *(?P<number>\d+(\.\d+)?) *(?P<unit>\S*)")
+GRAMMAR = re.compile(
+    r"(?P<name>[a-z][a-z0-9_.]*) *(?P<operator>[<>=]=|[<>]) *(?P<number>\d+(\.\d+)?(e[+-]?\d+)?) *(?P<unit>\S*)"
+)
 
 
 @dataclass(frozen=True)

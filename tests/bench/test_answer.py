@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bench.answer import finding, listing, users_held
+from bench.answer import Holding, finding, listing, users_held
 from bench.metrics import summarise
 from bench.summary import Summary
 from bench.table import answer_table
@@ -22,15 +22,15 @@ def summary_of(*steps: Step) -> Summary:
 
 @pytest.mark.parametrize(
     "bad",
-    [step(100, p50=13), step(100, missing=1), step(100, reasons=["late"])],
-    ids=["too slow", "missing", "invalid"],
+    [step(100, p50=13), step(100, missing=1)],
+    ids=["too slow", "missing"],
 )
-def test_a_cell_that_is_slow_or_incomplete_or_invalid_is_not_held(bad: Step) -> None:
-    assert users_held(summary_of(step(50), bad), "direct") == 50
+def test_a_cell_that_is_slow_or_incomplete_is_not_held(bad: Step) -> None:
+    assert users_held(summary_of(step(50), bad), "direct") == Holding(50)
 
 
 def test_a_p99_on_the_objective_is_held() -> None:
-    assert users_held(summary_of(step(50), step(100, p50=12.5)), "direct") == 100
+    assert users_held(summary_of(step(50), step(100, p50=12.5)), "direct") == Holding(100)
 
 
 def test_a_user_count_is_held_only_in_every_block() -> None:
@@ -39,8 +39,8 @@ def test_a_user_count_is_held_only_in_every_block() -> None:
         run(made.trials[0], [step(50), step(100)]),
         run(made.trials[1], [step(50), step(100, missing=1)]),
     ]
-    assert users_held(summarise(made, ENVIRONMENT, runs), "direct") == 50
-    assert users_held(summarise(made, ENVIRONMENT, runs[:1]), "direct") == 0
+    assert users_held(summarise(made, ENVIRONMENT, runs), "direct") == Holding(50)
+    assert users_held(summarise(made, ENVIRONMENT, runs[:1]), "direct") == Holding(0, (50, 100))
 
 
 def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> None:
@@ -64,8 +64,25 @@ def test_the_finding_does_not_judge_what_was_not_measured() -> None:
 
 
 def test_a_count_above_one_that_failed_is_not_held() -> None:
-    assert users_held(summary_of(step(50, missing=1), step(100)), "direct") == 0
-    assert users_held(summary_of(step(50, reasons=["late"]), step(100)), "direct") == 100
+    assert users_held(summary_of(step(50, missing=1), step(100)), "direct") == Holding(0)
+    assert users_held(summary_of(step(50, reasons=["late"]), step(100)), "direct") == Holding(100)
+
+
+def test_a_count_of_which_nothing_is_known_is_neither_held_nor_failed() -> None:
+    late = "messages went out late"
+    assert users_held(summary_of(step(50), step(100, reasons=[late])), "direct") == Holding(50, (100,))
+    assert users_held(summary_of(step(50, reasons=[late]), step(100, missing=1)), "direct") == Holding(0, (50,))
+    made = plan(("direct", "queue"), users=(50, 100))
+    sweeps = {
+        "direct": [step(50), step(100, reasons=[late])],
+        "queue": [step(50, reasons=[late]), step(100, missing=1)],
+    }
+    runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
+    assert finding(summarise(made, ENVIRONMENT, runs)) == (
+        "Within p99 <= 50 ms: direct holds 50 users (unknown at 100); queue none for sure (unknown at 50)"
+    )
+    nothing = summary_of(step(50, reasons=[late]), step(100, reasons=[late]))
+    assert finding(nothing) == "Within p99 <= 50 ms: direct holds no user count for sure (unknown at 50 and 100)"
 
 
 def test_names_are_listed_as_people_do() -> None:

@@ -161,7 +161,7 @@ def test_what_was_not_measured_is_no_claim() -> None:
     assert [one.verdict for one in compare_arms(summary)] == [Verdict.SLOWER, Verdict.NOT_MEASURED]
     assert compare_arms(summary)[1].blocks_unmeasured == 10
     assert verdicts(summary)[1] == (
-        "No verdict on queue against direct at 100 users: 10 of 10 blocks did not measure both"
+        "No verdict on queue against direct at 100 users: 10 of 10 blocks did not measure both; 7 more needed"
     )
 
 

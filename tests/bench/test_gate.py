@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from bench.environment import Environment, Pinning
+from bench.gate.check import Check, Outcome
 from bench.gate.command import gate
+from bench.gate.markdown import markdown
 from bench.gate.objective import parse
 from bench.gate.ranks import blocks_needed, p_larger, shift, smallest_p
 from bench.metrics import summarise
@@ -300,7 +302,15 @@ def test_wrong_use_says_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    ("text", "bound"), [("p99<50", 50), ("p99 <= 0.5s", 500), ("max<200us", 0.2), ("rss_mib<1GiB", 1024), ("late<1", 1)]
+    ("text", "bound"),
+    [
+        ("p99<50", 50),
+        ("p99 <= 0.5s", 500),
+        ("max<200us", 0.2),
+        ("rss_mib<1GiB", 1024),
+        ("late<1", 1),
+        ("p99<5e1ms", 50),
+    ],
 )
 def test_bounds_are_in_the_measures_own_unit(text: str, bound: float) -> None:
     assert parse(text).bound == pytest.approx(bound)
@@ -377,6 +387,19 @@ def test_equal_campaigns_fail_about_as_seldom_as_promised() -> None:
     least = 0.05 / 4
     false = sum(any(p_larger(*random.normal(0, 0.2, (2, BLOCKS))) <= least for _ in range(4)) for _ in range(400))
     assert false / 400 <= 0.065
+
+
+def test_what_a_job_summary_would_read_as_html_or_as_a_column_is_escaped() -> None:
+    failed = Check(Outcome.FAILED, "direct", 50, "`p99<50ms`", "60 ms | 70 ms", "a <b> & c")
+    passed = Check(Outcome.PASSED, "queue", 50, "`p99<50ms`", "4 ms", "")
+    assert markdown([failed], []) == (
+        "### Gate failed: 1 failed.\n\n"
+        "- **direct, 50 users, `p99<50ms`**: a &lt;b&gt; &amp; c\n\n"
+        "| | strategy | users | must hold | found |\n|---|---|---:|---|---|\n"
+        "| :x: **failed** | direct | 50 | `p99<50ms` | 60 ms \\| 70 ms |\n"
+    )
+    assert "\n\n\n" not in markdown([passed], ["<remark>"])
+    assert markdown([passed], ["<remark>"]).endswith("\n\n- &lt;remark&gt;\n")
 
 
 class TestWorkflow:

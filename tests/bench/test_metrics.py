@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bench.metrics import server_use, summarise
@@ -99,3 +100,13 @@ def test_a_failed_trial_and_one_that_never_began_are_failures() -> None:
     ]
     assert len(summary.not_measured) == 4
     assert not summary.believable
+
+
+def test_the_share_of_a_server_that_was_started_again_is_unknown_even_if_its_cpu_time_grew() -> None:
+    (trial,) = plan().trials
+    made = run(trial, [step(50)])
+    half = len(made.samples) // 2
+    made.samples[half:] = [msgspec.structs.replace(sample, pid=sample.pid + 1) for sample in made.samples[half:]]
+    use = server_use(made, step(50))
+    assert (use.cpu_percent, use.cpu_us_per_delivery) == (None, None)
+    assert use.rss_mib is not None

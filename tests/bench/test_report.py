@@ -53,7 +53,7 @@ def test_the_verdict_comes_first_and_what_is_missing_or_doubtful_beside_it(texts
             text.index(word)
             for word in (
                 "Verdict",
-                "direct and queue hold 50 users",
+                "direct holds 50 users; queue 50 (unknown at 100 and 200)",
                 "a look, no verdict",
                 LOST,
                 "1 of 8 cells may not be believed",
