@@ -11,6 +11,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from websockets.frames import CloseCode
 
 from server.member import Member
 from server.outlasting import Outlasting, outlast
@@ -20,6 +21,12 @@ from server.telemetry import Stats, Telemetry
 from server.telemetry.prometheus import Metrics
 
 STATIC = Path(__file__).parent / "static"
+
+DENIAL = "websocket.http.response"
+"""The ASGI extension by which a handshake may be answered with an HTTP response."""
+
+LONGEST_REASON_BYTES = 123
+"""What a close frame has room for beside its code (RFC 6455, section 5.5)."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -91,8 +98,21 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             rooms.reserve(room, user_id)
         except RefusedError as refused:
-            await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
+            await _refuse(websocket, refused)
         else:
             outlast(websocket, partial(rooms.host, room, member))
 
     return app
+
+
+async def _refuse(websocket: WebSocket, refused: RefusedError) -> None:
+    """Say why a join is refused: in the HTTP response, or in the close frame where the server can send no other."""
+    if DENIAL in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
+    else:
+        await websocket.accept()
+        await websocket.close(CloseCode.POLICY_VIOLATION, _within(LONGEST_REASON_BYTES, str(refused)))
+
+
+def _within(size_bytes: int, text: str) -> str:
+    return text.encode()[:size_bytes].decode(errors="ignore")

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from websockets.frames import CloseCode, Frame, Opcode
 
 from server.frames import count_frames, text_frame
+from server.member import Member
+from server.message import Broadcast
 from server.protocol import Outlets
 from server.settings import Settings
+from server.strategies.coalesced import CoalescedStrategy
+from server.telemetry import Counters
 from server.testing.chat_user import User, join, join_all, join_and_never_read, until
 from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
@@ -93,3 +99,37 @@ def test_frames_are_counted(size: int) -> None:
     assert count_frames(text_frame(b"x" * size)) == 1
     assert count_frames(text_frame(b"x" * size) * 3 + text_frame(b"y")) == 4
     assert count_frames(b"") == 0
+
+
+class BrokenOnce:
+    """Frames of a member whose transport fails at its first write; a real one never does."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def attach(self, outlets: dict[object, Callable[[bytes], None]]) -> None:
+        outlets[self] = self._write
+
+    def _write(self, frames: bytes) -> None:
+        self.written.append(frames)
+        if len(self.written) == 1:
+            raise OSError("broken")
+
+
+async def test_a_flush_that_fails_is_told_and_not_repeated() -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(str(context["exception"])))
+    counters, connection = Counters(), BrokenOnce()
+    strategy = CoalescedStrategy({}, counters)
+    conversation = asyncio.Event()
+    attending = asyncio.create_task(
+        strategy.attend(cast("Member", SimpleNamespace(frames=connection)), conversation.wait())  # type: ignore[arg-type]
+    )
+    await asyncio.sleep(0)
+    for payload in (b"first", b"second"):
+        await strategy.publish(Broadcast(payload, "user"))
+        await asyncio.sleep(0.01)
+    attending.cancel()
+    assert told == ["broken"]
+    assert connection.written == [text_frame(b"first"), text_frame(b"second")]
+    assert counters.deliveries_out == 1

@@ -47,6 +47,22 @@ async def test_member_is_kicked_when_its_connection_was_full_for_too_long(
         assert (await alice.hear_said(1))[0].text == "still here"
 
 
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES.keys() - ISOLATING))
+async def test_only_what_waited_for_a_slow_member_is_dropped(
+    start_server: Callable[..., ServerProcess], strategy: str
+) -> None:
+    server = start_server("--strategy", strategy, "--slow-after", "0.5")
+    async with join(server.chat_url("alice")) as alice:
+        with join_and_never_read(server.chat_url("stalled")):
+            spoken = await fill_buffers(server, alice)
+            for _ in range(20):
+                await alice.say("said while the room waits")
+            await alice.hear_said(spoken + 20)
+            await until(lambda: server.clients() == ["alice"])
+    stats = server.stats()
+    assert (stats["kicked"], stats["dropped"]) == (1, 1)
+
+
 @pytest.mark.parametrize("strategy", ISOLATING)
 async def test_member_is_kicked_when_too_much_waits_for_it(
     start_server: Callable[..., ServerProcess], strategy: str
