@@ -9,6 +9,7 @@ import click
 from bench.capacity.command import capacity
 from bench.charts import draw_all
 from bench.compare import compare
+from bench.connections.command import connections
 from bench.details import read_details
 from bench.doctor.command import doctor
 from bench.gate.command import gate
@@ -44,7 +45,7 @@ def plot(directory: Path) -> None:
         click.echo(f"left out: {name}: {reason}", err=True)
 
 
-for _verb in (compare, capacity, scenarios, run, report, gate, doctor, second_opinion, selftest):
+for _verb in (compare, capacity, scenarios, run, report, gate, doctor, connections, second_opinion, selftest):
     main.add_command(_verb)
 
 if __name__ == "__main__":

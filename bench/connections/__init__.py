@@ -1,0 +1,1 @@
+"""What connections that carry no messages cost a server."""

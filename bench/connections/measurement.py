@@ -1,0 +1,94 @@
+"""What connections cost a server that carry no messages: their memory, their joining, their going."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.connections.crowd import Crowd, JoinError
+from bench.environment import Pinning
+from bench.interruption import Interruption
+from bench.process import how_it_ended
+from bench.target import Target, TrialFailed, read_stats
+
+NOTICE_LIMIT = 200
+SETTLE_S = 1.0
+POLL_S = 0.01
+CLEANED_UP_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What one server's connections cost: bytes resident a connection, CPU a join, seconds until members have gone.
+
+    `joins_per_s` is what the clock saw, members and server together; `complaints` are lines that the server wrote.
+    """
+
+    strategy: str
+    members: int
+    vanished: int
+    bytes_a_connection: float
+    cpu_us_a_join: float
+    joins_per_s: float
+    gone_after_s: float
+    shutdown_s: float
+    complaints: list[str]
+
+
+def measure(
+    strategy: str, members: int, vanishing: int, logs: Path, pinning: Pinning, interruption: Interruption
+) -> Connections:
+    """Have a crowd join a fresh server, part of it vanish and come again, and stop the server with all of them in.
+
+    Raises:
+        TrialFailed: the server did not start, let a member not in, or did not end well.
+
+    """
+    server = Target(strategy, NOTICE_LIMIT, logs / f"{strategy}.log", pinning.server_cores)
+    with server:
+        address = server.await_ready(interruption)
+        with Crowd(address) as crowd:
+            before, began_s = server.sample(), time.monotonic()
+            _join(crowd, members, server)
+            joining_s = time.monotonic() - began_s
+            time.sleep(SETTLE_S)
+            after = server.sample()
+            _see(lambda: read_stats(*address).members == members, f"{members:,} members", server)
+            began_s = time.monotonic()
+            crowd.vanish(vanishing)
+            _see(lambda: read_stats(*address).members == members - vanishing, f"{vanishing:,} members gone", server)
+            gone_after_s = time.monotonic() - began_s
+            _join(crowd, vanishing, server)
+            began_s = time.monotonic()
+            server.stop()
+            shutdown_s = time.monotonic() - began_s
+    if (code := server.exit_code()) != 0:
+        raise TrialFailed(f"asked to end, the server {how_it_ended(code or 0)}", server.last_lines())
+    return Connections(
+        strategy=strategy,
+        members=members,
+        vanished=vanishing,
+        bytes_a_connection=(after.rss_bytes - before.rss_bytes) / members,
+        cpu_us_a_join=(after.cpu_s - before.cpu_s) * 1e6 / members,
+        joins_per_s=members / joining_s,
+        gone_after_s=gone_after_s,
+        shutdown_s=shutdown_s,
+        complaints=server.output().splitlines()[1:],
+    )
+
+
+def _join(crowd: Crowd, count: int, server: Target) -> None:
+    try:
+        crowd.join(count)
+    except JoinError as error:
+        raise TrialFailed(str(error), server.last_lines()) from error
+
+
+def _see(condition: Callable[[], bool], what: str, server: Target) -> None:
+    limit = time.monotonic() + CLEANED_UP_WITHIN_S
+    while not condition():
+        if time.monotonic() > limit:
+            raise TrialFailed(f"{what} were not seen within {CLEANED_UP_WITHIN_S:g} s", server.last_lines())
+        time.sleep(POLL_S)

@@ -1,0 +1,70 @@
+"""What idle connections cost, measured on real servers with small crowds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from bench.connections.crowd import Crowd, JoinError
+from bench.process import PACKAGES
+from server.testing.server_process import ServerProcess
+from tests.swarm_process import wait_until
+
+
+def bench(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", "connections", *flags]
+    return subprocess.run(command, cwd=PACKAGES, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_each_strategy_is_measured() -> None:
+    done = bench("--strategies", "direct,coalesced", "--members", "120", "--vanish", "60")
+    assert done.returncode == 0, done.stderr
+    assert "120 idle members" in done.stdout
+    rows = [line.split("│")[1:-1] for line in done.stdout.splitlines() if line.startswith("│")]
+    assert [row[0].strip() for row in rows] == ["direct", "coalesced"]
+    for row in rows:
+        kib, cpu_us, one_core, seen, gone_s, shutdown_s, lines = (float(word.replace(",", "")) for word in row[1:])
+        assert 1 < kib < 100
+        assert one_core == pytest.approx(1e6 / cpu_us, rel=0.01)
+        assert seen > 0
+        assert 0 <= gone_s < 30
+        assert 1 < shutdown_s < 10, "nobody answers the server's close frame, which it waits 2 s for"
+        assert lines == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--members", "10", "--vanish", "11"], "11 cannot vanish of 10; let fewer vanish"),
+        (["--members", "0"], "0 is not in the range 1<=x<=20000"),
+    ],
+)
+def test_wrong_use_says_what_is_allowed(flags: list[str], told: str) -> None:
+    done = bench(*flags)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_strategy_that_does_not_exist_is_told_and_the_others_are_measured() -> None:
+    done = bench("--strategies", "fast,direct", "--members", "5", "--vanish", "1")
+    assert done.returncode == 3
+    assert "unknown strategy 'fast'" in done.stderr
+    assert "direct" in done.stdout
+
+
+def test_a_crowd_that_is_not_let_in_says_what_the_server_said(start_server: Callable[..., ServerProcess]) -> None:
+    server = start_server()
+    parts = urlsplit(server.url)
+    address = str(parts.hostname), int(parts.port or 0)
+    with Crowd(address) as crowd, Crowd(address) as namesakes:
+        crowd.join(3)
+        with pytest.raises(JoinError, match=r"409 Conflict.*is taken"):
+            namesakes.join(3)
+        assert server.stats()["members"] == 3
+        crowd.vanish(2)
+        wait_until(lambda: server.clients() == ["idle1"])
+    wait_until(lambda: server.clients() == [])
