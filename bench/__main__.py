@@ -19,6 +19,8 @@ from bench.selftest import command as selftest
 from bench.store import Store
 from bench.witness.command import command as second_opinion
 
+OTHERS = {"capacity.json": "a capacity search", "scenario.json": "a scenario"}
+
 
 @click.group(context_settings={"show_default": True})
 def main() -> None:
@@ -29,6 +31,9 @@ def main() -> None:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def plot(directory: Path) -> None:
     """Draw the charts again from the results in DIRECTORY."""
+    for file, what in OTHERS.items():
+        if (directory / file).exists():
+            raise click.UsageError(f"{directory} holds {what}; `python -m bench report {directory}` draws its chart")
     store = Store(directory)
     try:
         summary = store.read_summary()

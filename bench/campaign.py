@@ -27,10 +27,12 @@ def run_campaign(
     console: Console,
     earlier: Sequence[Run] = (),
     extras: Callable[[Trial], Extras] | None = None,
+    on_trial_end: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
     """Run the trials of `plan` that none of the `earlier` runs finished, in the planned order.
 
-    A trial that fails is reported and does not keep the next from running.
+    A trial that fails is reported and does not keep the next from running. `on_trial_end` is told what is known after
+    each.
     """
     runs = {run.trial: run for run in earlier}
     to_do = [trial for trial in plan.trials if trial not in runs or not _finished(runs[trial])]
@@ -59,6 +61,7 @@ def run_campaign(
             store.write_percentiles(run)
             store.write_run(run)  # the last of its files: where it is, the trial is done
             summary = _keep(plan, environment, runs.values(), store)
+            on_trial_end(summary)
     return summary
 
 

@@ -15,6 +15,8 @@ def reasons(run: Run, step: Step) -> list[str]:
         found.append(disagreement)
     if run.server_ended and (not run.samples or step.drain_end_ns > run.samples[-1].time_ns):
         found.append(f"the server {run.server_ended} during the step; see its log")
+    if run.failure and run.swarm and step == run.swarm.steps[-1] and not run.server_ended:
+        found.append(f"the run did not get to its end: {run.failure.message}; run it again")
     return found
 
 

@@ -25,13 +25,13 @@ def finding(result: CapacityResult) -> str:
 
 
 def amount(capacity: Capacity) -> str:
-    """Write what is held: `436`, `at least 3,200`, `400 or more` (not confirmed), `none` or `unknown`."""
+    """Write what is held: `436`, `at least 3,200`, `about 400, not confirmed`, `none` or `unknown`."""
     is_server = capacity.limited_by is Limit.SERVER
     if not capacity.held:
         return "none" if is_server and capacity.confirmed else "unknown"
-    if not is_server:
-        return f"at least {capacity.held:,}"
-    return f"{capacity.held:,}" if capacity.confirmed else f"{capacity.held:,} or more"
+    if not capacity.confirmed:
+        return f"about {capacity.held:,}, not confirmed"
+    return f"{capacity.held:,}" if is_server else f"at least {capacity.held:,}"
 
 
 def sentences(plan: CapacityPlan, capacity: Capacity) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bench.capacity.result import CapacityPlan, Try
 from bench.capacity.search import Outcome
 from bench.environment import Environment
@@ -17,7 +19,9 @@ def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> 
     """Judge the run of one try."""
     trial = run.trial
     campaign = Plan(plan.workload_at(load), (trial.arm,), 1, plan.slo_ms, plan.seed, (trial,))
-    summary = summarise(campaign, environment, [run])
+    # What was missed before a run failed was missed, so its failure is weighed here, and not as a cell's doubt.
+    judged = msgspec.structs.replace(run, failure=None) if run.swarm and run.swarm.steps else run
+    summary = summarise(campaign, environment, [judged])
     outcome, reason = _verdict(plan, run, summary)
     return Try(trial.block, trial.arm.label, load, outcome, reason, *summary.cells[:1])
 
@@ -40,6 +44,8 @@ def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, s
         return Outcome.DOUBTFUL, "; ".join(failure.reason for failure in summary.failures)
     (cell,) = summary.cells
     kicked = run.stats_after.kicked if run.stats_after else 0
+    if cell.joined < cell.users and is_server_busy(cell) and not is_generator_busy(cell):
+        return Outcome.FAILED, f"only {cell.joined:,} of {cell.users:,} users were let in"
     if not (cell.valid or kicked):  # who is kicked makes a step invalid, and is the server's doing
         return Outcome.DOUBTFUL, "; ".join(cell.reasons)
     missed = f"the server kicked {kicked:,} members" if kicked else _missed(plan, cell)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.answer import or_infinite
+from bench.answer import listing, or_infinite
 from bench.charts import series, style
 from bench.charts.latency_axis import mark_limits, name_objective, scale_latency
 from bench.charts.series import Point
@@ -32,7 +32,7 @@ def stalled_members(result: ScenarioResult) -> Figure:
     p99 = _lines(by_count, lambda cell: or_infinite(cell.latency_ms.p99))
     delivered = _lines(by_count, _share)
     summary = _as_summary(result, labels, list(cells.values()))
-    title = _finding(p99, delivered, counts[-1], conditions.users)
+    title = _finding(p99, delivered, counts, conditions.users)
     figure, (left, right) = style.new_figure(
         summary, title, _notes(delivered, counts), 2, (4, 3.4), share_y=False, beside=0.3
     )
@@ -69,12 +69,16 @@ def _share(cell: Cell) -> float:
     return 100 * cell.delivered / cell.expected if cell.expected else 0.0
 
 
-def _finding(p99: Lines, delivered: Lines, most: int, users: int) -> str:
+def _finding(p99: Lines, delivered: Lines, counts: Sequence[int], users: int) -> str:
     """Say what the most stalled members do to each strategy, the best first."""
+    place, most = len(counts) - 1, counts[-1]
     parts = []
-    for label in sorted(p99, key=lambda label: (-delivered[label][-1].y, p99[label][-1].y)):
+    known = [label for label in p99 if p99[label][-1].x == place]
+    for label in sorted(known, key=lambda label: (-delivered[label][-1].y, p99[label][-1].y)):
         lost = 100 - delivered[label][-1].y
         parts.append(f"{label} {f'loses {lost:.2g} %' if lost else f'{milliseconds(p99[label][-1].y)} ms'}")
+    if unknown := [label for label in p99 if label not in known]:
+        parts.append(f"{listing(unknown)} not measured")
     return f"p99 with {most:,} of {users:,} members stalled: {'; '.join(parts)}"
 
 

@@ -70,16 +70,18 @@ def _remarks(summary: Summary) -> list[Remark]:
 
 
 def _missing(summary: Summary) -> Remark:
-    counts: dict[tuple[str, int], list[int]] = {}
+    counts: dict[tuple[str, int], tuple[int, int]] = {}
     for cell in summary.cells:
-        if cell.missing:
-            missing, expected = counts.get((cell.strategy, cell.users), [0, 0])
-            counts[cell.strategy, cell.users] = [missing + cell.missing, expected + cell.expected]
+        missing, expected = counts.get((cell.strategy, cell.users), (0, 0))
+        counts[cell.strategy, cell.users] = missing + cell.missing, expected + cell.expected
+    lossy = {place: (missing, expected) for place, (missing, expected) in counts.items() if missing}
     if not counts:
+        return Remark(Tone.DOUBTFUL, "Nothing was measured.")
+    if not lossy:
         return Remark(Tone.GOOD, "No delivery is missing.")
     listed = [
         f"{strategy} with {users:,} users {missing:,} of {expected:,} ({100 * missing / expected:.2g} %)"
-        for (strategy, users), (missing, expected) in counts.items()
+        for (strategy, users), (missing, expected) in lossy.items()
     ]
     return Remark(Tone.BAD, f"Deliveries missing, counted as infinitely late: {listing(listed)}.")
 
@@ -89,6 +91,8 @@ def _belief(summary: Summary) -> Remark:
     for cell in summary.cells:
         if not cell.valid:
             invalid.setdefault((cell.strategy, cell.users), []).append(str(cell.block))
+    if not summary.cells:
+        return Remark(Tone.DOUBTFUL, "There is nothing to believe: no cell was measured.")
     if not invalid:
         return Remark(Tone.GOOD, f"Each of {len(summary.cells):,} cells may be believed.")
     listed = [

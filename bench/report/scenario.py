@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.answer import listing, or_infinite
@@ -10,7 +11,7 @@ from bench.report.environment import environment_section, machine_remarks
 from bench.report.page import Chart, Page, Remark, Section, Tone
 from bench.report.reproduce import command, plain, reproduce_section
 from bench.report.rich_tables import table_in, texts_in
-from bench.scenarios.charts import CHART_OF_AXIS
+from bench.scenarios.charts import charts_of
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
 from bench.scenarios.table import scenario_table
 from bench.table import milliseconds
@@ -54,10 +55,15 @@ def _came_through(strategy: str, rows: list[Row]) -> str:
     recovery = (
         f"itself again after {max(known):.1f} s at most" if len(known) == len(recoveries) else "not always itself again"
     )
-    kicked = sum(row.kicked or 0 for row in rows)
+    counts = [row.kicked for row in rows if row.kicked is not None]
+    kicks = f"{sum(counts):,} {'member' if sum(counts) == 1 else 'members'} kicked"
+    if len(counts) < len(rows):
+        kicks = "kicks unknown"
+    gaps = [row.variation for row in rows if not row.cell]
+    not_measured = f"; not measured: {listing(gaps)}" if gaps else ""
     return (
         f"{strategy}: healthy members' p99 {p99} at worst, {missing:,} of {expected:,} deliveries missing, {recovery}, "
-        f"{kicked:,} {'member' if kicked == 1 else 'members'} kicked."
+        f"{kicks}{not_measured}."
     )
 
 
@@ -70,11 +76,19 @@ def _missing(result: ScenarioResult) -> Remark:
 
 
 def _belief(result: ScenarioResult) -> Remark:
-    doubtful = [row for row in result.rows if row.cell is None or not row.cell.valid]
+    doubtful = [row for row in result.rows if not row.believable]
+    if result.rows_not_run:
+        many = f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made, as it ended before them"
+        listed = f"; not measured, or not to be believed: {listing(_names(doubtful))}" if doubtful else ""
+        return Remark(Tone.DOUBTFUL, f"{many}{listed}.")
     if not doubtful:
         return Remark(Tone.GOOD, f"Each of {len(result.rows):,} runs may be believed.")
-    listed = listing([f"{row.strategy}, {row.variation}" for row in doubtful])
+    listed = listing(_names(doubtful))
     return Remark(Tone.DOUBTFUL, f"Not measured, or not to be believed: {listed}; the run's health says why.")
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return [f"{row.strategy}, {row.variation}" for row in rows]
 
 
 def _tone(cells: tuple[str, ...]) -> Tone:
@@ -82,22 +96,19 @@ def _tone(cells: tuple[str, ...]) -> Tone:
 
 
 def _charts(result: ScenarioResult, directory: Path) -> list[Chart]:
-    if not any(row.cell for row in result.rows):
-        return []
-    drawn = [
-        keep(draw(result), draw.__name__, directory / "charts")
-        for axis, draw in CHART_OF_AXIS.items()
-        if axis in result.axes
-    ]
+    drawn = [keep(draw(result), draw.__name__, directory / "charts") for draw in charts_of(result)]
     return [Chart(each.name, each.finding, result.look_at, each.svg) for each in drawn]
 
 
 def _command(result: ScenarioResult, strategies: list[str]) -> str:
     """Return the command, with the flags that may differ from the scenario's own values."""
-    flags = {"strategies": ",".join(name.partition("#")[0] for name in strategies)}
+    named = result.strategies or [name.partition("#")[0] for name in strategies]
+    flags = {"strategies": ",".join(named)}
     for field, flag in (("users", "users"), ("duration_s", "duration")):
         values = {getattr(row.conditions, field) for row in result.rows}
         if len(values) == 1 and field not in result.axes:
             flags[flag] = plain(values.pop())
-    flags["blocks"] = str(max((row.block for row in result.rows), default=1))
-    return command("run", flags, result.name)
+    flags["blocks"] = str(result.blocks or max((row.block for row in result.rows), default=1))
+    if result.seed is not None:
+        flags["seed"] = str(result.seed)
+    return command("run", flags, result.source or result.name)

@@ -83,7 +83,17 @@ def run(
             make_folder(directory)
         environment = read_environment(choose_pinning(), findings)
         try:
-            result = observe(chosen, strategies, blocks, seed, environment, directory, interruption, console)
+            result = observe(
+                chosen,
+                _source(scenario, chosen, folder),
+                strategies,
+                blocks,
+                seed,
+                environment,
+                directory,
+                interruption,
+                console,
+            )
             _show(result, directory, console)
         except OSError as error:
             report_failure(console, "cannot write the results", Failure(f"{error}; what was written is kept"))
@@ -109,6 +119,12 @@ def _file(name: str, folder: Path | None) -> Path:
         return scenario_file(name, folder)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _source(given: str, scenario: Scenario, folder: Path | None) -> str:
+    """Return how to name a scenario to run it again: the name of a built-in one, or the path of another."""
+    path = _file(given, folder)
+    return scenario.name if path == scenario_files().get(scenario.name) else str(path)
 
 
 def _show(result: ScenarioResult, directory: Path, console: Console) -> None:

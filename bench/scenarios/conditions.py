@@ -17,10 +17,14 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
+MOMENTS = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s")
+
+
 class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run's conditions: rates a second, sizes in bytes, times in seconds, moments in seconds into the window.
 
-    With `window_s`, windows of that length follow one another for `duration_s`, so that a run of hours stays small.
+    At most one of burst, reconnect, freeze and kill disturbs a run. With `window_s`, windows of that length follow one
+    another for `duration_s`, so that a run of hours stays small.
     `server` are flags of the server as on a command line. A moment of 0 is never, as is a count of 0.
     """
 
@@ -55,10 +59,18 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Refuse what cannot be run; msgspec tells it as it tells a wrong type."""
         if self.stalled >= self.users:
             raise ValueError(f"stalled = {self.stalled} leaves nobody of {self.users} users to measure; raise `users`")
-        window_s = self.window_s or self.duration_s
-        for name in ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s"):
-            if (moment := getattr(self, name)) >= window_s:
-                raise ValueError(f"{name} = {moment:g} is after the window of {window_s:g} s; raise `duration_s`")
+        for name in MOMENTS:
+            if (moment := getattr(self, name)) >= self.duration_s:
+                raise ValueError(
+                    f"{name} = {moment:g} is after the window of {self.duration_s:g} s; raise `duration_s`"
+                )
+        disturbances = [name for name in MOMENTS[1:] if getattr(self, name)]
+        if self.burst_factor != 1:
+            disturbances.insert(0, "burst_factor")
+        if len(disturbances) > 1:
+            raise ValueError(f"{' and '.join(disturbances)}: a run has one disturbance to recover from; leave one")
+        if disturbances and self.window_s:
+            raise ValueError(f"{disturbances[0]} needs one window; leave `window_s` out")
         if self.kill_at_s and not self.rejoin_every_s:
             raise ValueError("kill_at_s needs `rejoin_every_s`: without it nobody comes back to the restarted server")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 
 from bench.campaign import run_campaign
@@ -18,10 +19,12 @@ from bench.scenarios.result import FORMAT, Row, ScenarioResult, write_scenario
 from bench.scenarios.rows import rows
 from bench.scenarios.scenario import Scenario
 from bench.store import Store
+from bench.summary import Summary
 
 
 def observe(
     scenario: Scenario,
+    source: str,
     strategies: Sequence[str],
     blocks: int,
     seed: int,
@@ -30,14 +33,30 @@ def observe(
     interruption: Interruption,
     console: Console,
 ) -> ScenarioResult:
-    """Run every variation with every strategy into `directory`; what is known is on disk after each variation.
+    """Run every variation with every strategy into `directory`; what is known is on disk after each run.
+
+    `source` is how `run` was told which scenario: its name, or a path.
 
     Raises:
         OSError: the folder holds something already, or cannot be written to.
 
     """
     found: list[Row] = []
-    result = _result(scenario, seed, environment, found)
+    result = ScenarioResult(
+        format=FORMAT,
+        environment=environment,
+        name=scenario.name,
+        title=scenario.title,
+        shows=scenario.shows,
+        look_at=scenario.look_at,
+        axes=scenario.axes,
+        rows=[],
+        seed=seed,
+        source=source,
+        strategies=tuple(strategies),
+        blocks=blocks,
+        planned_rows=len(scenario.variations) * len(strategies) * blocks,
+    )
     for variation in scenario.variations:
         if interruption.signal_name:
             break
@@ -48,11 +67,14 @@ def observe(
         store = Store(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)
-        summary = run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras)
-        found += rows(variation, summary, store.read_runs(), disturbers.happened)
-        result = _result(scenario, seed, environment, found)
-        write_scenario(result, directory)
-    return result
+        earlier = list(found)
+
+        def keep(summary: Summary) -> None:
+            found[:] = [*earlier, *rows(variation, summary, store.read_runs(), disturbers.happened)]  # noqa: B023
+            write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
+
+        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_trial_end=keep)
+    return msgspec.structs.replace(result, rows=list(found))
 
 
 class _Disturbers:
@@ -74,17 +96,3 @@ class _Disturbers:
     def happened(self) -> dict[Trial, Disturbance]:
         """When each trial's server was disturbed."""
         return {trial: disturber.happened for trial, disturber in self._of.items() if disturber.happened}
-
-
-def _result(scenario: Scenario, seed: int, environment: Environment, found: list[Row]) -> ScenarioResult:
-    return ScenarioResult(
-        format=FORMAT,
-        environment=environment,
-        name=scenario.name,
-        title=scenario.title,
-        shows=scenario.shows,
-        look_at=scenario.look_at,
-        axes=scenario.axes,
-        rows=list(found),
-        seed=seed,
-    )

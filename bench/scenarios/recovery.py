@@ -44,7 +44,7 @@ def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None
 def _is_well(second: Second, limit_ms: float, members: float) -> bool:
     return (
         second.delivered == second.expected
-        and second.expected >= members * max(1, second.messages)
+        and second.expected >= members * second.messages
         and (second.p99 or 0.0) <= limit_ms
     )
 

@@ -30,7 +30,7 @@ def _row(variation: Variation, summary: Summary, run: Run, disturbance: Disturba
         strategy=trial.arm.label,
         block=trial.block,
         cell=_cell(summary, trial),
-        reason=_why_nothing(summary, trial),
+        reason=_reason(variation, summary, run, disturbance),
         time_to_recover_s=_recovery_s(variation, run, disturbance),
         memory_peak_mib=max((sample.rss_bytes for sample in run.samples), default=0) / 2**20 or None,
         kicked=after.kicked - before.kicked if before and after else None,
@@ -43,7 +43,13 @@ def _cell(summary: Summary, trial: Trial) -> Cell | None:
     return cells[0] if cells else None
 
 
-def _why_nothing(summary: Summary, trial: Trial) -> str:
+def _reason(variation: Variation, summary: Summary, run: Run, disturbance: Disturbance | None) -> str:
+    """Say why nothing was measured, or that the bench did not do to the server what it was to do."""
+    trial, conditions = run.trial, variation.conditions
+    if _cell(summary, trial):
+        was_due = conditions.freeze_at_s or conditions.kill_at_s
+        what = "frozen" if conditions.freeze_at_s else "killed"
+        return f"the server was to be {what} and was not" if was_due and not disturbance else ""
     failures = [each for each in summary.failures if (each.strategy, each.block) == (trial.arm.label, trial.block)]
     return "; ".join(failure.reason for failure in failures)
 

@@ -32,6 +32,8 @@ def scenario_table(result: ScenarioResult) -> RenderableType:
         axes = [_plain(getattr(row.conditions, axis)) for axis in result.axes]
         table.add_row(*axes, row.strategy, *[str(row.block)] * has_blocks, *_figures(row))
     remarks = [f"{row.strategy}, {row.variation}: {text}" for row in result.rows for text in _remarks(row)]
+    if result.rows_not_run:
+        remarks.append(f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made: it ended before them")
     return Group(Text(result.shows), table, *map(Text, remarks), Text(f"Look at: {result.look_at}", style="bold"))
 
 
@@ -46,13 +48,13 @@ def _figures(row: Row) -> list[str]:
         return [NOTHING, NOTHING, NOTHING, memory, kicked, "not measured"]
     recovery = "not yet" if row.time_to_recover_s is None else f"{row.time_to_recover_s:.1f}"
     p99, missing = milliseconds(row.cell.latency_ms.p99), f"{row.cell.missing:,}"
-    return [p99, missing, recovery, memory, kicked, "yes" if row.cell.valid else "no"]
+    return [p99, missing, recovery, memory, kicked, "yes" if row.believable else "no"]
 
 
 def _remarks(row: Row) -> list[str]:
     if row.cell is None:
         return [f"not measured: {row.reason}"]
     return [
-        *(f"not to be believed: {text}" for text in row.cell.reasons),
+        *(f"not to be believed: {text}" for text in (*row.cell.reasons, *[row.reason] * bool(row.reason))),
         *(f"warning: {text}" for text in row.cell.warnings),
     ]

@@ -94,6 +94,14 @@ def test_a_server_that_kicks_members_has_failed_although_that_makes_the_step_inv
     assert outcome_of(kicked) == (Outcome.FAILED, "the server kicked 5 members")
 
 
+def test_a_busy_server_that_does_not_let_all_in_has_failed() -> None:
+    few = msgspec.structs.replace(step(100, reasons=["only 60 of 100 users joined"]), joined=60)
+    made = run(TRIAL, [few])
+    assert outcome_of(made)[0] is Outcome.DOUBTFUL
+    made.samples[:] = samples(seconds=20, cpu_share=0.99)
+    assert outcome_of(made) == (Outcome.FAILED, "only 60 of 100 users were let in")
+
+
 def test_a_swarm_that_fails_after_a_held_step_leaves_a_doubt_but_not_after_a_miss() -> None:
     failure = Failure("/stats could not be read")
     held, missed = (
@@ -194,8 +202,8 @@ def test_a_server_that_holds_nothing_is_told_so() -> None:
     ("tries", "told", "limit"),
     [
         (0, "unknown", Limit.UNFINISHED),
-        (2, "at least 100", Limit.UNFINISHED),
-        (5, "400 or more", Limit.SERVER),
+        (2, "about 100, not confirmed", Limit.UNFINISHED),
+        (5, "about 400, not confirmed", Limit.SERVER),
     ],
 )
 def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, told: str, limit: Limit) -> None:

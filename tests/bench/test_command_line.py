@@ -65,6 +65,15 @@ def test_plot_draws_from_the_summary_alone(tmp_path: Path) -> None:
     assert (tmp_path / "charts" / "delivered_vs_offered.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("file", ["capacity.json", "scenario.json"])
+def test_plot_of_another_verbs_results_says_what_draws_them(file: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_text("{}")
+    code, output = use("plot", tmp_path)
+    assert code == 2
+    assert "report" in output
+    assert "draws its chart" in " ".join(output.split())
+
+
 @pytest.mark.parametrize("content", [None, "{", '{"format": 99}'])
 def test_plot_of_what_is_no_result_says_what_to_do(content: str | None, tmp_path: Path) -> None:
     if content:

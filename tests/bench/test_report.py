@@ -21,6 +21,7 @@ from bench.report.capacity import capacity_command
 from bench.report.reproduce import compare_command
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
+from bench.store import Store
 from loadtest.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 from tests.bench.made_up_capacity import capacity_plan, made_up_search
@@ -196,6 +197,43 @@ def test_a_scenario_has_a_report(tmp_path: Path) -> None:
             "python -m bench run stalled --strategies direct,queue,gather --users 50 --duration 10 --blocks 1" in text
         )
     assert "![" in markdown
+
+
+def test_a_scenario_that_ended_early_says_so_and_how_it_was_begun(tmp_path: Path) -> None:
+    row = msgspec.structs.replace(_row("queue", Conditions(users=50), step(50)), kicked=None)
+    write_scenario(
+        ScenarioResult(
+            *(1, ENVIRONMENT, "mine", "Mine", "Shows this.", "the share", (), [row]),
+            seed=7,
+            source="my/mine.toml",
+            strategies=("queue", "direct"),
+            blocks=3,
+            planned_rows=6,
+        ),
+        tmp_path,
+    )
+    for text in report(tmp_path):
+        assert "5 of 6 runs were not made, as it ended before them" in text
+        assert "kicks unknown" in text
+        assert (
+            "python -m bench run my/mine.toml --strategies queue,direct --users 50 --duration 10 --blocks 3 --seed 7"
+            in text
+        )
+
+
+def test_the_share_that_is_missing_is_of_all_that_was_owed_there(tmp_path: Path) -> None:
+    made = plan(("gather",), (50,), blocks=4)
+    runs = [run(trial, [step(50, missing=1000 * (trial.block == 1))]) for trial in made.trials]
+    Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
+    for text in report(tmp_path):
+        assert "gather with 50 users 1,000 of 100,000 (1 %)" in text
+
+
+def test_a_campaign_without_a_cell_is_no_good_news(tmp_path: Path) -> None:
+    Store(tmp_path).write_summary(summarise(plan(), ENVIRONMENT, []))
+    for text in report(tmp_path):
+        assert "Nothing was measured." in text
+        assert "may be believed" not in text
 
 
 def _row(strategy: str, conditions: Conditions, made: Step) -> Row:

@@ -82,6 +82,9 @@ def test_changes_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
         ('arrival = "tide"', "tide"),
         ("freeze_at_s = 30", "freeze_at_s = 30 is after the window of 10 s"),
         ("kill_at_s = 3", "needs `rejoin_every_s`"),
+        ("freeze_at_s = 3\nkill_at_s = 6\nrejoin_every_s = 1", "freeze_at_s and kill_at_s: a run has one disturbance"),
+        ("burst_factor = 2\nreconnect_at_s = 3", "burst_factor and reconnect_at_s: a run has one disturbance"),
+        ("burst_factor = 2\nwindow_s = 2", "burst_factor needs one window; leave `window_s` out"),
         ("users = ", "is no TOML"),
     ],
 )
@@ -256,6 +259,7 @@ def test_a_chart_is_drawn_where_its_axis_is(tmp_path: Path) -> None:
     result = made_result()
     assert [path.name for path in draw_scenario(result, tmp_path)] == ["stalled_members.png", "stalled_members.svg"]
     assert draw_scenario(msgspec.structs.replace(result, axes=("users",)), tmp_path) == []
+    assert draw_scenario(msgspec.structs.replace(result, axes=("stalled", "users")), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, rows=[]), tmp_path) == []
 
 
@@ -268,6 +272,38 @@ def test_what_happened_to_a_trial_decides_its_recovery() -> None:
     happened: dict[Trial, Disturbance] = {trial: Disturbance(START_NS + 2 * SECOND, START_NS + 5 * SECOND // 2)}
     (row,) = rows(variation, summarise(made, ENVIRONMENT, runs), runs, happened)
     assert row.time_to_recover_s == pytest.approx(0.5)
+
+
+def test_a_disturbance_that_did_not_happen_is_not_recovered_from() -> None:
+    result = made_result()
+    never = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5, freeze_at_s=2)), {"gather": step(50)})
+    result = msgspec.structs.replace(result, rows=[*result.rows, *never])
+    assert not result.believable
+    assert "gather, stalled-5: not to be believed: the server was to be frozen and was not" in printed(result)
+
+
+def test_a_run_that_failed_late_is_not_to_be_believed() -> None:
+    made = plan(("queue",), users=(50,))
+    runs = [run(made.trials[0], [step(50)], failure="the server could not be frozen")]
+    (row,) = rows(Variation("run", Conditions()), summarise(made, ENVIRONMENT, runs), runs, {})
+    assert row.cell is not None
+    assert not row.believable
+    assert row.cell.reasons == ["the run did not get to its end: the server could not be frozen; run it again"]
+
+
+def test_rows_that_were_planned_and_not_run_are_told() -> None:
+    result = made_result()
+    assert result.believable
+    cut = msgspec.structs.replace(result, planned_rows=len(result.rows) + 3)
+    assert not cut.believable
+    assert "3 of 9 runs were not made: it ended before them" in printed(cut)
+
+
+def test_the_chart_says_what_was_not_measured() -> None:
+    result = made_result()
+    gap = [row for row in result.rows if (row.strategy, row.conditions.stalled) != ("direct", 5)]
+    figure = stalled_members(msgspec.structs.replace(result, rows=gap))
+    assert "p99 with 5 of 50 members stalled: queue 8.00 ms; direct not measured" in texts(figure)
 
 
 def test_the_documentation_names_every_scenario_condition_and_field() -> None:
