@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import cast
@@ -133,3 +134,37 @@ async def test_a_flush_that_fails_is_told_and_not_repeated() -> None:
     assert told == ["broken"]
     assert connection.written == [text_frame(b"first"), text_frame(b"second")]
     assert counters.deliveries_out == 1
+
+
+class Slow:
+    """Frames of a member whose every write takes a while, as with ten thousand members."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.has_written = asyncio.Event()
+
+    def attach(self, outlets: dict[object, Callable[[bytes], None]]) -> None:
+        outlets[self] = self._write
+
+    def _write(self, frames: bytes) -> None:
+        self.written.append(frames)
+        time.sleep(0.5)
+        self.has_written.set()
+
+
+async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one() -> None:
+    connection = Slow()
+    strategy = CoalescedStrategy({}, Counters())
+    attending = asyncio.create_task(
+        strategy.attend(cast("Member", SimpleNamespace(frames=connection)), asyncio.Event().wait())  # type: ignore[arg-type]
+    )
+    await asyncio.sleep(0)
+    await strategy.publish(Broadcast(b"first", "user"))
+    await connection.has_written.wait()
+    for payload in (b"second", b"third"):
+        await strategy.publish(Broadcast(payload, "user"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    await until(lambda: len(connection.written) == 2)
+    attending.cancel()
+    assert connection.written == [text_frame(b"first"), text_frame(b"second") + text_frame(b"third")]
