@@ -91,7 +91,7 @@ def _table(rows: Sequence[Connections]) -> Table:
             row.strategy,
             f"{row.bytes_a_connection / 1024:.1f}",
             f"{row.cpu_us_a_join:.0f}",
-            f"{1e6 / row.cpu_us_a_join:,.0f}",
+            f"{1e6 / row.cpu_us_a_join:,.0f}" if row.cpu_us_a_join else "-",
             f"{row.joins_per_s:,.0f}",
             f"{row.gone_after_s:.2f}",
             f"{row.shutdown_s:.1f}",

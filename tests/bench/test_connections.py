@@ -29,7 +29,7 @@ def test_each_strategy_is_measured() -> None:
     for row in rows:
         kib, cpu_us, one_core, seen, gone_s, shutdown_s, lines = (float(word.replace(",", "")) for word in row[1:])
         assert 1 < kib < 100
-        assert one_core == pytest.approx(1e6 / cpu_us, rel=0.01)
+        assert one_core == pytest.approx(1e6 / cpu_us, rel=0.02)
         assert seen > 0
         assert 0 <= gone_s < 30
         assert 1 < shutdown_s < 10, "nobody answers the server's close frame, which it waits 2 s for"

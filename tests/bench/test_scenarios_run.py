@@ -97,10 +97,11 @@ def test_a_server_that_is_killed_loses_what_was_due_meanwhile_and_its_users_come
     assert last.delivered == last.expected == 300
 
 
-def test_churn_a_storm_and_a_burst_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("disturbance", ["reconnect_at_s = 2\nreconnect_jitter_s = 0.5", "burst_factor = 4"])
+def test_churn_with_a_storm_or_a_burst_loses_nothing(tmp_path: Path, disturbance: str) -> None:
     result = run(
         tmp_path,
-        "duration_s = 4\nchurn_rate = 3\nreconnect_at_s = 2\nreconnect_jitter_s = 0.5\nburst_factor = 4\n",
+        f"duration_s = 4\nchurn_rate = 3\n{disturbance}\n",
         *("--strategies", "direct"),
     )
     assert [missing(row) for row in result.rows] == [0]
