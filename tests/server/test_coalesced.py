@@ -152,7 +152,10 @@ class Slow:
         self.has_written.set()
 
 
-async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one() -> None:
+async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
     connection = Slow()
     strategy = CoalescedStrategy({}, Counters())
     attending = asyncio.create_task(
