@@ -42,6 +42,9 @@ def report(directory: Path) -> None:
 
 
 def _page(directory: Path) -> Page:
+    whole = directory.resolve().parent
+    if (whole / SCENARIO).exists():  # its campaign alone does not say what disturbed it
+        raise ValueError(f"{directory} is one set of conditions of a scenario; give the whole one, {whole}")
     for name, read in PAGES.items():
         if (directory / name).exists():
             return read(directory)

@@ -128,6 +128,15 @@ def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | 
     assert not (tmp_path / "report.html").exists()
 
 
+def test_a_part_of_a_scenario_is_not_taken_for_a_campaign(tmp_path: Path) -> None:
+    write_campaign(tmp_path / "stalled-5")
+    (tmp_path / "scenario.json").write_text("{}")
+    result = CliRunner().invoke(main, ["report", str(tmp_path / "stalled-5")])
+    assert result.exit_code == 2
+    assert "is one set of conditions of a scenario" in result.output
+    assert not (tmp_path / "stalled-5" / "report.html").exists()
+
+
 def test_a_report_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     write_capacity(made_up_search("direct"), tmp_path)
     (tmp_path / "report.html").mkdir()
