@@ -128,7 +128,7 @@ def test_a_campaign_that_is_killed_interrupted_and_damaged_is_brought_to_its_end
     damaged = campaign.store.runs / f"{first}.json"
     damaged.write_bytes(damaged.read_bytes()[:1000])
     code = campaign.run("--resume", folder)
-    assert f"{damaged} is damaged, or no run: Input data was truncated" in campaign.output
+    assert f"{damaged} is damaged, or no run: " in campaign.output  # why depends on where the cut falls
     assert [campaign.output.index(f"/3] {trial}: 2 users") for trial in (first, third, fourth)]
     assert campaign.times()[second] == kept[second]
     assert_complete(campaign)
