@@ -63,11 +63,12 @@ class Crowd:
         except OSError as error:
             raise JoinError(f"member {self._joined + 1:,} could not connect: {error}") from error
         self._joined += 1
-        member.sendall(
-            f"GET /chat?user_id=idle{self._joined} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
+        with suppress(OSError):  # then there is no answer either, which is told
+            member.sendall(
+                f"GET /chat?user_id=idle{self._joined} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+            )
         return member
 
 

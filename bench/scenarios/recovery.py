@@ -37,6 +37,8 @@ def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None
         return 0.0
     if unwell[-1] is seconds[-1]:
         return math.inf
+    if disturbance and not any(second.messages for second in seconds if second.start_ns > unwell[-1].start_ns):
+        return math.inf  # nobody was there to say anything
     from_ns = disturbance.end_ns if disturbance else unwell[0].start_ns
     return max(0.0, (unwell[-1].start_ns + SECOND_NS - from_ns) / 1e9)
 

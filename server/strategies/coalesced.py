@@ -26,7 +26,8 @@ LONGEST_REST_S = 0.001
 class CoalescedStrategy(Strategy):
     """Broadcasts wait for the end of the event loop's turn, then leave together.
 
-    After a flush the room rests for as long as the flush took, at most `LONGEST_REST_S`: what comes meanwhile shares
+    After a flush the room rests for as long as the flush took, at most `LONGEST_REST_S` and in uvloop's whole
+    milliseconds, so that one of less than half a millisecond is followed by none: what comes meanwhile shares
     the next one, so that a busy room has fewer and larger writes, and an idle one waits for nothing.
     All members see one order. A slow member delays nobody: its connection holds frames back and kicks it in the end.
     """

@@ -317,3 +317,8 @@ def test_the_scenario_in_the_documentation_can_be_run(tmp_path: Path) -> None:
     path = tmp_path / "monday.toml"
     path.write_text(text.split("```toml\n")[1].split("```")[0])
     assert [variation.label for variation in read_scenario(path).variations] == ["message_size-64", "message_size-4096"]
+
+
+def test_a_room_that_nobody_came_back_to_has_not_recovered() -> None:
+    empty = [Second(START_NS + number * SECOND, 0, 0, 0, None, None, None) for number in (3, 4)]
+    assert recovery_s([*seconds(2, 2, 900), *empty], (2.0, 2.5)) == math.inf
