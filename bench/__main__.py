@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bench.capacity.command import capacity
+from bench.capacity.result import FILE as CAPACITY
 from bench.charts import draw_all
 from bench.compare import compare
 from bench.connections.command import connections
@@ -15,11 +16,12 @@ from bench.doctor.command import doctor
 from bench.gate.command import gate
 from bench.report.command import report
 from bench.scenarios.command import run, scenarios
+from bench.scenarios.result import FILE as SCENARIO
 from bench.selftest import command as selftest
 from bench.store import Store
 from bench.witness.command import command as second_opinion
 
-OTHERS = {"capacity.json": "a capacity search", "scenario.json": "a scenario"}
+OTHERS = {CAPACITY: "a capacity search", SCENARIO: "a scenario"}
 
 
 @click.group(context_settings={"show_default": True})

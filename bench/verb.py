@@ -24,9 +24,9 @@ def results_folder(out: Path | None, name: str) -> Path:
     return (out or Path("results") / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").resolve()
 
 
-def answers() -> Console:
-    """Return the console for what was asked for: standard output, as wide as its terminal."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+def answers(width: int = WIDTH, *, highlight: bool = True) -> Console:
+    """Return the console for what was asked for: standard output, as wide as its terminal, or else `width` columns."""
+    return Console(width=None if sys.stdout.isatty() else width, highlight=highlight)
 
 
 @contextmanager

@@ -8,15 +8,15 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from websockets.utils import generate_key
+
+from bench.handshake import JoinError, upgrade_request
+
 WELCOME = b"HTTP/1.1 101"
 AT_ONCE = 50
 ANSWER_LIMIT_S = 10.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """For SO_LINGER: the kernel sends RST, and no close frame went before it."""
-
-
-class JoinError(Exception):
-    """A member of the crowd was not let in, or not answered."""
 
 
 class Crowd:
@@ -57,18 +57,13 @@ class Crowd:
         self.vanish(len(self._members))
 
     def _ask(self) -> socket.socket:
-        host, port = self._address
         try:
             member = socket.create_connection(self._address, ANSWER_LIMIT_S)
         except OSError as error:
             raise JoinError(f"member {self._joined + 1:,} could not connect: {error}") from error
         self._joined += 1
         with suppress(OSError):  # then there is no answer either, which is told
-            member.sendall(
-                f"GET /chat?user_id=idle{self._joined} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-            )
+            member.sendall(upgrade_request(self._address, f"/chat?user_id=idle{self._joined}", generate_key()))
         return member
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.connections.crowd import Crowd, JoinError
+from bench.connections.crowd import Crowd
 from bench.environment import Pinning
+from bench.handshake import JoinError
 from bench.interruption import Interruption
 from bench.process import how_it_ended
 from bench.target import Target, TrialFailed, read_stats

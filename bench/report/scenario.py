@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from bench.answer import listing, or_infinite
@@ -76,19 +75,15 @@ def _missing(result: ScenarioResult) -> Remark:
 
 
 def _belief(result: ScenarioResult) -> Remark:
-    doubtful = [row for row in result.rows if not row.believable]
+    faults = []
     if result.rows_not_run:
-        many = f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made, as it ended before them"
-        listed = f"; not measured, or not to be believed: {listing(_names(doubtful))}" if doubtful else ""
-        return Remark(Tone.DOUBTFUL, f"{many}{listed}.")
-    if not doubtful:
+        faults.append(f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made, as it ended before them")
+    if doubtful := [f"{row.strategy}, {row.variation}" for row in result.rows if not row.believable]:
+        faults.append(f"not measured, or not to be believed: {listing(doubtful)}; the run's health says why")
+    if not faults:
         return Remark(Tone.GOOD, f"Each of {len(result.rows):,} runs may be believed.")
-    listed = listing(_names(doubtful))
-    return Remark(Tone.DOUBTFUL, f"Not measured, or not to be believed: {listed}; the run's health says why.")
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return [f"{row.strategy}, {row.variation}" for row in rows]
+    told = "; ".join(faults)
+    return Remark(Tone.DOUBTFUL, f"{told[0].upper()}{told[1:]}.")
 
 
 def _tone(cells: tuple[str, ...]) -> Tone:

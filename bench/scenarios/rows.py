@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.plan import Trial
 from bench.run import Run
+from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, planned
 from bench.scenarios.recovery import time_to_recover_s
 from bench.scenarios.result import Row
@@ -24,13 +25,14 @@ def rows(
 def _row(variation: Variation, summary: Summary, run: Run, disturbance: Disturbance | None) -> Row:
     conditions, trial = variation.conditions, run.trial
     before, after = run.stats_before, run.stats_after
+    cell = _cell(summary, trial)
     return Row(
         variation=variation.label,
         conditions=conditions,
         strategy=trial.arm.label,
         block=trial.block,
-        cell=_cell(summary, trial),
-        reason=_reason(variation, summary, run, disturbance),
+        cell=cell,
+        reason=_not_disturbed(conditions, disturbance) if cell else _why_nothing(summary, trial),
         time_to_recover_s=_recovery_s(variation, run, disturbance),
         memory_peak_mib=max((sample.rss_bytes for sample in run.samples), default=0) / 2**20 or None,
         kicked=after.kicked - before.kicked if before and after else None,
@@ -43,13 +45,14 @@ def _cell(summary: Summary, trial: Trial) -> Cell | None:
     return cells[0] if cells else None
 
 
-def _reason(variation: Variation, summary: Summary, run: Run, disturbance: Disturbance | None) -> str:
-    """Say why nothing was measured, or that the bench did not do to the server what it was to do."""
-    trial, conditions = run.trial, variation.conditions
-    if _cell(summary, trial):
-        was_due = conditions.freeze_at_s or conditions.kill_at_s
-        what = "frozen" if conditions.freeze_at_s else "killed"
-        return f"the server was to be {what} and was not" if was_due and not disturbance else ""
+def _not_disturbed(conditions: Conditions, disturbance: Disturbance | None) -> str:
+    """Say that the bench did not do to the server what it was to do; nothing if it did."""
+    was_due = conditions.freeze_at_s or conditions.kill_at_s
+    what = "frozen" if conditions.freeze_at_s else "killed"
+    return f"the server was to be {what} and was not" if was_due and not disturbance else ""
+
+
+def _why_nothing(summary: Summary, trial: Trial) -> str:
     failures = [each for each in summary.failures if (each.strategy, each.block) == (trial.arm.label, trial.block)]
     return "; ".join(failure.reason for failure in failures)
 

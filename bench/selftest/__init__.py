@@ -18,6 +18,7 @@ from bench.selftest import faults, freeze, hold
 from bench.selftest.rig import Rig
 from bench.selftest.rows import Row, table
 from bench.target import TrialFailed
+from bench.verb import answers
 
 INJECTIONS = MappingProxyType({"freeze": freeze.run, "hold": hold.run, "faults": faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
@@ -51,7 +52,7 @@ def command(only: tuple[str, ...]) -> None:
                 report_failure(console, name, error.failure)
             if interruption.signal_name:
                 break
-    answer = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    answer = answers(WIDTH, highlight=False)
     if rows:
         answer.print(table(rows))
     if any(row.usual for row in rows):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from bench.witness.connection import JoinError, Witness
+from bench.handshake import JoinError
+from bench.witness.connection import Witness
 from bench.witness.observation import Delivery, Observation, share, spread
 
 POLL_S = 0.02

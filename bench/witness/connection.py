@@ -16,6 +16,7 @@ from enum import IntEnum
 
 from websockets.utils import accept_key, generate_key
 
+from bench.handshake import JoinError, upgrade_request
 from bench.witness.observation import Delivery
 
 JOIN_LIMIT_S = 10.0
@@ -36,10 +37,6 @@ class Opcode(IntEnum):
     CLOSE = 8
     PING = 9
     PONG = 10
-
-
-class JoinError(Exception):
-    """The server did not let a witness in."""
 
 
 class Witness:
@@ -72,7 +69,7 @@ class Witness:
         async with asyncio.timeout(JOIN_LIMIT_S):
             await loop.sock_connect(self._socket, address)
             key = generate_key()
-            await loop.sock_sendall(self._socket, _upgrade_request(address, path, key))
+            await loop.sock_sendall(self._socket, upgrade_request(address, path, key))
             response = await self._response(loop)
         if not response.startswith(b"HTTP/1.1 101 ") or accept_key(key).encode() not in response:
             raise JoinError(f"the server did not let witness {self._number} in: {response.splitlines()[:1]}")
@@ -157,19 +154,6 @@ def frame_size(head: bytes) -> int:
     if len(head) < header:
         return header
     return header + (int.from_bytes(head[2:header]) if length_bytes else head[1])
-
-
-def _upgrade_request(address: tuple[str, int], path: str, key: str) -> bytes:
-    host, port = address
-    lines = (
-        f"GET {path} HTTP/1.1",
-        f"Host: {host}:{port}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {key}",
-        "Sec-WebSocket-Version: 13",
-    )
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def _kernel_time_ns(ancillary: list[tuple[int, int, bytes]]) -> int | None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
 
-from bench.connections.crowd import Crowd, JoinError
-from bench.process import PACKAGES
+from bench.connections.crowd import Crowd
+from bench.handshake import JoinError
 from server.testing.server_process import ServerProcess
+from tests.bench.command import bench
 from tests.swarm_process import wait_until
 
 
-def bench(*flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", "connections", *flags]
-    return subprocess.run(command, cwd=PACKAGES, capture_output=True, text=True, timeout=100, check=False)
-
-
 def test_each_strategy_is_measured() -> None:
-    done = bench("--strategies", "direct,coalesced", "--members", "120", "--vanish", "60")
+    done = bench("connections", "--strategies", "direct,coalesced", "--members", "120", "--vanish", "60")
     assert done.returncode == 0, done.stderr
     assert "120 idle members" in done.stdout
     rows = [line.split("│")[1:-1] for line in done.stdout.splitlines() if line.startswith("│")]
@@ -44,13 +38,13 @@ def test_each_strategy_is_measured() -> None:
     ],
 )
 def test_wrong_use_says_what_is_allowed(flags: list[str], told: str) -> None:
-    done = bench(*flags)
+    done = bench("connections", *flags)
     assert done.returncode == 2
     assert told in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_a_strategy_that_does_not_exist_is_told_and_the_others_are_measured() -> None:
-    done = bench("--strategies", "fast,direct", "--members", "5", "--vanish", "1")
+    done = bench("connections", "--strategies", "fast,direct", "--members", "5", "--vanish", "1")
     assert done.returncode == 3
     assert "unknown strategy 'fast'" in done.stderr
     assert "direct" in done.stdout

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from bench.process import PACKAGES
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
 from bench.store import Store
+from tests.bench.command import bench
 
-LIMIT_S = 100
 BUSY = "after they were due"  # this machine did something else as well
 SCENARIO = """
 title = "Tiny"
@@ -25,11 +22,6 @@ room_rate = 50
 warmup_s = 0.2
 drain_s = 2
 """
-
-
-def bench(*flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", *flags]
-    return subprocess.run(command, cwd=PACKAGES, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
 def run(tmp_path: Path, conditions: str, *flags: str) -> ScenarioResult:

@@ -1,0 +1,15 @@
+"""The bench's command line, run to its end as a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from bench.process import PACKAGES
+
+LIMIT_S = 100
+
+
+def bench(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *flags]
+    return subprocess.run(command, cwd=PACKAGES, capture_output=True, text=True, timeout=LIMIT_S, check=False)
