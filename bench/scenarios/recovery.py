@@ -20,7 +20,7 @@ def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None
     A second is well if nothing that was due in it is missing and its p99 is at most `slo_ms`, or twice what it was
     before the disturbance if that is more; and, after a disturbance, if all members are back. Without a disturbance
     that ends, the time counts from the beginning of the first second that is not well. It is infinite where the last
-    second of the window is not well.
+    second of the window is not well, or, after a disturbance, where nobody said anything since.
     """
     seconds = step.timeline
     if not seconds:
@@ -28,19 +28,16 @@ def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None
     members = EVERYBODY * (step.joined - step.stalled) if disturbance else 0.0
     limit_ms = max(slo_ms, TIMES_BEFORE * _p99_before_ms(seconds, disturbance))
     start_ns = disturbance.start_ns if disturbance else 0
-    unwell = [
-        second
-        for second in seconds
-        if second.start_ns + SECOND_NS > start_ns and not _is_well(second, limit_ms, members)
-    ]
+    concerned = [second for second in seconds if second.start_ns + SECOND_NS > start_ns]
+    unwell = [place for place, second in enumerate(concerned) if not _is_well(second, limit_ms, members)]
+    since = concerned[unwell[-1] + 1 :] if unwell else concerned
+    is_over = any(second.messages for second in since) if disturbance else bool(since)
+    if not is_over:
+        return math.inf
     if not unwell:
         return 0.0
-    if unwell[-1] is seconds[-1]:
-        return math.inf
-    if disturbance and not any(second.messages for second in seconds if second.start_ns > unwell[-1].start_ns):
-        return math.inf  # nobody was there to say anything
-    from_ns = disturbance.end_ns if disturbance else unwell[0].start_ns
-    return max(0.0, (unwell[-1].start_ns + SECOND_NS - from_ns) / 1e9)
+    from_ns = disturbance.end_ns if disturbance else concerned[unwell[0]].start_ns
+    return max(0.0, (concerned[unwell[-1]].start_ns + SECOND_NS - from_ns) / 1e9)
 
 
 def _is_well(second: Second, limit_ms: float, members: float) -> bool:

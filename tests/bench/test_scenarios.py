@@ -322,3 +322,4 @@ def test_the_scenario_in_the_documentation_can_be_run(tmp_path: Path) -> None:
 def test_a_room_that_nobody_came_back_to_has_not_recovered() -> None:
     empty = [Second(START_NS + number * SECOND, 0, 0, 0, None, None, None) for number in (3, 4)]
     assert recovery_s([*seconds(2, 2, 900), *empty], (2.0, 2.5)) == math.inf
+    assert recovery_s([*seconds(2, 2, 2), *empty], (3.0, 3.5)) == math.inf
