@@ -9,9 +9,9 @@ INSTALLED := $(VENV)/.installed
 compare: $(INSTALLED)
 	$(BIN)/python -m bench compare $(ARGS)
 
-# Six processes on any machine: most tests wait for servers and swarms.
+# Four processes on any machine: most tests wait for servers and swarms.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 6 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import cast
 
@@ -102,72 +103,69 @@ def test_frames_are_counted(size: int) -> None:
     assert count_frames(b"") == 0
 
 
-class BrokenOnce:
-    """Frames of a member whose transport fails at its first write; a real one never does."""
+class Connection:
+    """Frames of a member, and what befalls the transport at each write: `breaks` once, or takes `write_s` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, breaks: bool = False, write_s: float = 0.0) -> None:
         self.written: list[bytes] = []
+        self.has_written = asyncio.Event()
+        self._breaks = breaks
+        self._write_s = write_s
 
     def attach(self, outlets: dict[object, Callable[[bytes], None]]) -> None:
         outlets[self] = self._write
 
+    def detach(self) -> None:
+        pass
+
     def _write(self, frames: bytes) -> None:
         self.written.append(frames)
-        if len(self.written) == 1:
+        time.sleep(self._write_s)
+        self.has_written.set()
+        if self._breaks and len(self.written) == 1:
             raise OSError("broken")
+
+
+@asynccontextmanager
+async def room_of(connection: Connection) -> AsyncIterator[tuple[CoalescedStrategy, Counters]]:
+    """Have one member whose connection does what no real one does when a test wants it."""
+    counters = Counters()
+    strategy = CoalescedStrategy({}, counters)
+    member = cast("Member", SimpleNamespace(frames=connection))
+    gone = asyncio.Event()
+    attending = asyncio.create_task(strategy.attend(member, until_set(gone)))
+    await asyncio.sleep(0)
+    yield strategy, counters
+    gone.set()
+    await attending
+
+
+async def until_set(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def test_a_flush_that_fails_is_told_and_not_repeated() -> None:
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(str(context["exception"])))
-    counters, connection = Counters(), BrokenOnce()
-    strategy = CoalescedStrategy({}, counters)
-    conversation = asyncio.Event()
-    attending = asyncio.create_task(
-        strategy.attend(cast("Member", SimpleNamespace(frames=connection)), conversation.wait())  # type: ignore[arg-type]
-    )
-    await asyncio.sleep(0)
-    for payload in (b"first", b"second"):
-        await strategy.publish(Broadcast(payload, "user"))
-        await asyncio.sleep(0.01)
-    attending.cancel()
+    async with room_of(connection := Connection(breaks=True)) as (strategy, counters):
+        for payload in (b"first", b"second"):
+            await strategy.publish(Broadcast(payload, "user"))
+            await asyncio.sleep(0.01)
     assert told == ["broken"]
     assert connection.written == [text_frame(b"first"), text_frame(b"second")]
     assert counters.deliveries_out == 1
-
-
-class Slow:
-    """Frames of a member whose every write takes a while, as with ten thousand members."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-        self.has_written = asyncio.Event()
-
-    def attach(self, outlets: dict[object, Callable[[bytes], None]]) -> None:
-        outlets[self] = self._write
-
-    def _write(self, frames: bytes) -> None:
-        self.written.append(frames)
-        time.sleep(0.5)
-        self.has_written.set()
 
 
 async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
-    connection = Slow()
-    strategy = CoalescedStrategy({}, Counters())
-    attending = asyncio.create_task(
-        strategy.attend(cast("Member", SimpleNamespace(frames=connection)), asyncio.Event().wait())  # type: ignore[arg-type]
-    )
-    await asyncio.sleep(0)
-    await strategy.publish(Broadcast(b"first", "user"))
-    await connection.has_written.wait()
-    for payload in (b"second", b"third"):
-        await strategy.publish(Broadcast(payload, "user"))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    await until(lambda: len(connection.written) == 2)
-    attending.cancel()
+    async with room_of(connection := Connection(write_s=0.5)) as (strategy, _):
+        await strategy.publish(Broadcast(b"first", "user"))
+        await connection.has_written.wait()
+        for payload in (b"second", b"third"):
+            await strategy.publish(Broadcast(payload, "user"))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await until(lambda: len(connection.written) == 2)
     assert connection.written == [text_frame(b"first"), text_frame(b"second") + text_frame(b"third")]
