@@ -5,9 +5,15 @@ from __future__ import annotations
 from bench.run import Run
 from loadtest.result import Step
 
+WHOLE = 0.999
+"""The share of its planned length from which on a window is no cut one: its ends are rounded."""
 
-def reasons(run: Run, step: Step) -> list[str]:
-    """Collect what speaks against one step of a run; missing deliveries do not, they are a result."""
+
+def reasons(run: Run, step: Step, planned_s: float) -> list[str]:
+    """Collect what speaks against one step of a run whose window was to be `planned_s` long.
+
+    Missing deliveries do not, they are a result.
+    """
     found = list(step.reasons)
     if not step.valid and not found:
         found.append("the swarm calls the step invalid without a reason; see its log")
@@ -15,8 +21,9 @@ def reasons(run: Run, step: Step) -> list[str]:
         found.append(disagreement)
     if run.server_ended and (not run.samples or step.drain_end_ns > run.samples[-1].time_ns):
         found.append(f"the server {run.server_ended} during the step; see its log")
-    if run.failure and run.swarm and step == run.swarm.steps[-1] and not run.server_ended:
-        found.append(f"the run did not get to its end: {run.failure.message}; run it again")
+    if run.failure and not run.server_ended and step.window_s < WHOLE * planned_s:
+        cut = f"the window was cut short after {step.window_s:.1f} of {planned_s:g} s"
+        found.append(f"{cut}: {run.failure.message}; run it again")
     return found
 
 

@@ -26,7 +26,7 @@ def summarise(plan: Plan, environment: Environment, runs: Sequence[Run]) -> Summ
         format=FORMAT,
         environment=environment,
         plan=plan,
-        cells=[_cell(run, step) for run in runs for step in _steps(run)],
+        cells=[_cell(run, step, plan.workload.duration_s) for run in runs for step in _steps(run)],
         not_measured=[
             *(gap for run in runs for gap in _gaps(plan, run)),
             *(_gap(trial, users, NOT_STARTED) for trial in pending for users in plan.workload.users),
@@ -71,8 +71,8 @@ def _steps(run: Run) -> list[Step]:
     return run.swarm.steps if run.swarm else []
 
 
-def _cell(run: Run, step: Step) -> Cell:
-    reasons = checks.reasons(run, step)
+def _cell(run: Run, step: Step, planned_s: float) -> Cell:
+    reasons = checks.reasons(run, step, planned_s)
     return Cell(
         strategy=run.trial.arm.label,
         users=step.users,

@@ -16,7 +16,15 @@ from bench.plan import Trial, Workload
 from bench.process import how_it_ended
 from bench.run import Failure, Run, ServerSample, ServerStats
 from bench.swarm import NO_FLAGS, Swarm
-from bench.target import MAX_MESSAGE_BYTES, CommandTarget, Listener, Target, TrialFailed, read_stats
+from bench.target import (
+    MAX_MESSAGE_BYTES,
+    CommandTarget,
+    Listener,
+    Target,
+    TrialFailed,
+    check_not_interrupted,
+    read_stats,
+)
 from bench.telemetry import TelemetryReader
 from loadtest.result import SwarmResult
 
@@ -117,8 +125,7 @@ class TrialRunner:
         deadline = time.monotonic() + limit_s
         while swarm.exit_code() is None:
             self._check_alive(server)
-            if self._interruption.signal_name:
-                raise TrialFailed(f"interrupted by {self._interruption.signal_name}")
+            check_not_interrupted(self._interruption)
             if time.monotonic() > deadline:
                 raise TrialFailed(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
             if self._extras.look and isinstance(server, Target):

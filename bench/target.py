@@ -35,6 +35,12 @@ class TrialFailed(Exception):  # noqa: N818 - it reads as what happened
         self.failure = Failure(message, list(log))
 
 
+def check_not_interrupted(interruption: Interruption) -> None:
+    """Do nothing, or raise `TrialFailed` if the user, or the system, asked the bench to end."""
+    if interruption.signal_name:
+        raise TrialFailed(f"interrupted by {interruption.signal_name}")
+
+
 class Refused(TrialFailed):
     """The target does not accept the flags it was started with; `failure.log` is what it says."""
 
@@ -56,8 +62,7 @@ class Listener(Child):
             if (code := self.exit_code()) is not None:
                 kind = Refused if code == WRONG_USE else TrialFailed
                 raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
-            if interruption.signal_name:
-                raise TrialFailed(f"interrupted by {interruption.signal_name}")
+            check_not_interrupted(interruption)
             time.sleep(POLL_S)
         raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
 

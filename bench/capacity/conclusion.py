@@ -73,10 +73,9 @@ def _use(cell: Cell | None) -> str:
         "" if lag_ms is None else f"its event loop {lag_ms:,.1f} ms late (p99)",
         f"the generator's core {cell.generator.cpu_percent:.0f} % busy",
     ]
-    idle = (
-        "" if is_generator_busy(cell) or is_server_busy(cell) else "; with time to spare on both, other work may be why"
-    )
-    return f"; {', '.join(filter(None, parts))}{idle}"
+    is_idle = server is not None and not (is_generator_busy(cell) or is_server_busy(cell))
+    remark = "; with time to spare on both, other work may be why" if is_idle else ""
+    return f"; {', '.join(filter(None, parts))}{remark}"
 
 
 def _point(each: Try) -> Point | None:

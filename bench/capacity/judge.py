@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from bench.capacity.result import CapacityPlan, Try
 from bench.capacity.search import Outcome
 from bench.environment import Environment
@@ -19,9 +17,7 @@ def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> 
     """Judge the run of one try."""
     trial = run.trial
     campaign = Plan(plan.workload_at(load), (trial.arm,), 1, plan.slo_ms, plan.seed, (trial,))
-    # What was missed before a run failed was missed, so its failure is weighed here, and not as a cell's doubt.
-    judged = msgspec.structs.replace(run, failure=None) if run.swarm and run.swarm.steps else run
-    summary = summarise(campaign, environment, [judged])
+    summary = summarise(campaign, environment, [run])
     outcome, reason = _verdict(plan, run, summary)
     return Try(trial.block, trial.arm.label, load, outcome, reason, *summary.cells[:1])
 
@@ -32,8 +28,8 @@ def is_generator_busy(cell: Cell) -> bool:
 
 
 def is_server_busy(cell: Cell) -> bool:
-    """Whether the server had next to no time to spare; where that is not known it counts as busy."""
-    return cell.server.cpu_percent is None or cell.server.cpu_percent > BUSY_PERCENT
+    """Whether the server is known to have had next to no time to spare."""
+    return cell.server.cpu_percent is not None and cell.server.cpu_percent > BUSY_PERCENT
 
 
 def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, str]:
@@ -50,7 +46,7 @@ def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, s
         return Outcome.DOUBTFUL, "; ".join(cell.reasons)
     missed = f"the server kicked {kicked:,} members" if kicked else _missed(plan, cell)
     if missed and is_generator_busy(cell) and not is_server_busy(cell):
-        return Outcome.DOUBTFUL, f"{missed}, but the generator's core was busy and the server's was not"
+        return Outcome.DOUBTFUL, f"{missed}, but the generator's core was busy and the server's not known to be"
     if missed:
         return Outcome.FAILED, missed
     return (Outcome.DOUBTFUL, run.failure.message) if run.failure else (Outcome.HELD, "")

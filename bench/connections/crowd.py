@@ -13,7 +13,6 @@ from websockets.utils import generate_key
 from bench.handshake import JoinError, upgrade_request
 
 WELCOME = b"HTTP/1.1 101"
-AT_ONCE = 50
 ANSWER_LIMIT_S = 10.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """For SO_LINGER: the kernel sends RST, and no close frame went before it."""
@@ -28,19 +27,16 @@ class Crowd:
         self._joined = 0
 
     def join(self, count: int) -> None:
-        """Have `count` more members join, `AT_ONCE` at a time.
+        """Have `count` more members join, all at once.
 
         Raises:
             JoinError: one was not let in.
 
         """
-        while count:
-            batch = min(count, AT_ONCE)
-            newcomers = [self._ask() for _ in range(batch)]
-            self._members += newcomers
-            for newcomer in newcomers:
-                _await_answer(newcomer)
-            count -= batch
+        newcomers = [self._ask() for _ in range(count)]
+        self._members += newcomers
+        for newcomer in newcomers:
+            _await_answer(newcomer)
 
     def vanish(self, count: int) -> None:
         """Have `count` members go without a word."""

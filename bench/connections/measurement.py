@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from bench.connections.crowd import Crowd
 from bench.environment import Pinning
 from bench.handshake import JoinError
 from bench.interruption import Interruption
 from bench.process import how_it_ended
-from bench.target import Target, TrialFailed, read_stats
+from bench.run import ServerSample
+from bench.target import Target, TrialFailed, check_not_interrupted, read_stats
 
 NOTICE_LIMIT = 200
+AT_ONCE = 50
 SETTLE_S = 1.0
 POLL_S = 0.01
 CLEANED_UP_WITHIN_S = 30.0
@@ -44,24 +47,24 @@ def measure(
     """Have a crowd join a fresh server, part of it vanish and come again, and stop the server with all of them in.
 
     Raises:
-        TrialFailed: the server did not start, let a member not in, or did not end well.
+        TrialFailed: the server did not start, let a member not in, or did not end well; or the user interrupted.
 
     """
     server = Target(strategy, NOTICE_LIMIT, logs / f"{strategy}.log", pinning.server_cores)
     with server:
         address = server.await_ready(interruption)
         with Crowd(address) as crowd:
-            before, began_s = server.sample(), time.monotonic()
-            _join(crowd, members, server)
+            before, began_s = _sample(server), time.monotonic()
+            _join(crowd, members, server, interruption)
             joining_s = time.monotonic() - began_s
             time.sleep(SETTLE_S)
-            after = server.sample()
-            _see(lambda: read_stats(*address).members == members, f"{members:,} members", server)
+            after = _sample(server)
+            _see(members, address, server, interruption)
             began_s = time.monotonic()
             crowd.vanish(vanishing)
-            _see(lambda: read_stats(*address).members == members - vanishing, f"{vanishing:,} members gone", server)
+            _see(members - vanishing, address, server, interruption)
             gone_after_s = time.monotonic() - began_s
-            _join(crowd, vanishing, server)
+            _join(crowd, vanishing, server, interruption)
             began_s = time.monotonic()
             server.stop()
             shutdown_s = time.monotonic() - began_s
@@ -80,16 +83,29 @@ def measure(
     )
 
 
-def _join(crowd: Crowd, count: int, server: Target) -> None:
+def _join(crowd: Crowd, count: int, server: Target, interruption: Interruption) -> None:
+    """Have `count` more members join, `AT_ONCE` at a time."""
+    for left in range(count, 0, -AT_ONCE):
+        check_not_interrupted(interruption)
+        try:
+            crowd.join(min(left, AT_ONCE))
+        except JoinError as error:
+            raise TrialFailed(str(error), server.last_lines()) from error
+
+
+def _sample(server: Target) -> ServerSample:
     try:
-        crowd.join(count)
-    except JoinError as error:
-        raise TrialFailed(str(error), server.last_lines()) from error
+        return server.sample()
+    except psutil.NoSuchProcess as error:
+        raise TrialFailed("the server ended while members joined", server.last_lines()) from error
 
 
-def _see(condition: Callable[[], bool], what: str, server: Target) -> None:
+def _see(members: int, address: tuple[str, int], server: Target, interruption: Interruption) -> None:
+    """Wait until the server itself counts `members` members."""
     limit = time.monotonic() + CLEANED_UP_WITHIN_S
-    while not condition():
+    while (seen := read_stats(*address).members) != members:
+        check_not_interrupted(interruption)
         if time.monotonic() > limit:
-            raise TrialFailed(f"{what} were not seen within {CLEANED_UP_WITHIN_S:g} s", server.last_lines())
+            what = f"after {CLEANED_UP_WITHIN_S:g} s the server counts {seen:,} members, not {members:,}"
+            raise TrialFailed(what, server.last_lines())
         time.sleep(POLL_S)

@@ -32,7 +32,7 @@ def _row(variation: Variation, summary: Summary, run: Run, disturbance: Disturba
         strategy=trial.arm.label,
         block=trial.block,
         cell=cell,
-        reason=_not_disturbed(conditions, disturbance) if cell else _why_nothing(summary, trial),
+        reason=_what_failed(summary, trial) or _not_disturbed(conditions, disturbance),
         time_to_recover_s=_recovery_s(variation, run, disturbance),
         memory_peak_mib=max((sample.rss_bytes for sample in run.samples), default=0) / 2**20 or None,
         kicked=after.kicked - before.kicked if before and after else None,
@@ -52,7 +52,7 @@ def _not_disturbed(conditions: Conditions, disturbance: Disturbance | None) -> s
     return f"the server was to be {what} and was not" if was_due and not disturbance else ""
 
 
-def _why_nothing(summary: Summary, trial: Trial) -> str:
+def _what_failed(summary: Summary, trial: Trial) -> str:
     failures = [each for each in summary.failures if (each.strategy, each.block) == (trial.arm.label, trial.block)]
     return "; ".join(failure.reason for failure in failures)
 

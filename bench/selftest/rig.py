@@ -13,7 +13,7 @@ from bench.interruption import Interruption
 from bench.plan import Arm, Trial, Workload
 from bench.process import Child, how_it_ended
 from bench.swarm import Swarm
-from bench.target import Listener, Target, TrialFailed
+from bench.target import Listener, Target, TrialFailed, check_not_interrupted
 from loadtest.result import Step
 
 STRATEGY = "direct"
@@ -93,8 +93,7 @@ class Rig:
         """
         deadline = time.monotonic() + limit_s
         while True:
-            if self.interruption.signal_name:
-                raise TrialFailed(f"interrupted by {self.interruption.signal_name}")
+            check_not_interrupted(self.interruption)
             for child in needed:
                 if (code := child.exit_code()) is not None:
                     raise TrialFailed(f"a part of the experiment {how_it_ended(code)} too early", child.last_lines())

@@ -14,7 +14,7 @@ from bench.environment import Pinning
 from bench.interruption import Interruption
 from bench.plan import Workload
 from bench.process import Child, how_it_ended
-from bench.target import Listener, TrialFailed
+from bench.target import Listener, TrialFailed, check_not_interrupted
 from bench.witness.generators import CHAT_PATH, Generator, Load
 from bench.witness.observation import Observation
 from bench.witness.opinion import Opinion, compare
@@ -101,8 +101,7 @@ class Inquiry:
             if (code := server.exit_code()) is not None:
                 raise TrialFailed(f"the server {how_it_ended(code)} under load", server.last_lines())
             witnesses.check_alive()
-            if self.interruption.signal_name:
-                raise TrialFailed(f"interrupted by {self.interruption.signal_name}")
+            check_not_interrupted(self.interruption)
             if time.monotonic() > deadline:
                 raise TrialFailed(f"{name} was not done within {limit_s:.0f} s", process.last_lines())
             time.sleep(POLL_S)

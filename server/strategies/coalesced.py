@@ -43,11 +43,12 @@ class CoalescedStrategy(Strategy):
         self._pending_frames: list[bytes] = []
         self._pending_bytes = 0
         self._rested_s = 0.0
+        self._due: asyncio.TimerHandle | None = None
 
     async def publish(self, broadcast: Broadcast) -> None:
         """Return at once, unless a member's server is not ours: such a member is sent its copy here."""
         if not self._pending:
-            self._loop.call_later(max(0.0, self._rested_s - monotonic()), self._flush)
+            self._due = self._loop.call_later(max(0.0, self._rested_s - monotonic()), self._flush)
         frame = text_frame(broadcast.payload)
         self._pending.append(broadcast)
         self._pending_frames.append(frame)
@@ -76,6 +77,8 @@ class CoalescedStrategy(Strategy):
         """Write what is pending to every member: the hot path, a loop in C over calls into C."""
         if not self._pending:
             return
+        if self._due:
+            self._due.cancel()  # it would cut short the rest that begins here, where this flush came before it
         frames, broadcasts = b"".join(self._pending_frames), self._pending
         self._pending, self._pending_frames, self._pending_bytes = [], [], 0
         began_s = monotonic()

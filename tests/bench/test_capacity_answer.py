@@ -100,6 +100,8 @@ def test_a_busy_server_that_does_not_let_all_in_has_failed() -> None:
     assert outcome_of(made)[0] is Outcome.DOUBTFUL
     made.samples[:] = samples(seconds=20, cpu_share=0.99)
     assert outcome_of(made) == (Outcome.FAILED, "only 60 of 100 users were let in")
+    made.samples.clear()
+    assert outcome_of(made) == (Outcome.DOUBTFUL, "only 60 of 100 users joined")
 
 
 def test_a_swarm_that_fails_after_a_held_step_leaves_a_doubt_but_not_after_a_miss() -> None:
@@ -120,6 +122,19 @@ def test_a_miss_is_not_the_servers_where_only_the_generator_was_busy(
 ) -> None:
     made = with_server_at([busy(step(100, p50=99), generator_percent)], server_share)
     assert outcome_of(made)[0] is outcome
+
+
+def test_a_miss_of_a_window_that_was_cut_short_says_nothing() -> None:
+    cut = msgspec.structs.replace(step(100, p50=99), window_s=1.0)
+    outcome, reason = outcome_of(run(TRIAL, [cut], failure="interrupted by SIGINT"))
+    assert outcome is Outcome.DOUBTFUL
+    assert reason.startswith("the window was cut short after 1.0 of ")
+
+
+def test_a_miss_is_not_the_servers_where_only_the_generator_is_known_to_have_been_busy() -> None:
+    made = run(TRIAL, [busy(step(100, p50=99), 99)])
+    made.samples.clear()
+    assert outcome_of(made)[0] is Outcome.DOUBTFUL
 
 
 def test_a_busy_generator_does_not_spoil_what_was_held() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from bench.connections.crowd import Crowd
 from bench.handshake import JoinError
+from bench.process import PACKAGES
 from server.testing.server_process import ServerProcess
 from tests.bench.command import bench
 from tests.swarm_process import wait_until
@@ -41,6 +46,40 @@ def test_wrong_use_says_what_is_allowed(flags: list[str], told: str) -> None:
     done = bench("connections", *flags)
     assert done.returncode == 2
     assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("disturb", "told"),
+    [
+        (lambda bench, _: bench.send_signal(signal.SIGINT), "coalesced: interrupted by SIGINT"),
+        (lambda _, server: server.kill(), "coalesced: "),
+    ],
+    ids=["interrupted", "server killed"],
+)
+def test_what_was_measured_is_told_although_the_next_measurement_ends_early(
+    disturb: Callable[[subprocess.Popen[str], psutil.Process], None], told: str
+) -> None:
+    command = [sys.executable, "-m", "bench", "connections", "--strategies", "direct,coalesced", "--members", "1500"]
+    with subprocess.Popen(command, cwd=PACKAGES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        lines = iter(process.stderr.readline, "")
+        assert any("coalesced: 1,500 members" in line for line in lines)
+        wait_until(lambda: connections_of(process.pid) > 60)
+        (server,) = psutil.Process(process.pid).children()
+        disturb(process, server)
+        table, complaint = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 3
+    assert complaint.startswith(told)
+    assert "Traceback" not in complaint
+    assert "│ direct " in table
+    assert "│ coalesced " not in table
+    assert not server.is_running()
+
+
+def connections_of(pid: int) -> int:
+    """Count the connections of a process's one child."""
+    return sum(len(child.net_connections()) for child in psutil.Process(pid).children())
 
 
 def test_a_strategy_that_does_not_exist_is_told_and_the_others_are_measured() -> None:

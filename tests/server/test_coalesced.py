@@ -17,7 +17,7 @@ from server.member import Member
 from server.message import Broadcast
 from server.protocol import Outlets
 from server.settings import Settings
-from server.strategies.coalesced import CoalescedStrategy
+from server.strategies.coalesced import FLUSH_BYTES, CoalescedStrategy
 from server.telemetry import Counters
 from server.testing.chat_user import User, join, join_all, join_and_never_read, until
 from server.testing.server_process import ServerProcess
@@ -169,3 +169,20 @@ async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one
             await asyncio.sleep(0)
         await until(lambda: len(connection.written) == 2)
     assert connection.written == [text_frame(b"first"), text_frame(b"second") + text_frame(b"third")]
+
+
+async def test_a_flush_that_comes_early_is_followed_by_a_whole_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
+    first, second, large, third, fourth = b"first", b"second", b"x" * (FLUSH_BYTES + 1), b"third", b"fourth"
+    async with room_of(connection := Connection(write_s=0.5)) as (strategy, _):
+        await strategy.publish(Broadcast(first, "user"))
+        await connection.has_written.wait()
+        await strategy.publish(Broadcast(second, "user"))
+        await strategy.publish(Broadcast(large, "user"))
+        for payload in (third, fourth):
+            await strategy.publish(Broadcast(payload, "user"))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await until(lambda: len(connection.written) == 3)
+    batches = [[first], [second, large], [third, fourth]]
+    assert connection.written == [b"".join(map(text_frame, batch)) for batch in batches]
