@@ -10,6 +10,7 @@ from bench.answer import finding, listing
 from bench.charts import Gallery, draw_all
 from bench.charts.captions import CAPTIONS
 from bench.comparison import Comparison, Verdict, compare_arms, rounded, span, verdicts
+from bench.comparison.growth import Growth, growths
 from bench.details import read_details
 from bench.report.environment import environment_section, machine_remarks
 from bench.report.page import Chart, Page, Remark, Row, Section, Table, Tone
@@ -127,7 +128,7 @@ def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, st
     return Section(
         "Evidence",
         [f"Charts left out: {'; '.join(missing)}."] if missing else [],
-        [_answer(summary), *_comparisons(compare_arms(summary))],
+        [_answer(summary), *_comparisons(compare_arms(summary)), *_growth(growths(summary))],
         [chart for name, chart in charts.items() if name != HEALTH],
     )
 
@@ -173,6 +174,24 @@ def _comparisons(comparisons: list[Comparison]) -> list[Table]:
     ]
     caption = f"{one.metric} by that of {one.baseline}: below 1 is faster"
     return [Table(caption, headings, rows, frozenset(headings[1:-1]))]
+
+
+def _growth(each_arms: list[Growth]) -> list[Table]:
+    if not each_arms:
+        return []
+    counts = sorted({users for growth in each_arms for users in growth.users})
+    headings = ("strategy", "power", "95 % interval", "blocks", *(f"{users:,} users" for users in counts))
+    rows = []
+    for growth in each_arms:
+        costs = dict(zip(growth.users, growth.cpu_us, strict=True))
+        numbers = (f"{costs[users]:,.0f}" if users in costs else "-" for users in counts)
+        interval = f"{growth.low:.2f} to {growth.high:.2f}"
+        rows.append(Row((growth.strategy, f"{growth.power:.2f}", interval, f"{growth.blocks}", *numbers)))
+    caption = (
+        "CPU time of the server for one message in us, and the power of the number of users with which it grows "
+        "(0 is O(1), 1 is O(n)); without what is saturated or may not be believed"
+    )
+    return [Table(caption, headings, rows, frozenset(headings[1:]))]
 
 
 def _ratio(value: float) -> str:

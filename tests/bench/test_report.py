@@ -15,6 +15,7 @@ from bench.capacity.command import capacity
 from bench.capacity.result import Axis, write_capacity
 from bench.capacity.search import Rules
 from bench.compare import compare
+from bench.comparison.growth import growths
 from bench.metrics import summarise
 from bench.plan import Plan, Workload, make_plan
 from bench.report.capacity import capacity_command
@@ -236,6 +237,21 @@ def test_the_share_that_is_missing_is_of_all_that_was_owed_there(tmp_path: Path)
     Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
     for text in report(tmp_path):
         assert "gather with 50 users 1,000 of 100,000 (1 %)" in text
+
+
+def test_how_the_cost_of_a_message_grows_is_told_where_it_is_known(tmp_path: Path, texts: tuple[str, str]) -> None:
+    made = plan(("direct",), (50, 100, 200), blocks=2)
+    runs = [run(trial, [step(users) for users in (50, 100, 200)]) for trial in made.trials]
+    summary = summarise(made, ENVIRONMENT, runs)
+    Store(tmp_path).write_summary(summary)
+    (growth,) = growths(summary)
+    markdown = report(tmp_path)[1]
+    heading = "| strategy | power | 95 % interval | blocks | 50 users | 100 users | 200 users |"
+    costs = [f"{cpu_us:,.0f}" for cpu_us in growth.cpu_us]
+    interval = f"{growth.low:.2f} to {growth.high:.2f}"
+    assert heading in markdown
+    assert f"| direct | {growth.power:.2f} | {interval} | 2 | {' | '.join(costs)} |" in markdown
+    assert all("O(n)" not in text for text in texts), "two user counts make no line"
 
 
 def test_a_campaign_without_a_cell_is_no_good_news(tmp_path: Path) -> None:
