@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bench.plan import Plan
 from bench.summary import Cell, Summary
 
 
@@ -17,27 +18,32 @@ def within_objective(cell: Cell, slo_ms: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """How many users a strategy holds, and the counts above that of which it is unknown, up to the first that fails."""
+    """How many users a strategy holds, and the counts above that of which it is unknown, up to the first that fails.
+
+    `doubtful_blocks` is in how many blocks that count may not be believed, or was not measured.
+    """
 
     users: int
     unknown: tuple[int, ...] = ()
+    doubtful_blocks: int = 0
 
 
 def users_held(summary: Summary, strategy: str) -> Holding:
-    """Return the largest user count up to which `strategy` holds the objective in every block, or 0.
+    """Return the largest user count up to which `strategy` holds the objective, or 0.
 
-    A count that may not be believed, or was not measured in every block, tells nothing, for or against the ones above.
+    It does so in every block that may be believed, and these are more than half. A count with fewer tells nothing,
+    for or against the ones above.
     """
     plan = summary.plan
     held = Holding(0)
     for users in plan.workload.users:
-        cells = summary.blocks_of(strategy, users)
-        if any(cell.valid and not within_objective(cell, plan.slo_ms) for cell in cells):
+        valid = [cell for cell in summary.blocks_of(strategy, users) if cell.valid]
+        if not all(within_objective(cell, plan.slo_ms) for cell in valid):
             break
-        if len(cells) == plan.blocks and all(cell.valid for cell in cells):
-            held = Holding(users)
+        if len(valid) > plan.blocks / 2:
+            held = Holding(users, (), plan.blocks - len(valid))
         else:
-            held = Holding(held.users, (*held.unknown, users))
+            held = replace(held, unknown=(*held.unknown, users))
     return held
 
 
@@ -53,22 +59,28 @@ def finding(summary: Summary) -> str:
     parts: list[str] = []
     for holding in sorted(held, key=lambda one: one.users, reverse=True):
         verb = "" if parts else (" hold" if len(held[holding]) > 1 else " holds")
-        what = _amount(holding, max(plan.workload.users), is_first=not parts)
+        what = _amount(holding, plan, is_first=not parts)
         parts.append(f"{listing(held[holding])}{verb} {what}")
     if not_measured:
         parts.append(f"{listing(not_measured)} not measured")
     return f"Within p99 <= {plan.slo_ms:g} ms: {'; '.join(parts)}"
 
 
-def _amount(holding: Holding, most_tried: int, *, is_first: bool) -> str:
+def _amount(holding: Holding, plan: Plan, *, is_first: bool) -> str:
+    notes = []
     if holding.users:
-        amount = f"{holding.users:,}{' users' * is_first}{' (the most tried)' * (holding.users == most_tried)}"
+        amount = f"{holding.users:,}{' users' * is_first}"
+        if holding.users == max(plan.workload.users):
+            notes.append("the most tried")
+        if holding.doubtful_blocks:
+            notes.append(f"{plan.blocks - holding.doubtful_blocks} of {plan.blocks} blocks")
     elif holding.unknown:
         amount = "no user count for sure" if is_first else "none for sure"
     else:
         amount = "no user count tried" if is_first else "none"
-    unknown = listing([f"{users:,}" for users in holding.unknown]) if holding.unknown else ""
-    return f"{amount} (unknown at {unknown})" if unknown else amount
+    if holding.unknown:
+        notes.append(f"unknown at {listing([f'{users:,}' for users in holding.unknown])}")
+    return f"{amount} ({'; '.join(notes)})" if notes else amount
 
 
 def or_infinite(latency_ms: float | None) -> float:

@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with telemetry.watching():
+        with telemetry.watching():
             yield
 
     # No generated documentation: its page loads scripts from elsewhere.

@@ -1,19 +1,13 @@
-"""How the server's CPU time for one message grows with the room: O(1) is a power of 0, O(n) one of 1.
-
-`python -m bench.comparison.growth DIR` prints it for a stored campaign.
-"""
+"""How the server's CPU time for one message grows with the room: O(1) is a power of 0, O(n) one of 1."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
 from scipy import stats
 
-from bench.store import Store
 from bench.summary import Cell, Summary
 
 CONFIDENCE = 0.95
@@ -74,17 +68,3 @@ def cpu_us_per_message(cell: Cell) -> float | None:
 def _power(points: Sequence[tuple[int, float]]) -> float:
     users, cpu_us = np.log(np.array(points)).T
     return float(np.polyfit(users, cpu_us, 1)[0])
-
-
-def words(growth: Growth) -> str:
-    """Say it in one line."""
-    costs = ", ".join(f"{cpu:,.0f} at {users}" for users, cpu in zip(growth.users, growth.cpu_us, strict=True))
-    return (
-        f"{growth.strategy}: CPU per message grows as users^{growth.power:.2f} (95 % interval {growth.low:.2f} to "
-        f"{growth.high:.2f}, {growth.blocks} blocks); us a message: {costs}"
-    )
-
-
-if __name__ == "__main__":
-    for _growth_of_arm in growths(Store(Path(sys.argv[1])).read_summary()):
-        print(words(_growth_of_arm))  # noqa: T201

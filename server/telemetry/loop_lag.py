@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 
 import msgspec
@@ -42,17 +44,35 @@ class LoopLagWatch:
         self.total_s = 0.0
         self._max_s = 0.0
         self._counts = [0] * len(BOUNDS_MS)
+        self._due_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self) -> None:
-        """Watch until cancelled.
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the running event loop for the length of the block.
 
-        The timers are due on a grid, whenever the one before ran: a loop that stands still is late for all it misses.
+        The timers are due on a grid, whenever the one before ran: a loop that stands still is late for all it misses,
+        and makes up for all of them the next time it turns.
         """
-        due_s = time.monotonic()
-        while True:
-            due_s += INTERVAL_S
-            await asyncio.sleep(due_s - time.monotonic())
-            self.record(time.monotonic() - due_s)
+        self._due_s = time.monotonic()
+        self._ask(asyncio.get_running_loop(), INTERVAL_S)
+        try:
+            yield
+        finally:
+            if self._timer:
+                self._timer.cancel()
+
+    def _ask(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
+        self._due_s += after_s
+        self._timer = loop.call_later(self._due_s - time.monotonic(), self._count, loop)
+
+    def _count(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Count this timer, and those that were due since."""
+        lag_s = time.monotonic() - self._due_s
+        missed = max(0, int(lag_s // INTERVAL_S))
+        for number in range(missed + 1):
+            self.record(lag_s - number * INTERVAL_S)
+        self._ask(loop, (missed + 1) * INTERVAL_S)
 
     def record(self, lag_s: float) -> None:
         """Count one lag; uvloop's timers are of whole milliseconds, so some run early."""

@@ -6,8 +6,8 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import psutil
 
@@ -28,14 +28,11 @@ class Telemetry:
         self._started_s = time.monotonic()
         self._process = psutil.Process()
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """Watch the event loop and the garbage collector for the length of the block."""
-        with self._garbage.watching():
-            async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(self._loop_lag.run())
-                yield
-                watch.cancel()
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the running event loop and the garbage collector for the length of the block."""
+        with self._garbage.watching(), self._loop_lag.watching():
+            yield
 
     def stats(self, outboxes: Iterable[int]) -> Stats:
         """Return the figures of this moment, given how many bytes wait for each member.

@@ -43,6 +43,17 @@ def test_a_user_count_is_held_only_in_every_block() -> None:
     assert users_held(summarise(made, ENVIRONMENT, runs[:1]), "direct") == Holding(0, (50, 100))
 
 
+def test_most_blocks_are_enough_if_the_others_tell_nothing() -> None:
+    made = plan(users=(50, 100), blocks=3)
+    invalid = step(100, missing=1, reasons=["late"])
+    runs = [run(trial, [step(50), step(100)]) for trial in made.trials[:2]]
+    summary = summarise(made, ENVIRONMENT, [*runs, run(made.trials[2], [step(50), invalid])])
+    assert users_held(summary, "direct") == Holding(100, (), 1)
+    assert finding(summary) == "Within p99 <= 50 ms: direct holds 100 users (the most tried; 2 of 3 blocks)"
+    summary = summarise(made, ENVIRONMENT, [*runs[:1], *(run(each, [step(50), invalid]) for each in made.trials[1:])])
+    assert finding(summary) == "Within p99 <= 50 ms: direct holds 50 users (unknown at 100)"
+
+
 def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> None:
     made = plan(("gather", "direct", "queue"), users=(50, 100))
     sweeps = {

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.comparison.growth import growths, words
+from bench.comparison.growth import growths
 from bench.summary import Cell, Summary
 from tests.bench import made_up
 
@@ -30,7 +30,6 @@ def test_the_power_is_found_within_its_interval(power: float) -> None:
     assert growth.low < power < growth.high
     assert growth.high - growth.low < 0.2
     assert growth.cpu_us[0] == pytest.approx(40 * growth.users[0] ** power, rel=0.1)
-    assert f"users^{growth.power:.2f}" in words(growth)
 
 
 def test_what_was_saturated_or_invalid_does_not_count() -> None:

@@ -75,7 +75,7 @@ async def test_outbox_of_a_member_that_does_not_read(start_server: Callable[...,
 
 async def test_loop_that_stands_still_is_late_for_every_timer_it_misses() -> None:
     telemetry = Telemetry("queue")
-    async with telemetry.watching():
+    with telemetry.watching():
         await asyncio.sleep(0.1)
         before = telemetry.stats([])
         time.sleep(0.5)  # noqa: ASYNC251 - it is to block
@@ -86,6 +86,21 @@ async def test_loop_that_stands_still_is_late_for_every_timer_it_misses() -> Non
     assert after.loop_lag_ms.max > 400
     assert after.loop_lag_ms.p50 <= after.loop_lag_ms.p99 <= after.loop_lag_ms.max
     assert after.loop_lag_total_ms > before.loop_lag_total_ms + 7 * 100
+
+
+async def test_a_loop_of_slow_turns_is_never_later_than_a_turn() -> None:
+    telemetry = Telemetry("queue")
+    turns_s = []
+    with telemetry.watching():
+        await asyncio.sleep(0)
+        for _ in range(10):
+            began_s = time.monotonic()
+            time.sleep(0.2)  # noqa: ASYNC251 - it is to block
+            await asyncio.sleep(0)
+            turns_s.append(time.monotonic() - began_s)
+        stats = telemetry.stats([])
+    assert sum(bucket.count for bucket in stats.loop_lag_buckets) >= 30
+    assert stats.loop_lag_ms.max < 2_000 * max(turns_s)
 
 
 @given(st.lists(st.floats(-0.001, 200), min_size=1))
@@ -109,7 +124,7 @@ def test_bounds_of_buckets_are_close_together() -> None:
 async def test_garbage_collection_is_timed_while_watched() -> None:
     telemetry = Telemetry("queue")
     gc.collect()
-    async with telemetry.watching():
+    with telemetry.watching():
         before = telemetry.stats([]).gc_pauses
         gc.collect()
         gc.collect()
