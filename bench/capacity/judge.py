@@ -47,9 +47,23 @@ def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, s
     missed = f"the server kicked {kicked:,} members" if kicked else _missed(plan, cell)
     if missed and is_generator_busy(cell) and not is_server_busy(cell):
         return Outcome.DOUBTFUL, f"{missed}, but the generator's core was busy and the server's not known to be"
+    if missed and not kicked and is_generator_busy(cell) and _may_have_come_in_time(plan, cell):
+        noticed_late_ms = cell.generator.arrival_uncertainty_p99_ms
+        return (
+            Outcome.DOUBTFUL,
+            f"{missed}, but the generator was busy and may have noticed {noticed_late_ms:,.1f} ms late",
+        )
     if missed:
         return Outcome.FAILED, missed
     return (Outcome.DOUBTFUL, run.failure.message) if run.failure else (Outcome.HELD, "")
+
+
+def _may_have_come_in_time(plan: CapacityPlan, cell: Cell) -> bool:
+    """Whether all came, and the objective is missed by no more than the time between arriving and being read."""
+    latency_ms = plan.percentile.of(cell)
+    if cell.missing or latency_ms is None:
+        return False
+    return latency_ms - cell.generator.arrival_uncertainty_p99_ms <= plan.slo_ms
 
 
 def _missed(plan: CapacityPlan, cell: Cell) -> str:

@@ -137,6 +137,25 @@ def test_a_miss_is_not_the_servers_where_only_the_generator_is_known_to_have_bee
     assert outcome_of(made)[0] is Outcome.DOUBTFUL
 
 
+@pytest.mark.parametrize(
+    ("made", "generator_percent", "outcome"),
+    [
+        (step(100, p50=15), 99, Outcome.DOUBTFUL),
+        (step(100, p50=15), 50, Outcome.FAILED),
+        (step(100, p50=30), 99, Outcome.FAILED),
+        (step(100, p50=15, missing=1), 99, Outcome.FAILED),
+    ],
+    ids=["60 ms", "60 ms, read at once", "120 ms", "missing"],
+)
+def test_a_miss_that_may_be_the_time_until_it_was_read_is_the_generators(
+    made: Step, generator_percent: float, outcome: Outcome
+) -> None:
+    late = msgspec.structs.replace(made.generator, cpu_percent=generator_percent, arrival_uncertainty_p99_ms=40.0)
+    result, reason = outcome_of(with_server_at([msgspec.structs.replace(made, generator=late)], 0.99))
+    assert result is outcome
+    assert ("may have noticed 40.0 ms late" in reason) == (outcome is Outcome.DOUBTFUL)
+
+
 def test_a_busy_generator_does_not_spoil_what_was_held() -> None:
     assert outcome_of(with_server_at([busy(step(100), 99)], 0.2)) == (Outcome.HELD, "")
 
