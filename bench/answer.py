@@ -16,11 +16,27 @@ def within_objective(cell: Cell, slo_ms: float) -> bool:
     return cell.valid and cell.missing == 0 and p99 is not None and p99 <= slo_ms
 
 
+def is_held(summary: Summary, strategy: str, users: int) -> bool | None:
+    """Whether `strategy` holds the objective at a user count, or `None` where that is unknown.
+
+    It has to in every block that may be believed, and these have to be more than half. A block is left out of account
+    only where the run itself was at fault, not where the server failed or kicked members, or nothing was measured.
+    """
+    cells = summary.blocks_of(strategy, users)
+    valid = [cell for cell in cells if cell.valid]
+    if not all(within_objective(cell, summary.plan.slo_ms) for cell in valid):
+        return False
+    failed = {failure.block for failure in summary.failures if failure.strategy == strategy}
+    excused = [cell for cell in cells if not (cell.valid or cell.server.kicked or cell.block in failed)]
+    blocks = summary.plan.blocks
+    return True if len(valid) > blocks / 2 and len(valid) + len(excused) == blocks else None
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """How many users a strategy holds, and the counts above that of which it is unknown, up to the first that fails.
+    """How many users a strategy holds, and the counts of which that is unknown, up to the first that fails.
 
-    `doubtful_blocks` is in how many blocks that count may not be believed, or was not measured.
+    `doubtful_blocks` is in how many blocks `users` may not be believed.
     """
 
     users: int
@@ -29,21 +45,17 @@ class Holding:
 
 
 def users_held(summary: Summary, strategy: str) -> Holding:
-    """Return the largest user count up to which `strategy` holds the objective, or 0.
-
-    It does so in every block that may be believed, and these are more than half. A count with fewer tells nothing,
-    for or against the ones above.
-    """
-    plan = summary.plan
+    """Return the largest user count that `strategy` holds below all that it does not, or 0."""
     held = Holding(0)
-    for users in plan.workload.users:
-        valid = [cell for cell in summary.blocks_of(strategy, users) if cell.valid]
-        if not all(within_objective(cell, plan.slo_ms) for cell in valid):
-            break
-        if len(valid) > plan.blocks / 2:
-            held = Holding(users, (), plan.blocks - len(valid))
-        else:
-            held = replace(held, unknown=(*held.unknown, users))
+    for users in summary.plan.workload.users:
+        match is_held(summary, strategy, users):
+            case True:
+                doubtful = sum(not cell.valid for cell in summary.blocks_of(strategy, users))
+                held = Holding(users, held.unknown, doubtful)
+            case False:
+                break
+            case None:
+                held = replace(held, unknown=(*held.unknown, users))
     return held
 
 

@@ -43,6 +43,7 @@ def run_campaign(
         for trial in to_do:
             if interruption.signal_name:
                 break
+            store.logs.mkdir(exist_ok=True)  # results may have been passed on without it
             store.discard_logs(trial)
             run = TrialRunner(
                 trial,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+LONGEST_NAP_S = 0.05
 
 
 class Interruption:
@@ -16,6 +19,12 @@ class Interruption:
     def catch(self, signum: int, _frame: FrameType | None) -> None:
         """Remember a signal; this is a signal handler."""
         self.signal_name = signal.Signals(signum).name
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not on once the bench is asked to end."""
+        end_s = time.monotonic() + seconds
+        while not self.signal_name and (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, LONGEST_NAP_S))
 
 
 @contextmanager

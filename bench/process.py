@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import loadtest
 from loadtest.orphan import end_with_parent
@@ -19,7 +19,12 @@ PACKAGES = Path(loadtest.__file__).parent.parent  # where `python -m server` fin
 
 
 class Child:
-    """A process in a session of its own that writes to a log file and ends with its `with` block."""
+    """A process in a session of its own that writes to a log file and ends with its `with` block.
+
+    `orphaned_by` is the signal that it gets where the bench is killed outright.
+    """
+
+    orphaned_by: ClassVar[signal.Signals] = signal.SIGTERM
 
     def __init__(
         self,
@@ -46,7 +51,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C reaches the bench alone, which ends its children in order
-                preexec_fn=lambda: _settle_in(self._cores),
+                preexec_fn=lambda: _settle_in(self._cores, self.orphaned_by),
             )
 
     @property
@@ -95,8 +100,8 @@ def how_it_ended(exit_code: int) -> str:
     return f"ended with exit code {exit_code}"
 
 
-def _settle_in(cores: Sequence[int]) -> None:
+def _settle_in(cores: Sequence[int], orphaned_by: signal.Signals) -> None:
     """Run in the child before its program: pin it, and let it end even if the bench is killed outright."""
     if cores and sys.platform == "linux":
         os.sched_setaffinity(0, cores)
-    end_with_parent(signal.SIGTERM)
+    end_with_parent(orphaned_by)

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench.answer import finding, listing, or_infinite, within_objective
+from bench.answer import finding, is_held, listing, or_infinite, within_objective
 from bench.comparison import verdicts
 from bench.summary import Cell, Summary
 
@@ -18,7 +18,7 @@ from bench.summary import Cell, Summary
 def answer_table(summary: Summary) -> RenderableType:
     """Give the answer in sentences, show every user count, and tell what was not measured and why.
 
-    Several blocks are one row: medians of those that may be believed, the range of their p99, all that is missing.
+    Several blocks are one row: medians, the range of the p99 and all that is missing, of those that may be believed.
     """
     first, *numbers, last = headings(summary)
     table = Table(first)
@@ -65,7 +65,7 @@ def row(cells: Sequence[Cell], summary: Summary) -> list[str]:
         f"{sum(cell.missing for cell in shown):,}",
         f"{statistics.median(cpu):.1f}" if cpu else "unknown",
         *[f"{len(valid)} of {summary.plan.blocks}"] * several,
-        _mark(valid, summary),
+        _mark(cells, summary),
     ]
 
 
@@ -82,12 +82,15 @@ def _finite_or_never(value: float) -> str:
     return milliseconds(value if value < math.inf else None)
 
 
-def _mark(valid: Sequence[Cell], summary: Summary) -> str:
-    """Say whether the blocks that may be believed are within the objective."""
+def _mark(cells: Sequence[Cell], summary: Summary) -> str:
+    """Say whether the blocks that may be believed are within the objective, and enough to tell."""
+    valid = [cell for cell in cells if cell.valid]
     if not valid:
         return "invalid"
     within = sum(within_objective(cell, summary.plan.slo_ms) for cell in valid)
-    word = "yes" if within == len(valid) else "no" if not within else f"{within} of {len(valid)}"
+    word = "no" if not within else f"{within} of {len(valid)}"
+    if within == len(valid):
+        word = "yes" if is_held(summary, cells[0].strategy, cells[0].users) else "unknown"
     return f"{word}, saturated" if any(cell.saturated for cell in valid) else word
 
 

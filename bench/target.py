@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import socket
 import sys
 import tempfile
@@ -85,6 +86,8 @@ class Listener(Child):
 
 class Target(Listener):
     """A fresh server on a free port of 127.0.0.1."""
+
+    orphaned_by = signal.SIGKILL  # it may be stopped at that moment, and then heeds no other
 
     def __init__(
         self,

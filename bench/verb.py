@@ -29,6 +29,11 @@ def answers(width: int = WIDTH, *, highlight: bool = True) -> Console:
     return Console(width=None if sys.stdout.isatty() else width, highlight=highlight)
 
 
+def kept_in(directory: Path) -> str:
+    """Say what is left of results that could not all be written, and what to do."""
+    return f"what was written is kept in {directory}; `python -m bench report {directory}` tells what it says"
+
+
 @contextmanager
 def starting(console: Console) -> Iterator[None]:
     """End the command if something in the block does not start, or the folder for its results cannot be made.

@@ -50,7 +50,7 @@ class Campaign:
                 self._console.print(f"the time is up: --max-minutes {self._plan.max_minutes:g}", highlight=False)
                 break
             run = self._run(Trial(number, arm, self._plan.seed + number), load)
-            if self._interruption.signal_name:
+            if self._interruption.signal_name and run.failure:
                 break  # a try that was cut short says nothing
             self._store.write_run(run)
             self._store.write_percentiles(run)
@@ -59,6 +59,8 @@ class Campaign:
             searches[arm].tell(load, one.outcome)
             result = self._keep()
             self._tell(one)
+            if self._interruption.signal_name:
+                break
         return result
 
     def _run(self, trial: Trial, load: int) -> Run:

@@ -25,7 +25,7 @@ from bench.plan import Workload, make_plan
 from bench.run import Failure
 from bench.store import Store
 from bench.target import probe
-from bench.verb import answers, results_folder, starting
+from bench.verb import answers, kept_in, results_folder, starting
 
 
 @click.command
@@ -73,7 +73,7 @@ def capacity(
     A load is held if nothing is missing and the percentile is within --slo-ms. It grows until it fails; then the edge
     is bisected, and what the answer rests on is tried again. Each try has a fresh server. Says whether the server
     or the generator was the limit. Ctrl-C keeps what is known. Exit codes: 0 done and believable, 2 wrong use, 3
-    interrupted, a run failed, or an edge may not be believed.
+    interrupted, not a single try, or an edge in doubt.
     """
     if start > limit:
         raise click.BadParameter(
@@ -106,7 +106,7 @@ def capacity(
                 result = Campaign(plan, environment, store, interruption, console).run()
                 _show(result, store, console)
         except OSError as error:
-            report_failure(console, "cannot write the results", Failure(f"{error}; what was written is kept"))
+            report_failure(console, "cannot write the results", Failure(f"{error}; {kept_in(store.directory)}"))
             sys.exit(NOT_BELIEVABLE)
     if interruption.signal_name or not result.believable:
         sys.exit(NOT_BELIEVABLE)

@@ -67,8 +67,12 @@ def fit(points: Sequence[Point]) -> Scaling:
     if len(loads) < LEAST_LOADS:
         return Scaling(f"no fit: {len(loads)} different loads, at least {LEAST_LOADS} are needed")
     if all(point.delivered_per_s >= KEPT_UP * point.offered_per_s for point in points):
-        return Scaling("no peak in range: at every load all that was offered was delivered, so there is no bend to fit")
-    curve, kappa_error = _fit(points)
+        share = f"{KEPT_UP:.0%} or more of what was offered"
+        return Scaling(f"no peak in range: {share} was delivered at every load, so there is no bend to fit")
+    try:
+        curve, kappa_error = _fit(points)
+    except RuntimeError:  # of curve_fit, which found no minimum
+        return Scaling("no fit: no curve comes near the points")
     if curve.error > LARGEST_ERROR:
         return Scaling(
             f"no fit: the points are {curve.error:.0%} off the nearest curve, at most {LARGEST_ERROR:.0%} will do"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from matplotlib.figure import Figure
 
 from bench.answer import listing
@@ -17,7 +19,7 @@ KEEPS_UP = 0.95  # of what is offered: a window's edges move a few per cent eith
 def delivered_vs_offered(summary: Summary) -> Figure:
     """Draw deliveries a second by what the plan offers, beside the diagonal where both are equal."""
     lines = {arm.label: _points(summary, arm.label) for arm in summary.plan.arms}
-    figure, (axes,) = style.new_figure(summary, _finding(lines), notes(summary), 1, (6.4, 5.6))
+    figure, (axes,) = style.new_figure(summary, _finding(summary), notes(summary), 1, (6.4, 5.6))
     workload = summary.plan.workload
     offered = [workload.room_rate * users for users in workload.users]
     delivered = [point.low for points in lines.values() for point in points]
@@ -43,16 +45,33 @@ def _points(summary: Summary, strategy: str) -> list[Point]:
     )
 
 
-def _finding(lines: dict[str, list[Point]]) -> str:
+def _finding(summary: Summary) -> str:
     """Say up to which offered rate each strategy delivers as much, the best first."""
-    kept: dict[float, list[str]] = {}
-    for label, points in lines.items():
-        if not points:
-            continue
-        rates = [point.x for point in points if point.believable and point.y >= KEEPS_UP * point.x]
-        kept.setdefault(max(rates, default=0), []).append(label)
+    kept: dict[float | None, list[str]] = {}
+    for label in dict.fromkeys(cell.strategy for cell in summary.cells):
+        kept.setdefault(_kept_up(summary, label), []).append(label)
+    unknown = kept.pop(None, [])
     parts = [
         f"{listing(kept[rate])} {f'up to {rate:,.0f}/s' if rate else 'at no rate tried'}"
-        for rate in sorted(kept, reverse=True)
+        for rate in sorted(filter(None, kept), reverse=True) + [0.0] * (0.0 in kept)
     ]
+    if unknown:
+        parts.append(f"unknown of {listing(unknown)}")
     return f"Delivered as offered: {'; '.join(parts)}"
+
+
+def _kept_up(summary: Summary, strategy: str) -> float | None:
+    """Return the highest offered rate below the first that was not delivered; `None` if no rate may be believed.
+
+    A rate tells something where more than half of the blocks may be believed.
+    """
+    kept = None
+    for users in summary.plan.workload.users:
+        valid = [cell for cell in summary.blocks_of(strategy, users) if cell.valid]
+        if len(valid) <= summary.plan.blocks / 2:
+            continue
+        offered = statistics.median(cell.offered_deliveries_per_s for cell in valid)
+        if statistics.median(cell.deliveries_per_s for cell in valid) < KEEPS_UP * offered:
+            return kept or 0.0
+        kept = offered
+    return kept

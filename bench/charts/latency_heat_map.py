@@ -57,7 +57,7 @@ def latency_heat_map(summary: Summary, details: Details) -> Figure:
     grids = {label: _p99_ms(of_arm, users, time) for label, of_arm in seconds.items()}
     figure, panels = style.new_figure(
         summary,
-        _finding(seconds),
+        _finding(_telling(summary, seconds)),
         [*_notes(details, time), *notes(summary, invalid="Hatched")],
         1,
         (PANEL_WIDTH, max(ROW_HEIGHT * len(users), LEAST_HEIGHT / len(grids))),
@@ -135,6 +135,15 @@ def _notes(details: Details, time: TimeAxis) -> list[str]:
     if time.column_s > 1:
         found.append(f"Each column is the worst of {time.column_s} seconds.")
     return found
+
+
+def _telling(summary: Summary, seconds: dict[str, list[TimelineSecond]]) -> dict[str, list[TimelineSecond]]:
+    """Leave out the seconds of cells that may not be believed, but of an arm that has no other."""
+    doubtful = {(cell.strategy, cell.users, cell.block) for cell in summary.cells if not cell.valid}
+    return {
+        label: [each for each in of_arm if (label, each.users, each.block) not in doubtful] or of_arm
+        for label, of_arm in seconds.items()
+    }
 
 
 def _finding(seconds: dict[str, list[TimelineSecond]]) -> str:

@@ -14,7 +14,7 @@ def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not m
         found.append(f"{invalid}: not to be believed, summary.json says why ({', '.join(doubtful)} users).")
     lost: dict[tuple[str, int], int] = {}
     for cell in ordered:
-        if cell.missing:
+        if cell.missing and cell.valid:
             key = cell.strategy, cell.users
             lost[key] = lost.get(key, 0) + cell.missing
     if lost:

@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from bench.answer import within_objective
+from bench.answer import is_held
 from bench.charts.style import LineEnd, Look
 from bench.summary import Cell, Summary
 
@@ -54,9 +54,7 @@ def telling_users(summary: Summary, least: int) -> int | None:
     labels = {cell.strategy for cell in summary.cells}
     measured = sorted({cell.users for cell in summary.cells if cell.users >= least}, reverse=True)
     for users in measured:
-        cells = [cell for cell in summary.cells if cell.users == users]
-        all_within = all(within_objective(cell, summary.plan.slo_ms) for cell in cells)
-        if all_within and {cell.strategy for cell in cells} == labels:
+        if all(is_held(summary, label, users) for label in labels):
             return users
     return measured[0] if measured else None
 

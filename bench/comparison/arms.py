@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     TOO_FEW_BLOCKS = "too few blocks"
     NOT_BELIEVABLE = "not believable"
     NOT_MEASURED = "not measured"
+    BOTH_INFINITE = "both infinite"
 
 
 Pair = tuple[Cell, Cell]
@@ -42,7 +43,7 @@ class Comparison(msgspec.Struct, frozen=True):
     where both are infinite. An interval without a bound ends at 0 or `inf`.
     `adjusted_p` is corrected for the whole family, `p_value` is not.
     `block_ratios` has one ratio a block that counts. The other planned blocks are in `blocks_invalid`, where one of the
-    two cells is not valid, or in `blocks_unmeasured`. `blocks_missing` more are needed for a verdict.
+    two cells is not valid, or in `blocks_unmeasured`. `blocks_missing` more that tell something would make a verdict.
     """
 
     arm: str
@@ -64,6 +65,11 @@ class Comparison(msgspec.Struct, frozen=True):
     def blocks_used(self) -> int:
         """The number of blocks that count."""
         return len(self.block_ratios)
+
+    @property
+    def blocks_infinite(self) -> int:
+        """The number of blocks that count and tell nothing, as both latencies are infinite."""
+        return sum(map(math.isnan, self.block_ratios))
 
 
 def baseline_of(plan: Plan) -> Arm:
@@ -121,6 +127,7 @@ class _Place:
 def _comparison(plan: Plan, place: _Place, adjusted_p: float, needed: int) -> Comparison:
     found = estimate(place.log_ratios)
     used, measured = len(place.log_ratios), len(place.pairs)
+    telling = used - int(np.isnan(place.log_ratios).sum())
     ratio, low, high = np.exp(found).tolist()
     return Comparison(
         arm=place.arm,
@@ -132,18 +139,20 @@ def _comparison(plan: Plan, place: _Place, adjusted_p: float, needed: int) -> Co
         high=high,
         p_value=p_value(place.log_ratios),
         adjusted_p=adjusted_p,
-        verdict=claim(found, adjusted_p) if used >= needed else _why_none(plan.blocks, measured, needed),
+        verdict=claim(found, adjusted_p) if telling >= needed else _why_none(plan.blocks, measured, used, needed),
         block_ratios=tuple(np.exp(place.log_ratios).tolist()),
         blocks_invalid=measured - used,
         blocks_unmeasured=plan.blocks - measured,
-        blocks_missing=max(0, needed - used),
+        blocks_missing=max(0, needed - telling),
     )
 
 
-def _why_none(planned: int, measured: int, needed: int) -> Verdict:
+def _why_none(planned: int, measured: int, used: int, needed: int) -> Verdict:
     if planned < needed:
         return Verdict.TOO_FEW_BLOCKS
-    return Verdict.NOT_MEASURED if measured < needed else Verdict.NOT_BELIEVABLE
+    if measured < needed:
+        return Verdict.NOT_MEASURED
+    return Verdict.NOT_BELIEVABLE if used < needed else Verdict.BOTH_INFINITE
 
 
 def _pairs(summary: Summary, label: str, baseline: str, users: int) -> list[Pair]:

@@ -59,8 +59,11 @@ def _growth(summary: Summary, strategy: str) -> Growth | None:
 
 
 def cpu_us_per_message(cell: Cell) -> float | None:
-    """Return the server's CPU time over the window for each message that was attempted in it, microseconds."""
-    if cell.server.cpu_percent is None or not cell.offered_messages:
+    """Return the server's CPU time over the window for each message that was attempted in it, microseconds.
+
+    It is `None` where that is not known, or less than a tick of the clock that counts it.
+    """
+    if not (cell.server.cpu_percent and cell.offered_messages):
         return None
     return cell.server.cpu_percent / 100 * cell.window_s * 1e6 / cell.offered_messages
 

@@ -54,7 +54,7 @@ def estimate(log_ratios: Floats) -> Estimate:
     unknown = np.isnan(averages)
     at_least = np.sort(np.where(unknown, -math.inf, averages))
     at_most = np.sort(np.where(unknown, math.inf, averages))
-    lowest, highest = _median(at_least), _median(at_most)
+    lowest, highest = median(at_least), median(at_most)
     centre = lowest if lowest == highest else math.nan
     chances = _rank_sums(tuple(range(2, 2 * number + 1, 2)))
     cut = int(np.searchsorted(np.cumsum(chances[::2]), SIGNIFICANCE / 2, side="right"))
@@ -81,6 +81,13 @@ def blocks_needed(comparisons: int) -> int:
     return math.ceil(1 + math.log2(comparisons / SIGNIFICANCE))
 
 
+def median(ascending: Floats) -> float:
+    """Return the median of sorted values, also of infinite ones."""
+    number = len(ascending)
+    low, high = float(ascending[(number - 1) // 2]), float(ascending[number // 2])
+    return low if low == high else (low + high) / 2
+
+
 def _doubled_ranks(sizes: Floats) -> NDArray[np.int64]:
     """Rank from 1 and double, so that those of equal size can share a rank: 1, 2.5, 2.5, 4 as 2, 5, 5, 8."""
     rows = sizes[:, None]
@@ -95,10 +102,3 @@ def _rank_sums(ranks: tuple[int, ...]) -> Floats:
     for rank in ranks:
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
     return chances
-
-
-def _median(ascending: Floats) -> float:
-    """Return the median, also of infinite values."""
-    number = len(ascending)
-    low, high = float(ascending[(number - 1) // 2]), float(ascending[number // 2])
-    return low if low == high else (low + high) / 2

@@ -73,7 +73,7 @@ def _about(ones: Sequence[Comparison], planned: int) -> Iterator[str]:
             yield _times(finite, planned)
         if infinite := [one for one in claimed if one not in finite]:
             yield _infinitely(infinite, planned)
-    level = [one for one in ones if one.verdict == Verdict.NO_DIFFERENCE and not math.isnan(one.ratio)]
+    level = [one for one in ones if one.verdict == Verdict.NO_DIFFERENCE]
     if level:
         yield _no_difference(level, planned)
     unknown = [one for one in ones if one not in claims and one not in level]
@@ -120,9 +120,14 @@ def _no_difference(ones: Sequence[Comparison], planned: int) -> str:
 
 def _reason(one: Comparison, planned: int) -> str:
     """Say why there is no verdict although enough blocks were planned."""
-    if one.verdict == Verdict.NO_DIFFERENCE:
-        return f"both miss so many deliveries that their {one.metric} is infinite"
-    faults = {"may not be believed": one.blocks_invalid, "did not measure both": one.blocks_unmeasured}
+    infinite = f"both miss so many deliveries that their {one.metric} is infinite"
+    if one.blocks_infinite == planned:
+        return infinite
+    faults = {
+        "may not be believed": one.blocks_invalid,
+        "did not measure both": one.blocks_unmeasured,
+        f"tell nothing, as {infinite}": one.blocks_infinite,
+    }
     told = listing([f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number])
     return f"{told}; {one.blocks_missing} more needed" if one.blocks_missing else told
 

@@ -109,9 +109,8 @@ def gate(
         common = [place for place in places if place in _planned(earlier.plan)]
         if not common:
             raise click.UsageError(f"the baseline has nothing of {_names(places)}, so there is nothing to compare")
-        checks += check_regressions(
-            summary, earlier, common, metrics, DEFAULT_ALLOWANCE if max_regression is None else max_regression
-        )
+        allowed = DEFAULT_ALLOWANCE if max_regression is None else max_regression
+        checks += check_regressions(summary, earlier, common, dict.fromkeys(metrics), allowed)
         remarks.append(EXPLANATION)
     click.echo(markdown(checks, remarks), nl=False)
     if not sys.stdout.isatty():
@@ -132,7 +131,8 @@ def _planned(plan: Plan) -> list[Place]:
 
 def _places(plan: Plan, strategies: str | None, users: tuple[int, ...] | None) -> list[Place]:
     """Choose what to look at, or refuse what the campaign does not have."""
-    labels = [name.strip() for name in strategies.split(",")] if strategies else [arm.label for arm in plan.arms]
+    named = dict.fromkeys(name.strip() for name in strategies.split(",")) if strategies else None
+    labels = list(named or (arm.label for arm in plan.arms))
     counts = users or plan.workload.users
     places = [(label, count) for label in labels for count in counts]
     if strangers := [place for place in places if place not in _planned(plan)]:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from bench.comparison.paired import median
+
 ERROR = 0.05
 """How often a family of comparisons may find something worse where nothing has changed."""
 
@@ -21,7 +23,10 @@ Floats = NDArray[np.float64]
 
 
 class Shift(NamedTuple):
-    """By how much the new values lie above the old, with a 90 % interval: 5 % of the error are on each side."""
+    """By how much the new values lie above the old, with a 90 % interval: 5 % of the error are on each side.
+
+    `centre` is `nan` where it cannot be known, because values on both sides are infinite.
+    """
 
     centre: float
     low: float
@@ -50,15 +55,19 @@ def blocks_needed(family: int) -> int:
 
 def shift(old: Floats, new: Floats) -> Shift:
     """Return the Hodges-Lehmann estimate of how far `new` lies above `old`, and all shifts that are not rejected."""
-    with np.errstate(invalid="ignore"):
-        differences = np.sort(np.nan_to_num(np.subtract.outer(new, old).ravel(), nan=0, posinf=np.inf, neginf=-np.inf))
+    with np.errstate(invalid="ignore"):  # inf less inf: which is larger is not known
+        differences = np.subtract.outer(new, old).ravel()
+    unknown = np.isnan(differences)
+    at_least = np.sort(np.where(unknown, -math.inf, differences))
+    at_most = np.sort(np.where(unknown, math.inf, differences))
     least = len(new) * (len(new) + 1) // 2
     chances = _rank_sums(tuple(range(1, len(old) + len(new) + 1)), len(new))[least:]
     cut = int(np.searchsorted(np.cumsum(chances), ERROR * (1 + 1e-9), side="right"))
-    centre = float(np.median(differences))
+    lowest, highest = median(at_least), median(at_most)
+    centre = lowest if lowest == highest else math.nan
     if cut == 0:
         return Shift(centre, -math.inf, math.inf)
-    return Shift(centre, float(differences[cut - 1]), float(differences[-cut]))
+    return Shift(centre, float(at_least[cut - 1]), float(at_most[-cut]))
 
 
 @lru_cache(maxsize=64)

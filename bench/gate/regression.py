@@ -50,6 +50,8 @@ class _Comparison:
     def figures(self, moved: Shift) -> str:
         """Put both medians and their ratio in words, in the measure's own direction."""
         old, new = (self.measure.show(float(np.median(side.values))) for side in (self.old, self.new))
+        if math.isnan(moved.centre):
+            return f"{old}, now {new}: by how much cannot be known"
         direction = -1 if self.measure.higher_is_better else 1
         low, high = sorted((direction * moved.low, direction * moved.high))
         return f"{old}, now {new}: {_exp(direction * moved.centre)} times ({_exp(low)} to {_exp(high)})"

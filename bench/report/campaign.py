@@ -23,7 +23,9 @@ VERDICT_TONES = {
     Verdict.SLOWER: Tone.BAD,
     Verdict.NOT_BELIEVABLE: Tone.DOUBTFUL,
     Verdict.NOT_MEASURED: Tone.DOUBTFUL,
+    Verdict.BOTH_INFINITE: Tone.DOUBTFUL,
 }
+ANSWER_TONES = {"yes": Tone.GOOD, "no": Tone.BAD, "invalid": Tone.DOUBTFUL, "unknown": Tone.DOUBTFUL}
 HEALTH = "run_health"
 
 
@@ -73,18 +75,22 @@ def _remarks(summary: Summary) -> list[Remark]:
 def _missing(summary: Summary) -> Remark:
     counts: dict[tuple[str, int], tuple[int, int]] = {}
     for cell in summary.cells:
-        missing, expected = counts.get((cell.strategy, cell.users), (0, 0))
-        counts[cell.strategy, cell.users] = missing + cell.missing, expected + cell.expected
+        if cell.valid:
+            missing, expected = counts.get((cell.strategy, cell.users), (0, 0))
+            counts[cell.strategy, cell.users] = missing + cell.missing, expected + cell.expected
     lossy = {place: (missing, expected) for place, (missing, expected) in counts.items() if missing}
-    if not counts:
+    beside = sum(cell.missing for cell in summary.cells if not cell.valid)
+    if not summary.cells:
         return Remark(Tone.DOUBTFUL, "Nothing was measured.")
     if not lossy:
-        return Remark(Tone.GOOD, "No delivery is missing.")
+        where = f" in what may be believed; {beside:,} are in what may not" if beside else ""
+        return Remark(Tone.DOUBTFUL if beside else Tone.GOOD, f"No delivery is missing{where}.")
     listed = [
         f"{strategy} with {users:,} users {missing:,} of {expected:,} ({100 * missing / expected:.2g} %)"
         for (strategy, users), (missing, expected) in lossy.items()
     ]
-    return Remark(Tone.BAD, f"Deliveries missing, counted as infinitely late: {listing(listed)}.")
+    more = f" {beside:,} more are missing in cells that may not be believed." if beside else ""
+    return Remark(Tone.BAD, f"Deliveries missing, counted as infinitely late: {listing(listed)}.{more}")
 
 
 def _belief(summary: Summary) -> Remark:
@@ -141,7 +147,7 @@ def _answer(summary: Summary) -> Table:
             if cells := summary.blocks_of(arm.label, users):
                 row = tuple(table.row(cells, summary))
                 word = row[-1].partition(",")[0]
-                tone = {"yes": Tone.GOOD, "no": Tone.BAD, "invalid": Tone.DOUBTFUL}.get(word, Tone.PLAIN)
+                tone = ANSWER_TONES.get(word, Tone.PLAIN)
                 rows.append(Row(row, tone))
             else:
                 gap = ("not measured", *[""] * (len(numbers) - 2))
@@ -163,7 +169,7 @@ def _comparisons(comparisons: list[Comparison]) -> list[Table]:
                 each.arm,
                 f"{each.users:,}",
                 _ratio(each.ratio),
-                "infinite" if math.isinf(each.low) else span(each.low, each.high),
+                _interval(each),
                 f"{each.adjusted_p:.3g}",
                 f"{each.blocks_used}",
                 each.verdict,
@@ -185,8 +191,9 @@ def _growth(each_arms: list[Growth]) -> list[Table]:
     for growth in each_arms:
         costs = dict(zip(growth.users, growth.cpu_us, strict=True))
         numbers = (f"{costs[users]:,.0f}" if users in costs else "-" for users in counts)
-        interval = f"{growth.low:.2f} to {growth.high:.2f}"
-        rows.append(Row((growth.strategy, f"{growth.power:.2f}", interval, f"{growth.blocks}", *numbers)))
+        fitted = (growth.power, growth.low, growth.high)
+        power, low, high = (f"{round(each, 2) + 0.0:.2f}" for each in fitted)  # no -0.00
+        rows.append(Row((growth.strategy, power, f"{low} to {high}", f"{growth.blocks}", *numbers)))
     caption = (
         "CPU time of the server for one message in us, and the power of the number of users with which it grows "
         "(0 is O(1), 1 is O(n)); without what is saturated or may not be believed"
@@ -194,8 +201,16 @@ def _growth(each_arms: list[Growth]) -> list[Table]:
     return [Table(caption, headings, rows, frozenset(headings[1:]))]
 
 
+def _interval(one: Comparison) -> str:
+    if math.isinf(one.low):
+        return "infinite"
+    return span(one.low, one.high) if one.high else "0"
+
+
 def _ratio(value: float) -> str:
-    return "unknown" if math.isnan(value) else "infinite" if math.isinf(value) else rounded(value)
+    if math.isnan(value):
+        return "unknown"
+    return "infinite" if math.isinf(value) else rounded(value) if value else "0"
 
 
 def _health(summary: Summary, charts: dict[str, Chart]) -> Section:

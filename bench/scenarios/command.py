@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.campaign import report_failure
@@ -25,7 +26,7 @@ from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, sce
 from bench.scenarios.table import scenario_table
 from bench.store import make_folder
 from bench.target import probe
-from bench.verb import answers, results_folder, starting
+from bench.verb import answers, kept_in, results_folder, starting
 
 _folder = click.option(
     "--folder",
@@ -41,7 +42,8 @@ def scenarios(folder: Path | None) -> None:
     table = Table(box=SIMPLE, show_header=False, pad_edge=False)
     for path in scenario_files(folder).values():
         scenario = _read(path, {})
-        table.add_row(f"[bold]{scenario.name}[/]", f"{scenario.shows}\n[bold]Look at:[/] {scenario.look_at}\n")
+        name, shows, look_at = map(escape, (scenario.name, scenario.shows, scenario.look_at))
+        table.add_row(f"[bold]{name}[/]", f"{shows}\n[bold]Look at:[/] {look_at}\n")
     answers().print(table)
 
 
@@ -96,7 +98,7 @@ def run(
             )
             _show(result, directory, console)
         except OSError as error:
-            report_failure(console, "cannot write the results", Failure(f"{error}; what was written is kept"))
+            report_failure(console, "cannot write the results", Failure(f"{error}; {kept_in(directory)}"))
             sys.exit(NOT_BELIEVABLE)
     if interruption.signal_name:
         done = len({row.variation for row in result.rows})

@@ -17,6 +17,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
+BENCH_FLAGS = {"--strategy", "--host", "--port", "--notice-limit"}
 MOMENTS = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s")
 
 
@@ -57,6 +58,16 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run; msgspec tells it as it tells a wrong type."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} = {value:g} is no finite number; give one")
+        try:
+            flags = {flag.partition("=")[0] for flag in self.server_flags}
+        except ValueError as error:
+            raise ValueError(f"server = {self.server!r} is no command line: {error}") from error
+        if own := sorted(flags & BENCH_FLAGS):
+            raise ValueError(f"server = {self.server!r}: {own[0]} is for the bench to choose; leave it out")
         if self.stalled >= self.users:
             raise ValueError(f"stalled = {self.stalled} leaves nobody of {self.users} users to measure; raise `users`")
         for name in MOMENTS:

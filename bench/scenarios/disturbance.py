@@ -11,7 +11,7 @@ import psutil
 from bench.interruption import Interruption
 from bench.scenarios.conditions import Conditions
 from bench.selftest.stillness import freeze
-from bench.target import Target, TrialFailed, read_stats
+from bench.target import Target, TrialFailed, check_not_interrupted, read_stats
 from loadtest.result import Step
 
 
@@ -65,15 +65,17 @@ class Disturber:
 
     def _freeze(self, server: Target) -> Disturbance:
         try:
-            frozen = freeze(server.pid, self._conditions.freeze_for_s)
+            frozen = freeze(server.pid, self._conditions.freeze_for_s, self._interruption.sleep)
         except (psutil.NoSuchProcess, TimeoutError) as error:
             raise TrialFailed(f"the server could not be frozen: {error}", server.last_lines()) from error
+        check_not_interrupted(self._interruption)
         return Disturbance(frozen.before_stop_ns, frozen.after_wake_ns)
 
     def _restart(self, server: Target, address: tuple[str, int]) -> Disturbance:
         start_ns = time.time_ns()
         server.kill()
-        time.sleep(self._conditions.down_for_s)
+        self._interruption.sleep(self._conditions.down_for_s)
+        check_not_interrupted(self._interruption)
         server.start_again(address, self._log)
         server.await_ready(self._interruption)
         return Disturbance(start_ns, time.time_ns())

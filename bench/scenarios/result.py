@@ -18,8 +18,8 @@ FILE = "scenario.json"
 class Row(msgspec.Struct, frozen=True):
     """How one strategy came through one variation, in one block.
 
-    `cell` has the healthy members' figures; it is `None` where nothing was measured. `reason` says why that is so, or
-    what did not happen that was to disturb the server.
+    `cell` has the healthy members' figures; it is `None` where nothing was measured. `reason` says why that is so, what
+    failed all the same, or what did not happen that was to disturb the server.
     `time_to_recover_s` is `None` where the room was not itself again by the end of the window.
     The server's memory is its peak over the whole trial. `kicked` members and `dropped` deliveries are the server's own
     counts, `None` where it could not be asked.

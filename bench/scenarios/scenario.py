@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ import msgspec
 from bench.scenarios.conditions import Conditions
 
 SUFFIX = ".toml"
+LONGEST_LABEL = 100
 LIBRARY = Path(__file__).parent / "library"
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """One row's conditions; `label` names what sets it apart from the scenario's others, as in `stalled-5`."""
+    """One row's conditions; `label`, fit for a folder, names what sets it apart from the others, as in `stalled-5`."""
 
     label: str
     conditions: Conditions
@@ -63,15 +66,20 @@ def read_scenario(path: Path, changes: dict[str, Any] | None = None) -> Scenario
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no TOML: {error}") from error
     except msgspec.ValidationError as error:
+        given = f", with {', '.join(f'{name} = {value}' for name, value in changes.items())}" if changes else ""
+        if isinstance(error.__cause__, ValueError):
+            raise ValueError(f"{path}{given}: {error}") from error
         allowed = ", ".join(Conditions.__struct_fields__)
         raise ValueError(f"{path}: {error}; title, shows, look_at and conditions are needed, of: {allowed}") from error
     if not variations:
         raise ValueError(f"{path}: a condition has an empty list; give it a value")
+    if twice := [label for label, count in Counter(each.label for each in variations).items() if count > 1]:
+        raise ValueError(f"{path}: {twice[0]} is there twice; leave one of the values out")
     return Scenario(path.stem, file.title, file.shows.strip(), file.look_at.strip(), axes, variations)
 
 
 def _variation(values: dict[str, Any], axes: tuple[str, ...]) -> Variation:
-    label = "-".join(f"{name}-{values[name]}" for name in axes)
+    label = re.sub(r"[^\w.-]+", "_", "-".join(f"{name}-{values[name]}" for name in axes))[:LONGEST_LABEL]
     return Variation(label or "run", msgspec.convert(values, type=Conditions))
 
 

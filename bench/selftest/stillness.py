@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -38,8 +39,8 @@ class Freeze:
         return (self.after_wake_ns - self.before_stop_ns) / 1e9
 
 
-def freeze(pid: int, seconds: float) -> Freeze:
-    """Stop a process, and let it go on after `seconds`, whatever happens here.
+def freeze(pid: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> Freeze:
+    """Stop a process, and let it go on after `sleep(seconds)`, whatever happens here.
 
     Raises:
         psutil.NoSuchProcess: it has ended.
@@ -56,7 +57,7 @@ def freeze(pid: int, seconds: float) -> Freeze:
                 raise TimeoutError(f"process {pid} did not stop within {STOP_LIMIT_S:g} s")
             time.sleep(POLL_S)
         after_stop_ns = time.time_ns()
-        time.sleep(seconds)
+        sleep(seconds)
         worked_s = cpu_s(process)
         before_wake_ns = time.time_ns()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -54,6 +55,21 @@ def test_most_blocks_are_enough_if_the_others_tell_nothing() -> None:
     assert finding(summary) == "Within p99 <= 50 ms: direct holds 50 users (unknown at 100)"
 
 
+@pytest.mark.parametrize("fault", ["died before", "died within", "kicked"])
+def test_a_block_in_which_the_server_was_at_fault_is_not_left_out_of_account(fault: str) -> None:
+    made = plan(users=(50, 100), blocks=3)
+    steps = [step(50)] if fault == "died before" else [step(50), step(100, reasons=["members fell out"])]
+    failure = None if fault == "kicked" else "the server was killed by SIGKILL under load"
+    last = run(made.trials[2], steps, failure=failure)
+    summary = summarise(made, ENVIRONMENT, [*(run(each, [step(50), step(100)]) for each in made.trials[:2]), last])
+    if fault == "kicked":
+        *others, cell = summary.cells
+        kicked = msgspec.structs.replace(cell, server=msgspec.structs.replace(cell.server, kicked=3))
+        summary = msgspec.structs.replace(summary, cells=[*others, kicked])
+    assert users_held(summary, "direct") == Holding(50, (100,))
+    assert [row[-1] for row in rows(printed(summary), "direct")] == ["yes", "unknown"]
+
+
 def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> None:
     made = plan(("gather", "direct", "queue"), users=(50, 100))
     sweeps = {
@@ -76,7 +92,9 @@ def test_the_finding_does_not_judge_what_was_not_measured() -> None:
 
 def test_a_count_above_one_that_failed_is_not_held() -> None:
     assert users_held(summary_of(step(50, missing=1), step(100)), "direct") == Holding(0)
-    assert users_held(summary_of(step(50, reasons=["late"]), step(100)), "direct") == Holding(100)
+    unsure = summary_of(step(50, reasons=["late"]), step(100))
+    assert users_held(unsure, "direct") == Holding(100, (50,))
+    assert finding(unsure) == "Within p99 <= 50 ms: direct holds 100 users (the most tried; unknown at 50)"
 
 
 def test_a_count_of_which_nothing_is_known_is_neither_held_nor_failed() -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from bench.capacity.answer import amount, finding, sentences
+from bench.capacity.campaign import Campaign
 from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
-from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile
+from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile, read_capacity
 from bench.capacity.search import Outcome
+from bench.interruption import Interruption
 from bench.plan import Trial
 from bench.run import Failure, LoopLag, Run, ServerStats
+from bench.store import Store
 from loadtest.result import Step
-from tests.bench.made_up import ENVIRONMENT, run, samples, step
+from tests.bench.made_up import ENVIRONMENT, run, samples, step, with_details
 from tests.bench.made_up_capacity import LATE, capacity_plan, late_step, made_up_search
 
 PLAN = capacity_plan("direct")
@@ -158,6 +163,23 @@ def test_a_miss_that_may_be_the_time_until_it_was_read_is_the_generators(
 
 def test_a_busy_generator_does_not_spoil_what_was_held() -> None:
     assert outcome_of(with_server_at([busy(step(100), 99)], 0.2)) == (Outcome.HELD, "")
+
+
+@pytest.mark.parametrize(("failure", "kept"), [(None, 1), (Failure("interrupted by SIGINT"), 0)])
+def test_a_try_that_had_ended_before_the_search_was_interrupted_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Failure | None, kept: int
+) -> None:
+    interruption, store = Interruption(), Store(tmp_path / "results")
+    store.create()
+
+    def tried(_campaign: Campaign, trial: Trial, load: int) -> Run:
+        interruption.signal_name = "SIGINT"
+        return msgspec.structs.replace(run(trial, [with_details(step(load), [1_500])]), failure=failure)
+
+    monkeypatch.setattr(Campaign, "_run", tried)  # a signal cannot be sent for certain at this moment
+    result = Campaign(PLAN, ENVIRONMENT, store, interruption, Console(quiet=True)).run()
+    assert len(result.tries) == len(read_capacity(store.directory).tries) == kept
+    assert len(list(store.runs.iterdir())) == kept
 
 
 def only(result: CapacityResult) -> Capacity:

@@ -49,8 +49,17 @@ def test_exact_points_give_the_exact_parameters() -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_a_straight_line_has_nothing_to_fit(noise: float) -> None:
     scaling = fit(points(law(0, 0), noise))
-    assert scaling.finding.startswith("no peak in range: at every load all that was offered was delivered")
+    assert scaling.finding.startswith("no peak in range: 95% or more of what was offered was delivered at every load")
     assert (scaling.curve, scaling.peak_load) == (None, None)
+
+
+def test_points_that_no_curve_comes_near_have_no_fit() -> None:
+    loads, shares = (100, 10_000, 10_000, 3_200, 50, 50), (1, 0.1, 0.5, 0.343, 0.9, 1)
+    offered_per_s = (1e4, 1e6, 1e4, 10.2e6, 50, 5e3)
+    cases = zip(loads, offered_per_s, shares, strict=True)
+    scaling = fit([Point(load, rate, rate * share) for load, rate, share in cases])
+    assert scaling.finding.startswith("no fit: ")
+    assert scaling.curve is None
 
 
 def test_throughput_that_levels_off_has_no_peak() -> None:

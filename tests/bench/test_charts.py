@@ -20,6 +20,7 @@ from bench.charts.captions import CAPTIONS
 from bench.charts.delivered_vs_offered import delivered_vs_offered
 from bench.charts.latency_by_users import latency_by_users
 from bench.charts.run_health import run_health
+from bench.charts.series import telling_users
 from bench.details import Details
 from bench.metrics import summarise
 from bench.summary import Summary
@@ -120,6 +121,34 @@ def test_delivered_is_drawn_against_offered_beside_the_diagonal() -> None:
     assert "5,000" in [tick.get_text() for tick in axes.get_xticklabels()]
     assert [line for line in axes.lines if line.get_label() == "all delivered"]
     assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
+
+
+def test_the_rate_that_is_kept_up_with_is_that_of_most_blocks_and_below_the_first_that_is_not() -> None:
+    made = plan(users=(50, 100, 200), blocks=3)
+    sweep = [step(50), step(100, rate_factor=0.6), step(200)]
+    runs = [run(trial, [step(50, reasons=["late"] * (trial.block == 1)), *sweep[1:]]) for trial in made.trials]
+    figure = delivered_vs_offered(summarise(made, ENVIRONMENT, runs))
+    assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
+    runs = [run(trial, [step(users, reasons=["late"]) for users in (50, 100, 200)]) for trial in made.trials]
+    figure = delivered_vs_offered(summarise(made, ENVIRONMENT, runs))
+    assert "Delivered as offered: unknown of direct" in texts(figure)
+
+
+def test_the_telling_room_is_the_largest_that_all_hold_though_a_block_may_not_be_believed() -> None:
+    made = plan(("direct", "queue"), users=(50, 100, 200), blocks=3)
+    slow = {"direct": 2.0, "queue": 30.0}
+    runs = [
+        run(
+            trial,
+            [
+                step(50),
+                step(100, reasons=["late"] * (trial.block == 1)),
+                step(200, p50=slow[trial.arm.label]),
+            ],
+        )
+        for trial in made.trials
+    ]
+    assert telling_users(summarise(made, ENVIRONMENT, runs), least=10) == 100
 
 
 @pytest.mark.parametrize("name", CHARTS)

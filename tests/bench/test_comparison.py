@@ -10,6 +10,7 @@ import pytest
 from bench.comparison import Comparison, Verdict, compare_arms, verdicts
 from bench.comparison.arms import baseline_of, claim
 from bench.comparison.paired import Estimate
+from bench.comparison.words import headline
 from bench.metrics import summarise
 from bench.plan import Trial
 from bench.summary import Summary
@@ -195,10 +196,37 @@ def test_a_few_infinite_blocks_open_the_interval() -> None:
 
 def test_where_both_miss_deliveries_nothing_is_claimed() -> None:
     summary = campaign(lambda _, users: step(users, missing=LOSSES))
-    assert only(summary).verdict == Verdict.NO_DIFFERENCE
+    assert only(summary).verdict == Verdict.BOTH_INFINITE
     assert math.isnan(only(summary).ratio)
     assert verdicts(summary) == [
         "No verdict on queue against direct at 50 users: both miss so many deliveries that their p99 is infinite"
+    ]
+
+
+def test_blocks_in_which_both_are_infinite_do_not_count_towards_those_that_are_needed() -> None:
+    def make(trial: Trial, users: int) -> Step:
+        return step(users, missing=LOSSES) if trial.block <= 5 else times(2)(trial, users)
+
+    summary = campaign(make)
+    one = only(summary)
+    assert (one.verdict, one.blocks_used, one.blocks_infinite) == (Verdict.BOTH_INFINITE, 10, 5)
+    assert verdicts(summary) == [
+        "No verdict on queue against direct at 50 users: 5 of 10 blocks tell nothing, as both miss so many deliveries "
+        "that their p99 is infinite; 1 more needed"
+    ]
+    assert "no verdict on queue" in headline([one], 10)
+
+
+def test_where_now_one_and_now_the_other_is_infinite_no_difference_is_found() -> None:
+    def make(trial: Trial, users: int) -> Step:
+        loses = "queue" if trial.block % 2 else "direct"
+        return step(users, missing=LOSSES) if trial.arm.label == loses else step(users)
+
+    summary = campaign(make)
+    assert only(summary).verdict == Verdict.NO_DIFFERENCE
+    assert verdicts(summary) == [
+        "No difference found between queue and direct at 50 users (p99, 95 % interval of the ratio without bounds, "
+        "10 blocks)"
     ]
 
 

@@ -151,6 +151,14 @@ def test_a_cell_of_the_heat_map_that_may_not_be_believed_is_hatched() -> None:
     assert "Hatched: not to be believed" in texts(figure)
 
 
+def test_what_may_not_be_believed_does_not_make_a_strategy_uneven() -> None:
+    made = plan(users=(50,), blocks=2)
+    runs = [run(trial, [step(50, reasons=["late"] * (trial.block == 2))]) for trial in made.trials]
+    seconds = [second(50, number, 1.0 + 90 * number * (block == 2), block) for block in (1, 2) for number in (0, 1, 2)]
+    figure = latency_heat_map(summarise(made, ENVIRONMENT, runs), Details(timeline=tuple(seconds)))
+    assert "p99 from second to second: even with direct" in texts(figure)
+
+
 def test_a_long_window_is_folded_into_the_worst_of_several_seconds() -> None:
     summary = summary_of(step(50), users=(50,))
     seconds = [second(50, number, 9.0 if number == 7 else 1.0) for number in range(10 * COLUMNS)]

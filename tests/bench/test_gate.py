@@ -353,6 +353,23 @@ def test_the_interval_has_the_estimate_and_is_above_0_only_where_the_test_finds_
         assert p_larger(old_values, new_values) <= 0.05
 
 
+def test_a_shift_between_infinite_values_is_not_known() -> None:
+    never = np.full(4, math.inf)
+    moved = shift(never, never)
+    assert math.isnan(moved.centre)
+    assert (moved.low, moved.high) == (-math.inf, math.inf)
+    assert shift(np.zeros(4), never).centre == math.inf
+
+
+def test_what_is_never_in_time_then_and_now_has_no_ratio_and_a_double_flag_changes_nothing(use: Use) -> None:
+    made = plan(["direct"], [50], blocks=4)
+    lossy = summarise(made, ENVIRONMENT, [run(trial, [step(50, missing=2_500)]) for trial in made.trials])
+    once = use(lossy, "--baseline", lossy)
+    assert "never, now never: by how much cannot be known, adjusted p 1" in once[1]
+    twice = ("--metric", "p99", "--metric", "p99", "--strategies", "direct,direct")
+    assert use(lossy, "--baseline", lossy, *twice) == once
+
+
 @given(st.integers(1, 60))
 def test_the_blocks_needed_are_the_fewest_that_can_find_anything(family: int) -> None:
     blocks = blocks_needed(family)

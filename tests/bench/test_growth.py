@@ -41,5 +41,13 @@ def test_what_was_saturated_or_invalid_does_not_count() -> None:
     assert not {200, 400} & set(growth.users)
 
 
+def test_less_cpu_time_than_a_tick_is_not_known_and_spoils_nothing() -> None:
+    summary = campaign(1.0)
+    first, *others = summary.cells
+    idle = msgspec.structs.replace(first, server=msgspec.structs.replace(first.server, cpu_percent=0.0))
+    (growth,) = growths(msgspec.structs.replace(summary, cells=[idle, *others]))
+    assert growth.low < 1 < growth.high
+
+
 def test_one_block_has_no_interval() -> None:
     assert growths(campaign(1.0, blocks=1)) == []

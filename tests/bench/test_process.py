@@ -68,6 +68,33 @@ def test_a_child_runs_on_the_cores_it_is_given(tmp_path: Path) -> None:
         await_output(child, f"on {{{core}}}")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has ended")
+def test_a_server_that_stands_still_ends_with_a_bench_that_is_killed(tmp_path: Path) -> None:
+    program = f"""if True:
+        import pathlib, time, psutil
+        from bench.target import Target
+        server = Target("direct", 200, pathlib.Path({str(tmp_path / "server.log")!r}))
+        psutil.Process(server.pid).suspend()
+        print("server", server.pid, flush=True)
+        time.sleep(60)
+    """
+    with Child([sys.executable, "-c", program], tmp_path / "log") as bench:
+        await_output(bench, "server ")
+        server = psutil.Process(int(bench.output().split()[1]))
+        os.kill(bench.pid, signal.SIGKILL)
+        server.wait(20)
+
+
+def test_a_sleep_ends_when_the_bench_is_asked_to_end() -> None:
+    with interruptible() as interruption:
+        began_s = time.monotonic()
+        interruption.sleep(0.1)
+        assert time.monotonic() - began_s >= 0.1
+        os.kill(os.getpid(), signal.SIGTERM)
+        interruption.sleep(3_600)
+    assert interruption.signal_name == "SIGTERM"
+
+
 def test_an_end_is_put_in_words() -> None:
     assert how_it_ended(-9) == "was killed by SIGKILL"
     assert how_it_ended(3) == "ended with exit code 3"

@@ -239,6 +239,22 @@ def test_the_share_that_is_missing_is_of_all_that_was_owed_there(tmp_path: Path)
         assert "gather with 50 users 1,000 of 100,000 (1 %)" in text
 
 
+def test_what_is_missing_where_nothing_counts_is_told_apart(tmp_path: Path) -> None:
+    made = plan(("direct",), (50,), blocks=3)
+    late = step(50, missing=70, reasons=["late"])
+    runs = [run(trial, [late if trial.block == 1 else step(50)]) for trial in made.trials]
+    Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
+    for text in report(tmp_path):
+        assert "No delivery is missing in what may be believed; 70 are in what may not." in text
+
+
+def test_a_ratio_to_what_is_infinite_is_0(tmp_path: Path) -> None:
+    made = plan(("direct", "queue"), (50,), blocks=8)
+    runs = [run(trial, [step(50, missing=2_500 * (trial.arm.label == "direct"))]) for trial in made.trials]
+    Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
+    assert "| queue | 50 | 0 | 0 | 0.00781 | 8 | faster |" in report(tmp_path)[1]
+
+
 def test_how_the_cost_of_a_message_grows_is_told_where_it_is_known(tmp_path: Path, texts: tuple[str, str]) -> None:
     made = plan(("direct",), (50, 100, 200), blocks=2)
     runs = [run(trial, [step(users) for users in (50, 100, 200)]) for trial in made.trials]
@@ -248,9 +264,9 @@ def test_how_the_cost_of_a_message_grows_is_told_where_it_is_known(tmp_path: Pat
     markdown = report(tmp_path)[1]
     heading = "| strategy | power | 95 % interval | blocks | 50 users | 100 users | 200 users |"
     costs = [f"{cpu_us:,.0f}" for cpu_us in growth.cpu_us]
-    interval = f"{growth.low:.2f} to {growth.high:.2f}"
+    assert growth.power == pytest.approx(0)
     assert heading in markdown
-    assert f"| direct | {growth.power:.2f} | {interval} | 2 | {' | '.join(costs)} |" in markdown
+    assert f"| direct | 0.00 | 0.00 to 0.00 | 2 | {' | '.join(costs)} |" in markdown
     assert all("O(n)" not in text for text in texts), "two user counts make no line"
 
 

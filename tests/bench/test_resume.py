@@ -127,6 +127,7 @@ def test_a_campaign_that_is_killed_interrupted_and_damaged_is_brought_to_its_end
 
     damaged = campaign.store.runs / f"{first}.json"
     damaged.write_bytes(damaged.read_bytes()[:20])  # not within a number, which is told in other words
+    shutil.rmtree(campaign.store.logs)
     code = campaign.run("--resume", folder)
     assert f"{damaged} is damaged, or no run: Input data was truncated" in campaign.output
     assert [campaign.output.index(f"/3] {trial}: 2 users") for trial in (first, third, fourth)]

@@ -86,12 +86,30 @@ def test_changes_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
         ("burst_factor = 2\nreconnect_at_s = 3", "burst_factor and reconnect_at_s: a run has one disturbance"),
         ("burst_factor = 2\nwindow_s = 2", "burst_factor needs one window; leave `window_s` out"),
         ("users = ", "is no TOML"),
+        ("duration_s = inf", "duration_s = inf is no finite number"),
+        ('server = "--slow-after \'2"', "is no command line: No closing quotation"),
+        ('server = "--strategy=queue"', "--strategy is for the bench to choose; leave it out"),
+        ("stalled = [0, 1, 0]", "stalled-0 is there twice"),
+        ("stalled = 200", "raise `users`"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_name_and_what_is_wrong(tmp_path: Path, conditions: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"mine\.toml") as refused:
         read_scenario(written(tmp_path, conditions))
     assert words in str(refused.value)
+
+
+def test_what_a_change_spoils_is_told_with_the_change_and_without_all_names(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"mine\.toml, with users = 3: stalled = 5 leaves nobody .*`users`$"):
+        read_scenario(written(tmp_path, "stalled = 5"), {"users": 3})
+
+
+def test_a_label_is_fit_for_a_folder(tmp_path: Path) -> None:
+    scenario = read_scenario(written(tmp_path, 'server = ["--slow-after 2", "--outbox-bytes 9 ../../x/"]'))
+    assert [each.label for each in scenario.variations] == [
+        "server---slow-after_2",
+        "server---outbox-bytes_9_.._.._x_",
+    ]
 
 
 def test_a_file_without_words_is_refused(tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ def missing(row: Row) -> int:
 
 
 def test_scenarios_are_listed_with_ones_own(tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(SCENARIO)
+    (tmp_path / "tiny.toml").write_text(SCENARIO.replace("The rows.", "The rows. [/]"))
     listed = bench("scenarios", "--folder", str(tmp_path))
     assert listed.returncode == 0, listed.stderr
-    for word in ("steady", "reconnect-storm", "tiny", "Look at: The rows."):
+    for word in ("steady", "reconnect-storm", "tiny", "Look at: The rows. [/]"):
         assert word in listed.stdout
 
 
