@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from bench.plan import Plan
 from bench.summary import Cell, Summary
 
+KEEPS_UP = 0.95
+"""A server that delivers this share of what is offered keeps up: a window's edges move a few per cent either way."""
+
 
 def within_objective(cell: Cell, slo_ms: float) -> bool:
     """Whether a cell may be believed, misses nothing and has a p99 within the objective."""

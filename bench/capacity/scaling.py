@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
+from bench.answer import KEEPS_UP
+
 LEAST_LOADS = 4  # for three parameters
-KEPT_UP = 0.95  # of what is offered: a window's edges move a few per cent either way
 LARGEST_ERROR = 0.1
 STANDARD_ERRORS = 1.96  # of a 95 % interval
 
@@ -66,8 +67,8 @@ def fit(points: Sequence[Point]) -> Scaling:
     loads = {point.load for point in points}
     if len(loads) < LEAST_LOADS:
         return Scaling(f"no fit: {len(loads)} different loads, at least {LEAST_LOADS} are needed")
-    if all(point.delivered_per_s >= KEPT_UP * point.offered_per_s for point in points):
-        share = f"{KEPT_UP:.0%} or more of what was offered"
+    if all(point.delivered_per_s >= KEEPS_UP * point.offered_per_s for point in points):
+        share = f"{KEEPS_UP:.0%} or more of what was offered"
         return Scaling(f"no peak in range: {share} was delivered at every load, so there is no bend to fit")
     try:
         curve, kappa_error = _fit(points)

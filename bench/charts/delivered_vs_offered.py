@@ -6,14 +6,13 @@ import statistics
 
 from matplotlib.figure import Figure
 
-from bench.answer import listing
+from bench.answer import KEEPS_UP, listing
 from bench.charts import series, style
 from bench.charts.notes import notes
 from bench.charts.series import Point
 from bench.summary import Summary
 
 NOTHING = 1.0  # deliveries a second: a log axis has no 0, and less than this is as good as none
-KEEPS_UP = 0.95  # of what is offered: a window's edges move a few per cent either way
 
 
 def delivered_vs_offered(summary: Summary) -> Figure:
@@ -48,7 +47,8 @@ def _points(summary: Summary, strategy: str) -> list[Point]:
 def _finding(summary: Summary) -> str:
     """Say up to which offered rate each strategy delivers as much, the best first."""
     kept: dict[float | None, list[str]] = {}
-    for label in dict.fromkeys(cell.strategy for cell in summary.cells):
+    measured = {cell.strategy for cell in summary.cells}
+    for label in (arm.label for arm in summary.plan.arms if arm.label in measured):
         kept.setdefault(_kept_up(summary, label), []).append(label)
     unknown = kept.pop(None, [])
     parts = [

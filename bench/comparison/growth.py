@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from bench.answer import KEEPS_UP
 from bench.summary import Cell, Summary
 
 CONFIDENCE = 0.95
@@ -31,7 +32,7 @@ class Growth(msgspec.Struct, frozen=True):
 
 
 def growths(summary: Summary) -> list[Growth]:
-    """Fit every arm's valid cells that were not saturated; arms with too few are left out."""
+    """Fit every arm's valid cells in which the server kept up; arms with too few are left out."""
     return [growth for arm in summary.plan.arms if (growth := _growth(summary, arm.label))]
 
 
@@ -42,7 +43,7 @@ def _growth(summary: Summary, strategy: str) -> Growth | None:
         cells = [
             cell
             for cell in summary.cells
-            if (cell.strategy, cell.block) == (strategy, block) and cell.valid and not cell.saturated
+            if (cell.strategy, cell.block) == (strategy, block) and cell.valid and _kept_up(cell)
         ]
         points = [(cell.users, cpu_us) for cell in cells if (cpu_us := cpu_us_per_message(cell)) is not None]
         for users, cpu_us in points:
@@ -56,6 +57,10 @@ def _growth(summary: Summary, strategy: str) -> Growth | None:
     counts = sorted(by_users)
     medians = [float(np.median(by_users[users])) for users in counts]
     return Growth(strategy, counts, medians, mean, mean - margin, mean + margin, len(powers))
+
+
+def _kept_up(cell: Cell) -> bool:
+    return not cell.saturated and cell.deliveries_per_s >= KEEPS_UP * cell.offered_deliveries_per_s
 
 
 def cpu_us_per_message(cell: Cell) -> float | None:

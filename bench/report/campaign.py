@@ -196,7 +196,7 @@ def _growth(each_arms: list[Growth]) -> list[Table]:
         rows.append(Row((growth.strategy, power, f"{low} to {high}", f"{growth.blocks}", *numbers)))
     caption = (
         "CPU time of the server for one message in us, and the power of the number of users with which it grows "
-        "(0 is O(1), 1 is O(n)); without what is saturated or may not be believed"
+        "(0 is O(1), 1 is O(n)); without cells that did not keep up or may not be believed"
     )
     return [Table(caption, headings, rows, frozenset(headings[1:]))]
 
