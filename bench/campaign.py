@@ -38,12 +38,12 @@ def run_campaign(
     to_do = [trial for trial in plan.trials if trial not in runs or not _finished(runs[trial])]
     if extras is None:  # what has extras is more than its plan, which must not be resumed without them
         store.write_plan(plan, environment)
+    store.logs.mkdir(exist_ok=True)  # results may have been passed on without it
     summary = _keep(plan, environment, runs.values(), store)
     with Progress(plan.workload, to_do, console) as progress:
         for trial in to_do:
             if interruption.signal_name:
                 break
-            store.logs.mkdir(exist_ok=True)  # results may have been passed on without it
             store.discard_logs(trial)
             run = TrialRunner(
                 trial,

@@ -46,14 +46,15 @@ def _points(summary: Summary, strategy: str) -> list[Point]:
 
 def _finding(summary: Summary) -> str:
     """Say up to which offered rate each strategy delivers as much, the best first."""
-    kept: dict[float | None, list[str]] = {}
+    kept: dict[float, list[str]] = {}
+    unknown: list[str] = []
     measured = {cell.strategy for cell in summary.cells}
     for label in (arm.label for arm in summary.plan.arms if arm.label in measured):
-        kept.setdefault(_kept_up(summary, label), []).append(label)
-    unknown = kept.pop(None, [])
+        rate = _kept_up(summary, label)
+        (unknown if rate is None else kept.setdefault(rate, [])).append(label)
     parts = [
         f"{listing(kept[rate])} {f'up to {rate:,.0f}/s' if rate else 'at no rate tried'}"
-        for rate in sorted(filter(None, kept), reverse=True) + [0.0] * (0.0 in kept)
+        for rate in sorted(kept, reverse=True)
     ]
     if unknown:
         parts.append(f"unknown of {listing(unknown)}")

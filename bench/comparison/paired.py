@@ -51,13 +51,21 @@ def estimate(log_ratios: Floats) -> Estimate:
     first, second = np.triu_indices(number)
     with np.errstate(invalid="ignore"):  # inf less inf: which side is larger is not known
         averages = (log_ratios[first] + log_ratios[second]) / 2
-    unknown = np.isnan(averages)
-    at_least = np.sort(np.where(unknown, -math.inf, averages))
-    at_most = np.sort(np.where(unknown, math.inf, averages))
-    lowest, highest = median(at_least), median(at_most)
-    centre = lowest if lowest == highest else math.nan
     chances = _rank_sums(tuple(range(2, 2 * number + 1, 2)))
     cut = int(np.searchsorted(np.cumsum(chances[::2]), SIGNIFICANCE / 2, side="right"))
+    return median_and_ends(averages, cut)
+
+
+def median_and_ends(values: Floats, cut: int) -> Estimate:
+    """Return the median of `values`, and the `cut`-th from either end; there is no bound where `cut` is 0.
+
+    A `nan` among them may be anything, so it counts against each of the three.
+    """
+    unknown = np.isnan(values)
+    at_least = np.sort(np.where(unknown, -math.inf, values))
+    at_most = np.sort(np.where(unknown, math.inf, values))
+    lowest, highest = _median(at_least), _median(at_most)
+    centre = lowest if lowest == highest else math.nan
     if cut == 0:
         return Estimate(centre, -math.inf, math.inf)
     return Estimate(centre, float(at_least[cut - 1]), float(at_most[-cut]))
@@ -81,7 +89,7 @@ def blocks_needed(comparisons: int) -> int:
     return math.ceil(1 + math.log2(comparisons / SIGNIFICANCE))
 
 
-def median(ascending: Floats) -> float:
+def _median(ascending: Floats) -> float:
     """Return the median of sorted values, also of infinite ones."""
     number = len(ascending)
     low, high = float(ascending[(number - 1) // 2]), float(ascending[number // 2])

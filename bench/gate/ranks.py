@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bench.comparison.paired import median
+from bench.comparison.paired import median_and_ends
 
 ERROR = 0.05
 """How often a family of comparisons may find something worse where nothing has changed."""
@@ -57,17 +57,10 @@ def shift(old: Floats, new: Floats) -> Shift:
     """Return the Hodges-Lehmann estimate of how far `new` lies above `old`, and all shifts that are not rejected."""
     with np.errstate(invalid="ignore"):  # inf less inf: which is larger is not known
         differences = np.subtract.outer(new, old).ravel()
-    unknown = np.isnan(differences)
-    at_least = np.sort(np.where(unknown, -math.inf, differences))
-    at_most = np.sort(np.where(unknown, math.inf, differences))
     least = len(new) * (len(new) + 1) // 2
     chances = _rank_sums(tuple(range(1, len(old) + len(new) + 1)), len(new))[least:]
     cut = int(np.searchsorted(np.cumsum(chances), ERROR * (1 + 1e-9), side="right"))
-    lowest, highest = median(at_least), median(at_most)
-    centre = lowest if lowest == highest else math.nan
-    if cut == 0:
-        return Shift(centre, -math.inf, math.inf)
-    return Shift(centre, float(at_least[cut - 1]), float(at_most[-cut]))
+    return Shift(*median_and_ends(differences, cut))
 
 
 @lru_cache(maxsize=64)
