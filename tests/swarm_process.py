@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,14 @@ def only_step(run: SwarmRun) -> Step:
     return run.result.steps[0]
 
 
+def other_than_busy(reasons: Iterable[str]) -> list[str]:
+    """Return what speaks against a run besides that this machine was busy with something else meanwhile."""
+    return [reason for reason in reasons if "after they were due" not in reason]
+
+
 def is_believable(step: Step) -> bool:
     """Whether nothing speaks against a step but that this machine was busy with something else."""
-    return not [reason for reason in step.reasons if "after they were due" not in reason]
+    return not other_than_busy(step.reasons)
 
 
 def free_port() -> int:

@@ -9,8 +9,8 @@ import pytest
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
 from bench.store import Store
 from tests.bench.command import bench
+from tests.swarm_process import other_than_busy
 
-BUSY = "after they were due"  # this machine did something else as well
 SCENARIO = """
 title = "Tiny"
 shows = "That it works."
@@ -33,7 +33,7 @@ def run(tmp_path: Path, conditions: str, *flags: str) -> ScenarioResult:
     assert done.returncode == (0 if result.believable else 3), done.stderr
     for row in result.rows:
         assert row.cell is not None, row.reason
-        assert not [reason for reason in row.cell.reasons if BUSY not in reason]
+        assert other_than_busy(row.cell.reasons) == []
     assert "Look at: The rows." in done.stdout
     return result
 

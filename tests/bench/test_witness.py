@@ -28,6 +28,7 @@ from bench.witness.inquiry import Inquiry
 from bench.witness.observation import Delivery, Observation, spread
 from bench.witness.opinion import Claim, Figures, Opinion, Window, agree, compare, percentile
 from server.testing.server_process import ServerProcess
+from tests.swarm_process import other_than_busy
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive times are Linux's")
 
@@ -63,7 +64,7 @@ def inquiry(start_server: Callable[[Path], Listener]) -> Inquiry:
 
 def test_each_witness_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: Path) -> None:
     opinion = inquiry(direct).ask(SwarmGenerator(), RATE, tmp_path / "run")
-    assert opinion.problems == []
+    assert other_than_busy(opinion.problems) == []
     assert opinion.claim.messages == MESSAGES
     assert opinion.claim.figures.expected == opinion.claim.figures.delivered == MESSAGES * USERS
     assert opinion.witnessed.expected == opinion.witnessed.delivered == MESSAGES * WITNESSES
@@ -147,7 +148,7 @@ def test_witnesses_that_lose_their_server_say_so_and_leave_their_file(
 @pytest.mark.skipif(shutil.which("k6") is None, reason="k6 is not installed")
 def test_k6_and_the_witnesses_count_the_same_messages(tmp_path: Path) -> None:
     opinion = inquiry(direct).ask(K6Generator("k6"), RATE, tmp_path / "run")
-    assert opinion.problems == []
+    assert other_than_busy(opinion.problems) == []
     assert opinion.claim.messages == MESSAGES
     assert opinion.claim.figures.delivered == MESSAGES * USERS
     assert opinion.witnessed.delivered == MESSAGES * WITNESSES
