@@ -39,12 +39,12 @@ from loadtest.sender import Sender
 from loadtest.tally import Tally
 from loadtest.websocket import Read, WebSocket
 
-SLICE_READS = 1000
-"""Reads parsed at a time: 1 to 2 ms, so that parsing never holds up what is due."""
+SLICE_READS, SLICE_BYTES = 1000, 2**20
+"""The most reads and bytes parsed at a time: 1 to 2 ms, so that parsing never holds up what is due."""
 PARTS = 16
 """Slices handed over at a time."""
-HOLD_NS = 10_000_000_000
-"""Within a window what was read waits unparsed for this long; a window longer than that is parsed while it runs."""
+HOLD_NS, HOLD_BYTES = 10_000_000_000, 2**30
+"""Within a window what was read waits unparsed this long and up to this much; what is beyond is parsed while it runs."""
 TEND_S = 0.02
 REPORT_S = 0.2
 
@@ -148,7 +148,8 @@ class Generator:
                 window.planned = window.planned.select(window.planned.due_ns < end_ns)
 
     def _hand_over(self, number: int) -> None:
-        for _ in range(0, len(self._recorder.reads), SLICE_READS):  # what comes meanwhile belongs to a later window
+        reads = self._recorder.counters.reads + len(self._recorder.reads)
+        while self._recorder.counters.reads < reads:  # what comes meanwhile belongs to a later window
             self._digest()
             gevent.sleep(0.001)
         window = self._windows[number]
@@ -224,10 +225,11 @@ class Generator:
         is_draining = any(w.order.end_ns <= now_ns for w in self._windows.values())
         is_in_window = any(w.order.begin_ns <= now_ns < w.order.end_ns for w in self._windows.values())
         is_old = reads[0][3] < time.time_ns() - HOLD_NS
-        return self._is_hurried or is_draining or not is_in_window or is_old
+        is_much = self._recorder.held_bytes() > HOLD_BYTES
+        return self._is_hurried or is_draining or not is_in_window or is_old or is_much
 
     def _digest(self) -> None:
-        deliveries = self._recorder.digest(SLICE_READS)
+        deliveries = self._recorder.digest(SLICE_READS, SLICE_BYTES)
         self._received += len(deliveries.seq)
         for window in self._windows.values():
             start_ns, end_ns = window.order.start_ns, window.order.end_ns

@@ -56,17 +56,29 @@ class Recorder:
         """Drop a connection; what it read and was not digested yet is dropped with it."""
         self._streams.pop(tag, None)
 
-    def digest(self, most_reads: int) -> Deliveries:
-        """Parse the oldest reads, at most `most_reads`; return the stamped messages in them, in the clock's time."""
+    def held_bytes(self) -> float:
+        """Estimate the bytes that wait in `reads` by the sizes of the oldest and newest: the hot path counts none."""
+        reads = self.reads
+        few = min(len(reads), 8)
+        sample = [len(reads[n][1]) for n in range(-few, few)]
+        return len(reads) * sum(sample) / max(len(sample), 1)
+
+    def digest(self, most_reads: int, most_bytes: int) -> Deliveries:
+        """Parse the oldest reads, at most `most_reads`, and no further one after `most_bytes`.
+
+        Return the stamped messages in them, in the clock's time.
+        """
         data: list[bytes] = []
         starts: list[int] = []
         ends: list[int] = []
         per_read: list[tuple[int, int, int, int, int, bool]] = []
         timespecs: list[bytes] = []
-        base = without_timestamp = 0
-        reads = min(most_reads, len(self.reads))
-        for _ in range(reads):
+        base = without_timestamp = reads = size = 0
+        most_reads = min(most_reads, len(self.reads))
+        while reads < most_reads and size < most_bytes:
             tag, received, timespec, read_ns = self.reads.popleft()
+            reads += 1
+            size += len(received)
             stream = self._streams.get(tag)
             if stream is None:
                 continue

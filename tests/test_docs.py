@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import main
+from bench.command_line import main
 from bench.environment import Environment
 from bench.summary import Cell, NotMeasured, ServerUse
 from loadtest.result import Generator, Latency, Second, Step, SwarmResult

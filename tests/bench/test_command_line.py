@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.__main__ import main
+from bench.command_line import main
 from bench.store import Store
 from tests.bench.made_up import typical_summary
 

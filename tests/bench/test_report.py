@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench.__main__ import main
 from bench.capacity.command import capacity
 from bench.capacity.result import Axis, write_capacity
 from bench.capacity.search import Rules
+from bench.command_line import main
 from bench.compare import compare
 from bench.comparison.growth import growths
 from bench.metrics import summarise

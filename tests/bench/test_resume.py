@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench.__main__ import main
+from bench.command_line import main
 from bench.environment import Commit, Environment, choose_pinning, read_environment
 from bench.plan import Plan
 from bench.process import PACKAGES

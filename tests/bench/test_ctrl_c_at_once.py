@@ -1,0 +1,28 @@
+"""Ctrl-C before a command of the bench has begun."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from bench.process import PACKAGES
+
+
+def test_ctrl_c_while_the_libraries_load_ends_it_without_a_word() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "bench", "doctor"],
+        cwd=PACKAGES,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if line.rstrip().endswith(" msgspec"):
+            break
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output == ""
+    assert [line for line in errors.splitlines() if not line.startswith("import time:")] == []

@@ -1,0 +1,74 @@
+"""What the swarm keeps within a window stays bounded, and nothing is lost by that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loadtest.clock import Clock
+from loadtest.frames import FrameSplitter
+from loadtest.recorder import Recorder
+from server.testing.server_process import ServerProcess
+from tests.benchmark_hot_path import protocol, stream
+from tests.swarm_process import is_believable, only_step, run_swarm
+
+MIB = 2**20
+USERS, RATE, DURATION_S, SIZE = 20, 100, 3, 32_768
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.protocol = protocol()
+        self.splitter = FrameSplitter(self.protocol)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder(Clock())
+
+
+def read(recorder: Recorder, sizes: list[int]) -> None:
+    for frames in sizes:
+        tag = recorder.add(frames, Connection(), lambda: None)  # type: ignore[arg-type]
+        recorder.reads.append((tag, stream(frames), None, 0))
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [1, 5], [3] * 40])
+def test_what_is_held_is_estimated(recorder: Recorder, sizes: list[int]) -> None:
+    read(recorder, sizes)
+    assert recorder.held_bytes() == pytest.approx(sum(len(each[1]) for each in recorder.reads))
+
+
+def test_a_slice_ends_after_so_many_bytes_or_reads(recorder: Recorder) -> None:
+    read(recorder, [1] * 10)
+    size = len(stream(1))
+    assert len(recorder.digest(10, 3 * size).seq) == 3
+    assert len(recorder.digest(10, 3 * size + 1).seq) == 4
+    assert len(recorder.digest(2, 10 * size).seq) == 2
+    assert len(recorder.digest(10, 1).seq) == 1, "a read that is larger than a slice is one"
+    assert (recorder.counters.reads, len(recorder.reads)) == (10, 0)
+
+
+@pytest.mark.parametrize("hold_bytes", [MIB, 1024 * MIB])
+def test_big_messages_are_parsed_while_the_window_runs(
+    start_server: Callable[..., ServerProcess], tmp_path: Path, hold_bytes: int
+) -> None:
+    locustfile = tmp_path / "small.py"
+    locustfile.write_text(
+        f"import loadtest.generator\nloadtest.generator.HOLD_BYTES = {hold_bytes}\nfrom loadtest.locustfile import *\n"
+    )
+    load = ["--steps", str(USERS), "-r", "100", "--room-rate", str(RATE), "--dwell", str(DURATION_S)]
+    run = run_swarm(
+        start_server("--notice-limit", "0").url,
+        tmp_path / "out.json",
+        *load,
+        *("--message-size", str(SIZE), "--warmup", "0", "--drain", "5"),
+        locustfile=locustfile,
+    )
+    step = only_step(run)
+    read_mib = step.expected * SIZE / MIB
+    assert step.expected == step.delivered == USERS * RATE * DURATION_S
+    assert is_believable(step), step.reasons
+    assert (step.generator.rss_mib < read_mib) == (hold_bytes == MIB), "what is held is what memory the swarm has"
