@@ -39,12 +39,12 @@ from loadtest.sender import Sender
 from loadtest.tally import Tally
 from loadtest.websocket import Read, WebSocket
 
-SLICE_READS, SLICE_BYTES = 1000, 2**20
-"""The most reads and bytes parsed at a time: 1 to 2 ms, so that parsing never holds up what is due."""
+SLICE, SLICE_BYTES = 2000, 2**20
+"""Reads and messages, and bytes, parsed at a time: 1 to 2 ms, so that parsing never holds up what is due."""
 PARTS = 16
 """Slices handed over at a time."""
-HOLD_NS, HOLD_BYTES = 10_000_000_000, 2**30
-"""Within a window what was read waits unparsed this long and up to this much; what is beyond is parsed while it runs."""
+HOLD_NS, HOLD_BYTES = 10_000_000_000, 3 * 2**29
+"""Within a window what was read waits unparsed this long and up to this much; what is beyond is parsed meanwhile."""
 TEND_S = 0.02
 REPORT_S = 0.2
 
@@ -229,7 +229,7 @@ class Generator:
         return self._is_hurried or is_draining or not is_in_window or is_old or is_much
 
     def _digest(self) -> None:
-        deliveries = self._recorder.digest(SLICE_READS, SLICE_BYTES)
+        deliveries = self._recorder.digest(SLICE, SLICE_BYTES)
         self._received += len(deliveries.seq)
         for window in self._windows.values():
             start_ns, end_ns = window.order.start_ns, window.order.end_ns

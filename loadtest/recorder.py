@@ -63,8 +63,8 @@ class Recorder:
         sample = [len(reads[n][1]) for n in range(-few, few)]
         return len(reads) * sum(sample) / max(len(sample), 1)
 
-    def digest(self, most_reads: int, most_bytes: int) -> Deliveries:
-        """Parse the oldest reads, at most `most_reads`, and no further one after `most_bytes`.
+    def digest(self, most: int, most_bytes: int) -> Deliveries:
+        """Parse the oldest reads until `most` reads and messages together, or `most_bytes`, are reached.
 
         Return the stamped messages in them, in the clock's time.
         """
@@ -74,8 +74,7 @@ class Recorder:
         per_read: list[tuple[int, int, int, int, int, bool]] = []
         timespecs: list[bytes] = []
         base = without_timestamp = reads = size = 0
-        most_reads = min(most_reads, len(self.reads))
-        while reads < most_reads and size < most_bytes:
+        while self.reads and reads + len(starts) < most and size < most_bytes:
             tag, received, timespec, read_ns = self.reads.popleft()
             reads += 1
             size += len(received)

@@ -17,7 +17,7 @@ from websockets.uri import parse_uri
 from loadtest.account import Account
 from loadtest.clock import Clock
 from loadtest.frames import FrameSplitter
-from loadtest.generator import SLICE_BYTES, SLICE_READS
+from loadtest.generator import SLICE, SLICE_BYTES
 from loadtest.ledger import NEVER, Deliveries, Members, Sends, Window, judge
 from loadtest.recorder import Recorder
 from loadtest.stamp import find_stamps, stamped_text
@@ -85,7 +85,7 @@ def test_digesting_reads(benchmark: Any, frames_a_read: int) -> None:
     def digest() -> None:
         recorder.reads.extend(reads)
         while recorder.reads:
-            recorder.digest(SLICE_READS, SLICE_BYTES)
+            recorder.digest(SLICE, SLICE_BYTES)
 
     benchmark.extra_info["frames"] = FRAMES
     benchmark(digest)

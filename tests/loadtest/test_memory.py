@@ -41,14 +41,15 @@ def test_what_is_held_is_estimated(recorder: Recorder, sizes: list[int]) -> None
     assert recorder.held_bytes() == pytest.approx(sum(len(each[1]) for each in recorder.reads))
 
 
-def test_a_slice_ends_after_so_many_bytes_or_reads(recorder: Recorder) -> None:
-    read(recorder, [1] * 10)
+def test_a_slice_ends_after_so_many_bytes_or_reads_and_messages(recorder: Recorder) -> None:
+    read(recorder, [1] * 8 + [5, 1])
     size = len(stream(1))
-    assert len(recorder.digest(10, 3 * size).seq) == 3
-    assert len(recorder.digest(10, 3 * size + 1).seq) == 4
-    assert len(recorder.digest(2, 10 * size).seq) == 2
-    assert len(recorder.digest(10, 1).seq) == 1, "a read that is larger than a slice is one"
-    assert (recorder.counters.reads, len(recorder.reads)) == (10, 0)
+    assert len(recorder.digest(100, 2 * size).seq) == 2
+    assert len(recorder.digest(100, 2 * size + 1).seq) == 3
+    assert len(recorder.digest(4, 100 * size).seq) == 2, "a read and its message are two"
+    assert len(recorder.digest(100, 1).seq) == 1, "a read that is larger than a slice is one"
+    assert len(recorder.digest(6, 100 * size).seq) == 5, "a read is parsed whole"
+    assert (recorder.counters.reads, len(recorder.reads)) == (9, 1)
 
 
 @pytest.mark.parametrize("hold_bytes", [MIB, 1024 * MIB])
