@@ -6,42 +6,29 @@ What is read is only kept, with the kernel's receive time (SO_TIMESTAMPNS, socke
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
-import ssl
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 import gevent.event
-import gevent.monkey
-import gevent.socket
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
+from loadtest.dial import READABLE, WRITABLE, ConnectError, dial, wait_for
 from loadtest.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.target import Target
+from loadtest.tls import Tls
 
 READ_BYTES = 65536
 _ANCILLARY_BYTES = 64
-_READABLE, _WRITABLE = 1, 2
 _CLOSE = 0x80 | Opcode.CLOSE
 _UPGRADED = b"HTTP/1.1 101 "
-# From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.
-_SO_TIMESTAMPNS = 35 if sys.platform == "linux" and sys.maxsize > 2**32 else None
-_plain_socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
-
 Read = tuple[int, bytes, bytes | None, int]
 """A connection's tag, what a read brought, its receive time (a timespec, where there is one), when it was read."""
-
-
-class ConnectError(Exception):
-    """The connection was not made or not upgraded; the text says by whom and why."""
 
 
 class WebSocket:
@@ -61,7 +48,7 @@ class WebSocket:
         self._first_bytes = b""  # what came together with the handshake, and when
         self._first_time: bytes | None = None
         self._watchers: dict[int, Any] = {}
-        self._tls: _Tls | None = None
+        self._tls: Tls | None = None
         self._socket: socket.socket
 
     def connect(self, timeout_s: float) -> None:
@@ -73,10 +60,10 @@ class WebSocket:
 
         """
         deadline = time.monotonic() + timeout_s
-        self._socket = self._open(deadline)
+        self._socket = dial(self._target, deadline, self._receive_buffer_bytes)
         try:
             if self._target.tls:
-                self._tls = _Tls(self._target.tls, self.protocol.uri.host)
+                self._tls = Tls(self._target.tls, self.protocol.uri.host)
                 self._tls.handshake(self._socket, deadline)
             self.protocol.send_request(self.protocol.connect())
             self._send(b"".join(self.protocol.data_to_send()))
@@ -84,32 +71,6 @@ class WebSocket:
         except BaseException:
             self.abort()
             raise
-
-    def _open(self, deadline: float) -> socket.socket:
-        failures: list[str] = []
-        for family, address in self._target.addresses:
-            connection = _plain_socket(family, socket.SOCK_STREAM)
-            try:
-                connection.setblocking(False)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._receive_buffer_bytes is not None:  # before the connect, which announces the window
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
-                if _SO_TIMESTAMPNS is not None:
-                    connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-                error = connection.connect_ex(address)
-                if error == errno.EINPROGRESS:
-                    _wait(connection, _WRITABLE, deadline, "connect")
-                    error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if error == 0:
-                    return connection
-                failures.append(f"{address[0]} port {address[1]}: {os.strerror(error)}")
-            except ConnectError as late:
-                failures.append(f"{address[0]} port {address[1]}: {late}")
-            except BaseException:
-                connection.close()
-                raise
-            connection.close()
-        raise ConnectError("; ".join(failures))
 
     def _upgrade(self, deadline: float) -> bytes:
         """Read the server's answer; return what it sent after the handshake."""
@@ -122,10 +83,12 @@ class WebSocket:
                 return rest
             if self.protocol.handshake_exc is not None:
                 raise ConnectError(_refusal(self.protocol.handshake_exc))
-            _wait(self._socket, _READABLE, deadline, "upgrade")
+            wait_for(self._socket, READABLE, deadline, "upgrade")
             data, ancillary, _, _ = self._socket.recvmsg(READ_BYTES, _ANCILLARY_BYTES)
             self._first_time = ancillary[0][2] if ancillary and self._tls is None else None
             answer += self._tls.decrypt(data) if self._tls else data
+            if self._tls and self._tls.error:
+                raise ConnectError(f"TLS: {self._tls.error}")
             is_refused = len(answer) >= len(_UPGRADED) and not answer.startswith(_UPGRADED)
             if is_refused or not data:
                 self.protocol.receive_data(answer)
@@ -161,11 +124,16 @@ class WebSocket:
                 if tls is not None:
                     data = tls.decrypt(data)
                     ancillary = []  # the time of a record's last bytes is not that of the message inside
+                    if tls.error:
+                        if data:
+                            keep((tag, data, None, read_ns))
+                        self._end(tls.error)
+                        return
                     if not data:
                         return
             except BlockingIOError:
                 return
-            except OSError as error:  # of the socket, or TLS's: ssl.SSLError
+            except OSError as error:
                 self._end(error.strerror or str(error))
                 return
             keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
@@ -178,7 +146,7 @@ class WebSocket:
         if self._first_bytes:
             keep((tag, self._first_bytes, self._first_time, now_ns()))
             self._first_bytes = b""
-        self._watch(_READABLE, readable)
+        self._watch(READABLE, readable)
 
     def _watch(self, events: int, callback: Callable[[], None]) -> None:
         watcher = gevent.get_hub().loop.io(self._socket.fileno(), events)
@@ -202,6 +170,9 @@ class WebSocket:
             return
         except OSError as error:
             self._end(error.strerror or str(error))
+            return
+        if self._tls and self._tls.error:
+            self._end(self._tls.error)
             return
         self.splitter.feed(self._first_bytes + plain)
         self._first_bytes = b""
@@ -241,10 +212,9 @@ class WebSocket:
 
     def _send(self, data: bytes) -> None:
         if self._tls:
-            try:
-                data = self._tls.encrypt(data)
-            except ssl.SSLError as error:
-                self._end(error.strerror or str(error))
+            data = self._tls.encrypt(data)
+            if self._tls.error:
+                self._end(self._tls.error)
                 return
         self._write(data)
 
@@ -261,10 +231,10 @@ class WebSocket:
             return
         if taken < len(data):
             self._unsent = data[taken:]
-            self._watch(_WRITABLE, self._flush)
+            self._watch(WRITABLE, self._flush)
 
     def _flush(self) -> None:
-        self._unwatch(_WRITABLE)
+        self._unwatch(WRITABLE)
         data, self._unsent = self._unsent, b""
         self._write(data)
 
@@ -285,58 +255,6 @@ class WebSocket:
         if close is not None and self.protocol.close_rcvd_then_sent:
             return f"the server closed the connection with code {close.code} {close.reason}".rstrip()
         return self._error
-
-
-class _Tls:
-    """TLS over a non-blocking socket: bytes in, bytes out."""
-
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-
-    def handshake(self, connection: socket.socket, deadline: float) -> None:
-        while True:
-            try:
-                self._object.do_handshake()
-                done = True
-            except ssl.SSLWantReadError:
-                done = False
-            except ssl.SSLError as error:
-                raise ConnectError(f"TLS handshake: {error}") from error
-            if data := self._outgoing.read():
-                connection.send(data)
-            if done:
-                return
-            _wait(connection, _READABLE, deadline, "TLS handshake")
-            data = connection.recv(READ_BYTES)
-            if not data:
-                raise ConnectError("TLS handshake: the server closed the connection")
-            self._incoming.write(data)
-
-    def decrypt(self, data: bytes) -> bytes:
-        """Return the plain bytes that `data` completes; none where it completes no record."""
-        self._incoming.write(data)
-        plain = []
-        while True:
-            try:
-                part = self._object.read(READ_BYTES)
-            except ssl.SSLWantReadError:
-                break
-            if not part:
-                break
-            plain.append(part)
-        return b"".join(plain)
-
-    def encrypt(self, data: bytes) -> bytes:
-        self._object.write(data)
-        return self._outgoing.read()
-
-
-def _wait(connection: socket.socket, events: int, deadline: float, what: str) -> None:
-    late = ConnectError(f"{what} took too long; is the server overloaded? Join more slowly (-r)")
-    wait = gevent.socket.wait_read if events == _READABLE else gevent.socket.wait_write
-    wait(connection.fileno(), timeout=max(0.0, deadline - time.monotonic()), timeout_exc=late)
 
 
 def _refusal(error: Exception) -> str:

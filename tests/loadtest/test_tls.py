@@ -1,0 +1,100 @@
+"""TLS that breaks: what came whole before is kept. A real server in a thread, real certificates."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+
+import gevent
+import pytest
+import trustme
+from websockets.http11 import Request
+from websockets.sync.server import ServerConnection, serve
+
+from loadtest.dial import ConnectError
+from loadtest.target import Target
+from loadtest.websocket import Read, WebSocket
+
+GARBAGE = b"this is no record of TLS"
+LIMIT_S = 30
+NEVER_NS = [2**63 - 1]
+
+
+class BreakingServer:
+    """Breaks its TLS: before it answers a handshake at /early, else after two messages, when it is spoken to."""
+
+    def __init__(self) -> None:
+        authority = trustme.CA()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(self._context)
+        self._trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        authority.configure_trust(self._trusting)
+        self.has_broken = threading.Event()
+        self._may_close = threading.Event()
+
+    def __enter__(self) -> BreakingServer:
+        self._server = serve(
+            self._chat, "127.0.0.1", 0, ssl=self._context, compression=None, process_request=self._answer
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._may_close.set()
+        self._server.shutdown()
+        self._thread.join(LIMIT_S)
+
+    def target(self, path: str) -> Target:
+        address = self._server.socket.getsockname()
+        return Target(f"wss://localhost:{address[1]}", path, ((socket.AF_INET, address),), self._trusting)
+
+    def _answer(self, connection: ServerConnection, request: Request) -> None:
+        if request.path == "/early":
+            os.write(connection.socket.fileno(), GARBAGE)
+
+    def _chat(self, connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send("first")
+        connection.send("second")
+        os.write(connection.socket.fileno(), GARBAGE)
+        self.has_broken.set()
+        self._may_close.wait(LIMIT_S)
+
+
+@pytest.fixture
+def server() -> Iterator[BreakingServer]:
+    with BreakingServer() as server:
+        yield server
+
+
+def test_messages_that_come_with_what_breaks_tls_are_kept(server: BreakingServer) -> None:
+    websocket = WebSocket(server.target("/"), "u")
+    websocket.connect(LIMIT_S)
+    websocket.send_text(b"go")
+    assert server.has_broken.wait(LIMIT_S)  # so that one read brings all
+    reads: list[Read] = []
+    websocket.watch(reads.append, 7, NEVER_NS, lambda: None, lambda: None)
+    assert websocket.ended.wait(LIMIT_S)
+    assert [(tag, data) for tag, data, _, _ in reads] == [(7, b"\x81\x05first\x81\x06second"), (7, b"")]
+    assert "wrong version number" in websocket.why_ended().lower()
+
+
+def test_a_member_that_only_sips_ends_too(server: BreakingServer) -> None:
+    websocket = WebSocket(server.target("/"), "u")
+    websocket.connect(LIMIT_S)
+    websocket.send_text(b"go")
+    assert server.has_broken.wait(LIMIT_S)
+    websocket.sip(65_536)
+    assert websocket.ended.is_set()
+    assert "wrong version number" in websocket.why_ended().lower()
+
+
+def test_tls_that_breaks_before_the_answer_is_no_connection(server: BreakingServer) -> None:
+    websocket = WebSocket(server.target("/early"), "u")
+    with gevent.Timeout(LIMIT_S), pytest.raises(ConnectError, match="TLS: "):
+        websocket.connect(LIMIT_S)
+    assert websocket.ended.is_set()
