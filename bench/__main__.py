@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
-import sys
 
-try:
-    from bench.command_line import main
-except KeyboardInterrupt:
-    sys.exit(128 + signal.SIGINT)
+# As a KeyboardInterrupt it would be swallowed or turned into other errors by what is being imported.
+_is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if _is_heard:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from bench.command_line import main  # noqa: E402
+
+if _is_heard:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if __name__ == "__main__":
     main(prog_name="python -m bench")

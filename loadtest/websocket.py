@@ -67,6 +67,8 @@ class WebSocket:
                 self._tls.handshake(self._socket, deadline)
             self.protocol.send_request(self.protocol.connect())
             self._send(b"".join(self.protocol.data_to_send()))
+            if self.ended.is_set():
+                raise ConnectError(self._error)
             self._first_bytes = self._upgrade(deadline)
         except BaseException:
             self.abort()

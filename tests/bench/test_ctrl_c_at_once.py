@@ -35,6 +35,6 @@ def test_ctrl_c_while_the_libraries_load_ends_it_without_a_word() -> None:
             break
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert output == ""
     assert [line for line in errors.splitlines() if not line.startswith("import time:")] == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -28,8 +30,8 @@ class BreakingServer:
 
     def __init__(self) -> None:
         authority = trustme.CA()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(self._context)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(self.context)
         self._trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         authority.configure_trust(self._trusting)
         self.has_broken = threading.Event()
@@ -37,7 +39,7 @@ class BreakingServer:
 
     def __enter__(self) -> BreakingServer:
         self._server = serve(
-            self._chat, "127.0.0.1", 0, ssl=self._context, compression=None, process_request=self._answer
+            self._chat, "127.0.0.1", 0, ssl=self.context, compression=None, process_request=self._answer
         )
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
@@ -98,3 +100,27 @@ def test_tls_that_breaks_before_the_answer_is_no_connection(server: BreakingServ
     with gevent.Timeout(LIMIT_S), pytest.raises(ConnectError, match="TLS: "):
         websocket.connect(LIMIT_S)
     assert websocket.ended.is_set()
+
+
+def test_a_reset_before_the_request_is_no_connection(server: BreakingServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as resetting:
+        thread = threading.Thread(target=reset_one, args=(resetting, server.context))
+        thread.start()
+        target = replace(server.target("/"), addresses=((socket.AF_INET, resetting.getsockname()),))
+        websocket = WebSocket(target, "u")
+        request = websocket.protocol.connect()
+
+        def late_request() -> Request:
+            thread.join(LIMIT_S)  # the handshake is over, and by now the connection as well
+            return request
+
+        websocket.protocol.connect = late_request  # type: ignore[method-assign]
+        with gevent.Timeout(LIMIT_S), pytest.raises(ConnectError, match=r"Connection reset by peer|Broken pipe"):
+            websocket.connect(LIMIT_S)
+    assert websocket.ended.is_set()
+
+
+def reset_one(listener: socket.socket, context: ssl.SSLContext) -> None:
+    connection, _ = listener.accept()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    context.wrap_socket(connection, server_side=True).close()
