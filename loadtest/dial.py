@@ -13,6 +13,8 @@ import gevent.socket
 
 from loadtest.target import Target
 
+READ_BYTES = 65536
+"""The most that is read from a socket at a time."""
 READABLE, WRITABLE = 1, 2
 """What a socket is waited or watched for, as libev counts it."""
 # From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.

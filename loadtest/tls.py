@@ -5,9 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from loadtest.dial import READABLE, ConnectError, wait_for
-
-_READ_BYTES = 65536
+from loadtest.dial import READ_BYTES, READABLE, ConnectError, wait_for
 
 
 class Tls:
@@ -39,7 +37,7 @@ class Tls:
             if done:
                 return
             wait_for(connection, READABLE, deadline, "TLS handshake")
-            data = connection.recv(_READ_BYTES)
+            data = connection.recv(READ_BYTES)
             if not data:
                 raise ConnectError("TLS handshake: the server closed the connection")
             self._incoming.write(data)
@@ -50,7 +48,7 @@ class Tls:
         plain = []
         while True:
             try:
-                part = self._object.read(_READ_BYTES)
+                part = self._object.read(READ_BYTES)
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLError as error:

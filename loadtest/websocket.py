@@ -18,12 +18,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
-from loadtest.dial import READABLE, WRITABLE, ConnectError, dial, wait_for
+from loadtest.dial import READ_BYTES, READABLE, WRITABLE, ConnectError, dial, wait_for
 from loadtest.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.target import Target
 from loadtest.tls import Tls
 
-READ_BYTES = 65536
 _ANCILLARY_BYTES = 64
 _CLOSE = 0x80 | Opcode.CLOSE
 _UPGRADED = b"HTTP/1.1 101 "

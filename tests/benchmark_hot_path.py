@@ -39,6 +39,14 @@ def protocol() -> ClientProtocol:
     return ClientProtocol(parse_uri("ws://127.0.0.1/"), state=OPEN)
 
 
+class Connection:
+    """As much of a connection as a recorder needs, without a socket."""
+
+    def __init__(self) -> None:
+        self.protocol = protocol()
+        self.splitter = FrameSplitter(self.protocol)
+
+
 @pytest.mark.parametrize("frames_a_read", [1, 10, 100])
 def test_splitting_frames(benchmark: Any, frames_a_read: int) -> None:
     reads = [stream(frames_a_read)] * (FRAMES // frames_a_read)
@@ -71,11 +79,6 @@ def test_finding_stamps(benchmark: Any) -> None:
 
 @pytest.mark.parametrize("frames_a_read", [1, 10])
 def test_digesting_reads(benchmark: Any, frames_a_read: int) -> None:
-    class Connection:
-        def __init__(self) -> None:
-            self.protocol = protocol()
-            self.splitter = FrameSplitter(self.protocol)
-
     recorder = Recorder(Clock())
     tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
     timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()

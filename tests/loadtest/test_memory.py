@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 
 from loadtest.clock import Clock
-from loadtest.frames import FrameSplitter
 from loadtest.recorder import Recorder
 from server.testing.server_process import ServerProcess
-from tests.benchmark_hot_path import protocol, stream
+from tests.benchmark_hot_path import Connection, stream
 from tests.swarm_process import is_believable, only_step, run_swarm
 
 MIB = 2**20
 USERS, RATE, DURATION_S, SIZE = 20, 100, 3, 32_768
-
-
-class Connection:
-    def __init__(self) -> None:
-        self.protocol = protocol()
-        self.splitter = FrameSplitter(self.protocol)
 
 
 @pytest.fixture

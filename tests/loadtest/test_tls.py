@@ -73,11 +73,17 @@ def server() -> Iterator[BreakingServer]:
         yield server
 
 
-def test_messages_that_come_with_what_breaks_tls_are_kept(server: BreakingServer) -> None:
+def after_the_break(server: BreakingServer) -> WebSocket:
+    """Return a connection whose next read brings all that the server sent."""
     websocket = WebSocket(server.target("/"), "u")
     websocket.connect(LIMIT_S)
     websocket.send_text(b"go")
-    assert server.has_broken.wait(LIMIT_S)  # so that one read brings all
+    assert server.has_broken.wait(LIMIT_S)
+    return websocket
+
+
+def test_messages_that_come_with_what_breaks_tls_are_kept(server: BreakingServer) -> None:
+    websocket = after_the_break(server)
     reads: list[Read] = []
     websocket.watch(reads.append, 7, NEVER_NS, lambda: None, lambda: None)
     assert websocket.ended.wait(LIMIT_S)
@@ -86,10 +92,7 @@ def test_messages_that_come_with_what_breaks_tls_are_kept(server: BreakingServer
 
 
 def test_a_member_that_only_sips_ends_too(server: BreakingServer) -> None:
-    websocket = WebSocket(server.target("/"), "u")
-    websocket.connect(LIMIT_S)
-    websocket.send_text(b"go")
-    assert server.has_broken.wait(LIMIT_S)
+    websocket = after_the_break(server)
     websocket.sip(65_536)
     assert websocket.ended.is_set()
     assert "wrong version number" in websocket.why_ended().lower()
