@@ -9,7 +9,7 @@ _is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if _is_heard:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from bench.command_line import main  # noqa: E402
+from bench.commands.main import main  # noqa: E402
 
 if _is_heard:
     signal.signal(signal.SIGINT, signal.default_int_handler)

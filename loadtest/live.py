@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import gevent
 
-from loadtest.generator import Generator
-from loadtest.stamp import sent_ns_in
+from loadtest.schedule.stamp import sent_ns_in
+from loadtest.worker.generator import Generator
 
 NAME = "delivery (sampled)"
 TYPE = "WS"

@@ -10,10 +10,10 @@ from locust import events
 from locust.env import Environment
 
 from loadtest.options import add_arguments
-from loadtest.orphan import end_with_parent
 from loadtest.shape import StepShape
 from loadtest.swarm import Swarm
 from loadtest.user import ChatUser, StalledUser
+from loadtest.worker.parent_death import end_with_parent
 
 __all__ = ["ChatUser", "StepShape"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.schedule import ARRIVALS, Burst, Rate
-from loadtest.stamp import LENGTH
-from loadtest.turnover import Turnover
+from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
+from loadtest.schedule.churn import Turnover
+from loadtest.schedule.stamp import LENGTH
 
 
 @dataclass(frozen=True, slots=True)

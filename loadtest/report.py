@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.result import Step, SwarmResult
+from loadtest.ledger.result import Step, SwarmResult
 
 LEAST_WIDTH = 110
 

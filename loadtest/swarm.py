@@ -18,14 +18,15 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
-from loadtest import descriptors, live, report
-from loadtest.conductor import Conductor
-from loadtest.exchange import TO_CONDUCTOR, TO_GENERATOR, ToConductor, ToGenerator
-from loadtest.generator import Generator
+from loadtest import live, report
+from loadtest.client import descriptors
+from loadtest.client.target import Target, resolve
+from loadtest.coordinator.coordinator import Conductor
+from loadtest.ledger.result import SwarmResult
 from loadtest.options import Options
-from loadtest.result import SwarmResult
-from loadtest.stamp import MAX_SENDER
-from loadtest.target import Target, resolve
+from loadtest.schedule.stamp import MAX_SENDER
+from loadtest.worker.generator import Generator
+from loadtest.worker.messages import TO_CONDUCTOR, TO_GENERATOR, ToConductor, ToGenerator
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ import gevent
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtest.dial import ConnectError
-from loadtest.ledger import NEVER
+from loadtest.client.connect import ConnectError
+from loadtest.client.websocket import WebSocket
+from loadtest.ledger.ledger import NEVER
 from loadtest.live import TYPE
-from loadtest.membership import Member, Membership
 from loadtest.swarm import Swarm
-from loadtest.websocket import WebSocket
+from loadtest.worker.membership import Member, Membership
 
 CONNECT_LIMIT_S = 30.0
 SIP_S = 0.1

@@ -13,8 +13,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from websockets.frames import CloseCode
 
+from server.deferred_handler import Outlasting, outlast
 from server.member import Member
-from server.outlasting import Outlasting, outlast
 from server.rooms import RefusedError, Rooms
 from server.settings import Settings
 from server.telemetry import Stats, Telemetry

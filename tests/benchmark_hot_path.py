@@ -14,13 +14,13 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from loadtest.account import Account
-from loadtest.clock import Clock
-from loadtest.frames import FrameSplitter
-from loadtest.generator import SLICE, SLICE_BYTES
-from loadtest.ledger import NEVER, Deliveries, Members, Sends, Window, judge
-from loadtest.recorder import Recorder
-from loadtest.stamp import find_stamps, stamped_text
+from loadtest.client.frames import FrameSplitter
+from loadtest.ledger.aggregate import Account
+from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.schedule.clock import Clock
+from loadtest.schedule.stamp import find_stamps, stamped_text
+from loadtest.worker.generator import SLICE, SLICE_BYTES
+from loadtest.worker.recorder import Recorder
 
 NOW_NS = 1_790_000_000_000_000_000
 FRAMES = 10_000

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest import result
-from loadtest.result import Step, SwarmResult
+from loadtest.ledger import result
+from loadtest.ledger.result import Step, SwarmResult
 
 ROOT = Path(__file__).parent.parent
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 ENDS_WITHIN_S = 60
+JUDGE_MODULE = "loadtest.ledger.judge_process"
 
 
 @dataclass(frozen=True, slots=True)

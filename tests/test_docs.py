@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.command_line import main
-from bench.environment import Environment
-from bench.summary import Cell, NotMeasured, ServerUse
-from loadtest.result import Generator, Latency, Second, Step, SwarmResult
+from bench.commands.main import main
+from bench.model.environment import Environment
+from bench.model.summary import Cell, NotMeasured, ServerUse
+from loadtest.ledger.result import Generator, Latency, Second, Step, SwarmResult
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,8 +9,8 @@ from bench.capacity.judge import is_generator_busy, is_server_busy
 from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult, Limit, Try
 from bench.capacity.scaling import Point
 from bench.capacity.search import Outcome, Search
-from bench.environment import Environment
-from bench.summary import Cell
+from bench.model.environment import Environment
+from bench.model.summary import Cell
 
 LATE_MS = 5.0  # the least schedule lag for which the swarm calls a step invalid
 HALF_BUSY_PERCENT = 50.0

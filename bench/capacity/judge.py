@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bench.analysis.cells import summarise
 from bench.capacity.result import CapacityPlan, Try
 from bench.capacity.search import Outcome
-from bench.environment import Environment
-from bench.metrics import summarise
-from bench.plan import Plan
-from bench.run import Run
-from bench.summary import Cell, Summary
+from bench.model.environment import Environment
+from bench.model.plan import Plan
+from bench.model.run import Run
+from bench.model.summary import Cell, Summary
 
 BUSY_PERCENT = 90.0  # of a core
 

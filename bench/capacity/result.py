@@ -9,10 +9,10 @@ import msgspec
 
 from bench.capacity.scaling import Scaling
 from bench.capacity.search import Outcome, Rules
-from bench.environment import Environment
-from bench.plan import Arm, Workload
-from bench.store import read_struct, write_struct
-from bench.summary import Cell
+from bench.model.environment import Environment
+from bench.model.plan import Arm, Workload
+from bench.model.summary import Cell
+from bench.storage.campaign_folder import read_struct, write_struct
 
 FORMAT = 1
 FILE = "capacity.json"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
-from bench.answer import KEEPS_UP
+from bench.analysis.slo import KEEPS_UP
 
 LEAST_LOADS = 4  # for three parameters
 LARGEST_ERROR = 0.1

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 
 from bench.connections.crowd import Crowd
-from bench.environment import Pinning
-from bench.handshake import JoinError
-from bench.interruption import Interruption
-from bench.process import how_it_ended
-from bench.run import ServerSample
-from bench.target import Target, TrialFailed, check_not_interrupted, read_stats
+from bench.execution.child_process import how_it_ended
+from bench.execution.handshake import JoinError
+from bench.execution.interruption import Interruption
+from bench.execution.server_process import Target, TrialFailed, check_not_interrupted, read_stats
+from bench.model.environment import Pinning
+from bench.model.run import ServerSample
 
 NOTICE_LIMIT = 200
 AT_ONCE = 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.doctor.finding import Finding, Status
 from bench.doctor.machine import Machine
+from bench.model.finding import Finding, Status
 
 Observation = tuple[Status, str]
 """How serious it is, and what was found."""

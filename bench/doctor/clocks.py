@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 
 from bench.doctor.check import Observation, check
-from bench.doctor.finding import Status
 from bench.doctor.machine import Machine
+from bench.model.finding import Status
 
 SLOW_CLOCK_NS = 500
 SLOW_SOURCES = ("hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit")

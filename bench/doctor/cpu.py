@@ -7,8 +7,8 @@ import sys
 
 from bench.doctor.cgroup import cpu_quota
 from bench.doctor.check import Observation, check
-from bench.doctor.finding import Status
 from bench.doctor.machine import Machine, core_list
+from bench.model.finding import Status
 
 STEAL_WARNING, STEAL_PROBLEM = 1.0, 5.0  # percent
 BUSY_WARNING, BUSY_PROBLEM = 20.0, 50.0  # percent of a core

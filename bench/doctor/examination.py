@@ -11,8 +11,8 @@ from rich.text import Text
 
 from bench.doctor import clocks, cpu, limits, software
 from bench.doctor.check import Check
-from bench.doctor.finding import Finding, Status, by_severity
 from bench.doctor.machine import Machine
+from bench.model.finding import Finding, Status, by_severity
 
 CHECKS: dict[str, Check] = {
     check.name: check for check in (*cpu.CHECKS, *clocks.CHECKS, *limits.CHECKS, *software.CHECKS)

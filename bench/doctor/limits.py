@@ -9,8 +9,8 @@ import psutil
 
 from bench.doctor.cgroup import memory_limit
 from bench.doctor.check import Observation, check
-from bench.doctor.finding import Status
 from bench.doctor.machine import Machine
+from bench.model.finding import Status
 
 SPARE_DESCRIPTORS = 1_000  # log files, HTTP, libraries, joins that are refused
 BACKLOG = 2_048  # what the server asks for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.environment import Pinning, choose_pinning
+from bench.model.environment import Pinning, choose_pinning
 
 SAMPLE_S = 0.5
 BUSY = ("user", "nice", "system", "irq", "softirq")  # a core that waits for a disk is free; steal is told apart

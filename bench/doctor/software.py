@@ -10,8 +10,8 @@ from importlib import import_module
 from importlib.metadata import version
 
 from bench.doctor.check import Observation, check
-from bench.doctor.finding import Status
 from bench.doctor.machine import Machine
+from bench.model.finding import Status
 
 DEBUGGING_AIDS = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC")
 """Environment variables that slow down a server which inherits them."""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.answer import or_infinite
-from bench.summary import Cell
+from bench.analysis.slo import or_infinite
+from bench.model.summary import Cell
 
 UNITS = {
     "ms": {"us": 0.001, "ms": 1.0, "s": 1000.0},

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bench.gate.measures import Measure
-from bench.summary import Summary
+from bench.model.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.comparison.paired import holm
+from bench.analysis.exact_tests import holm
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, Measure
 from bench.gate.ranks import ERROR, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
 from bench.gate.readings import Readings, read
-from bench.summary import Summary
+from bench.model.summary import Summary
 
 Place = tuple[str, int]
 """A strategy and a user count."""

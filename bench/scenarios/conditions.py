@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bench.plan import Workload
-from loadtest import stamp
+from bench.model.plan import Workload
+from loadtest.schedule import stamp
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 
-from bench.interruption import Interruption
+from bench.execution.freeze import freeze
+from bench.execution.interruption import Interruption
+from bench.execution.server_process import Target, TrialFailed, check_not_interrupted, read_stats
 from bench.scenarios.conditions import Conditions
-from bench.selftest.stillness import freeze
-from bench.target import Target, TrialFailed, check_not_interrupted, read_stats
-from loadtest.result import Step
+from loadtest.ledger.result import Step
 
 
 @dataclass(frozen=True, slots=True)

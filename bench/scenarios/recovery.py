@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from bench.scenarios.disturbance import Disturbance
-from loadtest.result import Second, Step
+from loadtest.ledger.result import Second, Step
 
 SECOND_NS = 1_000_000_000
 TIMES_BEFORE = 2.0

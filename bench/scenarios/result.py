@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.environment import Environment
+from bench.model.environment import Environment
+from bench.model.summary import Cell
 from bench.scenarios.conditions import Conditions
-from bench.store import read_struct, write_struct
-from bench.summary import Cell
+from bench.storage.campaign_folder import read_struct, write_struct
 
 FORMAT = 1
 FILE = "scenario.json"

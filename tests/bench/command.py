@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from bench.process import PACKAGES
+from bench.execution.child_process import PACKAGES
 
 LIMIT_S = 100
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.environment import Environment, Pinning
-from bench.metrics import summarise
-from bench.plan import Plan, Trial, Workload, make_plan
-from bench.run import Failure, Run, ServerSample
-from bench.summary import Summary
-from loadtest.account import HIGHEST_US, new_histogram
-from loadtest.result import Generator, Latency, MedianAndTail, Second, Step, SwarmResult
+from bench.analysis.cells import summarise
+from bench.model.environment import Environment, Pinning
+from bench.model.plan import Plan, Trial, Workload, make_plan
+from bench.model.run import Failure, Run, ServerSample
+from bench.model.summary import Summary
+from loadtest.ledger.aggregate import HIGHEST_US, new_histogram
+from loadtest.ledger.result import Generator, Latency, MedianAndTail, Second, Step, SwarmResult
 
 SECOND = 10**9
 START_NS = 1_800_000_000 * SECOND

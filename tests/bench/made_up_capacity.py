@@ -7,13 +7,13 @@ from itertools import count
 
 import msgspec
 
-from bench.capacity.campaign import in_turns
 from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
 from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Percentile, Try
 from bench.capacity.search import Rules, Search
-from bench.plan import Trial, make_plan
-from loadtest.result import Step
+from bench.capacity.search_runner import in_turns
+from bench.model.plan import Trial, make_plan
+from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, step, workload
 
 LATE = "messages went out 9.00 ms (p99) after they were due, allowed are 5.00 ms; the generator is too busy"

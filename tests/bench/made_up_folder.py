@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.doctor.finding import Finding, Status
-from bench.environment import Commit
-from bench.metrics import summarise
-from bench.store import Store
+from bench.analysis.cells import summarise
+from bench.model.environment import Commit
+from bench.model.finding import Finding, Status
+from bench.storage.campaign_folder import Store
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, with_details
 
 DOUBT = "sent <late> | `taskset` & again"

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench.answer import Holding, finding, listing, users_held
-from bench.metrics import summarise
-from bench.summary import Summary
-from bench.table import answer_table
-from loadtest.result import Step
+from bench.analysis.cells import summarise
+from bench.analysis.slo import Holding, finding, listing, users_held
+from bench.model.summary import Summary
+from bench.presentation.comparison_answer import answer_table
+from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, typical_summary
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.capacity.command import capacity
 from bench.capacity.conclusion import conclude
 from bench.capacity.result import Axis, CapacityResult, Limit, read_capacity
 from bench.capacity.search import Outcome
-from bench.process import PACKAGES
+from bench.commands.capacity import capacity
+from bench.execution.child_process import PACKAGES
 
 QUICK = ("--duration", "1", "--warmup", "0.2", "--drain", "3", "--repeats", "1", "--max-minutes", "0.75")
 LIMIT_S = 60

@@ -9,17 +9,17 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench.capacity.answer import amount, finding, sentences
-from bench.capacity.campaign import Campaign
 from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
 from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile, read_capacity
 from bench.capacity.search import Outcome
-from bench.interruption import Interruption
-from bench.plan import Trial
-from bench.run import Failure, LoopLag, Run, ServerStats
-from bench.store import Store
-from loadtest.result import Step
+from bench.capacity.search_runner import Campaign
+from bench.execution.interruption import Interruption
+from bench.model.plan import Trial
+from bench.model.run import Failure, LoopLag, Run, ServerStats
+from bench.presentation.capacity_answer import amount, finding, sentences
+from bench.storage.campaign_folder import Store
+from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, samples, step, with_details
 from tests.bench.made_up_capacity import LATE, capacity_plan, late_step, made_up_search
 

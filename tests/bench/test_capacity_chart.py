@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 
-from bench.capacity.answer import finding
 from bench.capacity.result import Axis
-from bench.charts.capacity import capacity, draw_capacity
+from bench.presentation.capacity_answer import finding
+from bench.presentation.charts.capacity import capacity, draw_capacity
 from tests.bench.made_up_capacity import made_up_search
 
 

@@ -14,17 +14,17 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from bench.answer import finding
-from bench.charts import CHARTS, DETAILED, Gallery, draw_all, style
-from bench.charts.captions import CAPTIONS
-from bench.charts.delivered_vs_offered import delivered_vs_offered
-from bench.charts.latency_by_users import latency_by_users
-from bench.charts.run_health import run_health
-from bench.charts.series import telling_users
-from bench.details import Details
-from bench.metrics import summarise
-from bench.summary import Summary
-from loadtest.result import Step
+from bench.analysis.cells import summarise
+from bench.analysis.slo import finding
+from bench.model.summary import Summary
+from bench.presentation.charts import CHARTS, DETAILED, Gallery, draw_all, style
+from bench.presentation.charts.captions import CAPTIONS
+from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
+from bench.presentation.charts.latency_by_users import latency_by_users
+from bench.presentation.charts.run_health import run_health
+from bench.presentation.charts.series import telling_users
+from bench.storage.distributions import Details
+from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
 from tests.bench.made_up import ENVIRONMENT, USERS, plan, run, step, typical_summary
 

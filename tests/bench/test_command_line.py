@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.command_line import main
-from bench.store import Store
+from bench.commands.main import main
+from bench.storage.campaign_folder import Store
 from tests.bench.made_up import typical_summary
 
 

@@ -17,11 +17,11 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from bench.plan import Plan
-from bench.process import PACKAGES
-from bench.report.reproduce import compare_command
-from bench.store import Store, StoredPlan
-from bench.summary import Summary
+from bench.execution.child_process import PACKAGES
+from bench.model.plan import Plan
+from bench.model.summary import Summary
+from bench.presentation.report.reproduce import compare_command
+from bench.storage.campaign_folder import Store, StoredPlan
 from tests.swarm_process import other_than_busy
 
 QUICK = ("--users", "3,6", "--duration", "1", "--warmup", "0.2", "--drain", "3")
@@ -193,7 +193,10 @@ def test_a_campaign_accounts_for_every_delivery(undisturbed: Bench) -> None:
     assert code == (0 if all(cell.valid for cell in summary.cells) else 3), output
     assert "Within p99 <= 50 ms:" in output
     assert {path.suffix for path in bench.store.charts.iterdir()} == {".png", ".svg"}
-    assert sorted(path.name for path in bench.store.runs.iterdir()) == ["block1-direct.json", "block1-queue.json"]
+    assert sorted(path.name for path in bench.store.runs.iterdir()) == [
+        "block1-direct.json",
+        "block1-queue.json",
+    ]
     assert (bench.store.directory / "summary.csv").read_text().count("\n") == 5
 
 

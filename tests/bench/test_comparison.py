@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from bench.comparison import Comparison, Verdict, compare_arms, verdicts
-from bench.comparison.arms import baseline_of, claim
-from bench.comparison.paired import Estimate
-from bench.comparison.words import headline
-from bench.metrics import summarise
-from bench.plan import Trial
-from bench.summary import Summary
-from loadtest.result import Step
+from bench.analysis.cells import summarise
+from bench.analysis.comparison import Comparison, Verdict, baseline_of, claim, compare_arms
+from bench.analysis.exact_tests import Estimate
+from bench.model.plan import Trial
+from bench.model.summary import Summary
+from bench.presentation.comparison_wording import headline, verdicts
+from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 
 LOSSES = 1_000  # of 25,000 owed to 50 users: the p99 is infinite

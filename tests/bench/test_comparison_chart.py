@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from bench.charts.left_out import LeftOut
-from bench.charts.ratio_to_direct import ratio_to_direct
-from bench.comparison import compare_arms
-from bench.plan import Trial
-from bench.summary import Summary
-from loadtest.result import Step
+from bench.analysis.comparison import compare_arms
+from bench.model.plan import Trial
+from bench.model.summary import Summary
+from bench.presentation.charts.left_out import LeftOut
+from bench.presentation.charts.ratio_to_direct import ratio_to_direct
+from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
 from tests.bench.made_up import step, typical_summary
 from tests.bench.test_comparison import LOSSES, campaign, times

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.comparison.simulation import NOISES, Noise, World, covered, false_claims, found, losses, normal
+from bench.validation.simulation import NOISES, Noise, World, covered, false_claims, found, losses, normal
 
 CAMPAIGNS = 300
 CHANCE = 0.035  # three standard errors of a share of 0.05 in so many campaigns

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.process import PACKAGES
+from bench.execution.child_process import PACKAGES
 
 
 @pytest.fixture

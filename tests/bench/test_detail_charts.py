@@ -11,16 +11,16 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from bench.charts.latency_by_position import latency_by_position
-from bench.charts.latency_colours import NEVER_COLOUR, LatencyColours
-from bench.charts.latency_heat_map import COLUMNS, latency_heat_map
-from bench.charts.left_out import LeftOut
-from bench.charts.percentile_spectrum import percentile_spectrum
-from bench.charts.run_health import run_health
-from bench.details import Details, Spectrum, TimelineSecond
-from bench.metrics import summarise
-from bench.summary import Summary
-from loadtest.result import MedianAndTail, Step
+from bench.analysis.cells import summarise
+from bench.model.summary import Summary
+from bench.presentation.charts.latency_by_position import latency_by_position
+from bench.presentation.charts.latency_colours import NEVER_COLOUR, LatencyColours
+from bench.presentation.charts.latency_heat_map import COLUMNS, latency_heat_map
+from bench.presentation.charts.left_out import LeftOut
+from bench.presentation.charts.percentile_spectrum import percentile_spectrum
+from bench.presentation.charts.run_health import run_health
+from bench.storage.distributions import Details, Spectrum, TimelineSecond
+from loadtest.ledger.result import MedianAndTail, Step
 from tests.bench.figures import data, end_labels, texts, tick_names
 from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, step, typical_summary
 

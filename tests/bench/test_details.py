@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.details import Details, read_details
-from bench.plan import Plan
-from bench.store import Store
-from loadtest.result import Step
+from bench.model.plan import Plan
+from bench.storage.campaign_folder import Store
+from bench.storage.distributions import Details, read_details
+from loadtest.ledger.result import Step
 from tests.bench.made_up import plan, run, step, with_details
 
 

@@ -17,12 +17,12 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from bench.commands.doctor import Examination, doctor
 from bench.doctor import clocks, cpu, limits, software
-from bench.doctor.command import Examination, doctor
 from bench.doctor.examination import CHECKS, examine, findings_table, tell
-from bench.doctor.finding import Finding, Status
 from bench.doctor.machine import CpuUse, Machine, core_list, measure_cpu, percent
-from bench.environment import Environment, Pinning, choose_pinning, read_environment
+from bench.model.environment import Environment, Pinning, choose_pinning, read_environment
+from bench.model.finding import Finding, Status
 from tests.bench.made_up import ENVIRONMENT
 
 PR_SET_TIMERSLACK = 29
@@ -58,7 +58,7 @@ def here(users: int = 100) -> Machine:
 def run_doctor(fault: Callable[[], object], users: int = 10_000) -> tuple[int, dict[str, Finding]]:
     """Run the command in a process with a fault."""
     done = subprocess.run(
-        [sys.executable, "-c", "from bench.doctor.command import doctor; doctor()", "--json", "--users", str(users)],
+        [sys.executable, "-c", "from bench.commands.doctor import doctor; doctor()", "--json", "--users", str(users)],
         preexec_fn=fault,
         stdout=subprocess.PIPE,
         timeout=60,
@@ -405,7 +405,7 @@ def test_the_command_puts_the_most_serious_first_and_has_the_exit_code_for_it() 
 
 
 def test_without_a_problem_the_exit_code_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.doctor.command.examine", lambda _machine: [finding("slow", Status.WARNING)])
+    monkeypatch.setattr("bench.commands.doctor.examine", lambda _machine: [finding("slow", Status.WARNING)])
     result = CliRunner().invoke(doctor, [])
     assert result.exit_code == 0
     assert "0 problems, 1 warning: figures taken now can be believed." in result.stdout

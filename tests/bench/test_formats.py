@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from bench.capacity.result import CapacityResult
-from bench.run import Run
+from bench.model.run import Run
+from bench.model.summary import Cell, Summary
 from bench.scenarios.result import ScenarioResult
-from bench.store import Store, StoredPlan
-from bench.summary import Cell, Summary
-from loadtest.result import Generator, Step, SwarmResult
+from bench.storage.campaign_folder import Store, StoredPlan
+from loadtest.ledger.result import Generator, Step, SwarmResult
 from tests.bench.made_up import plan, run, step, with_details
 
 FORMATS = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()

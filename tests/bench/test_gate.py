@@ -21,17 +21,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from bench.environment import Environment, Pinning
+from bench.analysis.cells import summarise
+from bench.commands.gate import gate
 from bench.gate.check import Check, Outcome
-from bench.gate.command import gate
-from bench.gate.markdown import markdown
-from bench.gate.objective import parse
 from bench.gate.ranks import blocks_needed, p_larger, shift, smallest_p
-from bench.metrics import summarise
-from bench.plan import Plan
-from bench.run import Run
-from bench.store import Store
-from bench.summary import Summary
+from bench.gate.slo import parse
+from bench.model.environment import Environment, Pinning
+from bench.model.plan import Plan
+from bench.model.run import Run
+from bench.model.summary import Summary
+from bench.presentation.gate_answer import markdown
+from bench.storage.campaign_folder import Store
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, workload
 
 ROOT = Path(__file__).parents[2]

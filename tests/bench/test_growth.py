@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.comparison.growth import growths
-from bench.summary import Cell, Summary
+from bench.analysis.cost_growth import growths
+from bench.model.summary import Cell, Summary
 from tests.bench import made_up
 
 

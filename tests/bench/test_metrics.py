@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bench.metrics import server_use, summarise
-from bench.run import ServerSample
+from bench.analysis.cells import server_use, summarise
+from bench.model.run import ServerSample
 from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, samples, step
 
 

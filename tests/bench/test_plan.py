@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.plan import make_plan
+from bench.model.plan import make_plan
 from tests.bench.made_up import workload
 
 STRATEGIES = ("direct", "queue", "gather", "coalesced")

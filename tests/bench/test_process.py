@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.environment import choose_pinning, read_environment
-from bench.interruption import interruptible
-from bench.process import Child, how_it_ended
+from bench.execution.child_process import Child, how_it_ended
+from bench.execution.interruption import interruptible
+from bench.model.environment import choose_pinning, read_environment
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
@@ -72,7 +72,7 @@ def test_a_child_runs_on_the_cores_it_is_given(tmp_path: Path) -> None:
 def test_a_server_that_stands_still_ends_with_a_bench_that_is_killed(tmp_path: Path) -> None:
     program = f"""if True:
         import pathlib, time, psutil
-        from bench.target import Target
+        from bench.execution.server_process import Target
         server = Target("direct", 200, pathlib.Path({str(tmp_path / "server.log")!r}))
         psutil.Process(server.pid).suspend()
         print("server", server.pid, flush=True)

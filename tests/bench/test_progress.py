@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.plan import Workload
-from bench.progress import Progress
+from bench.execution.progress import Progress
+from bench.model.plan import Workload
 from tests.bench.made_up import plan, workload
 
 TRIAL_S = workload().trial_seconds()

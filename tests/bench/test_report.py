@@ -10,20 +10,20 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench.capacity.command import capacity
+from bench.analysis.cells import summarise
+from bench.analysis.cost_growth import growths
 from bench.capacity.result import Axis, write_capacity
 from bench.capacity.search import Rules
-from bench.command_line import main
-from bench.compare import compare
-from bench.comparison.growth import growths
-from bench.metrics import summarise
-from bench.plan import Plan, Workload, make_plan
-from bench.report.capacity import capacity_command
-from bench.report.reproduce import compare_command
+from bench.commands.capacity import capacity
+from bench.commands.compare import compare
+from bench.commands.main import main
+from bench.model.plan import Plan, Workload, make_plan
+from bench.presentation.report.capacity import capacity_command
+from bench.presentation.report.reproduce import compare_command
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
-from bench.store import Store
-from loadtest.result import Step
+from bench.storage.campaign_folder import Store
+from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 from tests.bench.made_up_capacity import capacity_plan, made_up_search
 from tests.bench.made_up_folder import write_campaign

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.command_line import main
+from bench.commands.main import main
 from tests.bench.made_up_folder import write_campaign
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
 

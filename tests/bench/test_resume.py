@@ -16,11 +16,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench.command_line import main
-from bench.environment import Commit, Environment, choose_pinning, read_environment
-from bench.plan import Plan
-from bench.process import PACKAGES
-from bench.store import Store
+from bench.commands.main import main
+from bench.execution.child_process import PACKAGES
+from bench.model.environment import Commit, Environment, choose_pinning, read_environment
+from bench.model.plan import Plan
+from bench.storage.campaign_folder import Store
 from tests.bench.made_up import plan, run, step
 
 LIMIT_S = 60

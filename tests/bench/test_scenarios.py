@@ -10,18 +10,18 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench.charts.stalled_members import stalled_members
-from bench.metrics import summarise
-from bench.plan import Trial
-from bench.scenarios.charts import draw_scenario
+from bench.analysis.cells import summarise
+from bench.model.plan import Trial
+from bench.presentation.charts.scenario import draw_scenario
+from bench.presentation.charts.stalled_members import stalled_members
+from bench.presentation.scenario_answer import scenario_table
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, planned
+from bench.scenarios.judge import rows
 from bench.scenarios.recovery import time_to_recover_s
 from bench.scenarios.result import FORMAT, Row, ScenarioResult, read_scenario_result, write_scenario
-from bench.scenarios.rows import rows
 from bench.scenarios.scenario import Variation, read_scenario, scenario_file, scenario_files
-from bench.scenarios.table import scenario_table
-from loadtest.result import Second, Step
+from loadtest.ledger.result import Second, Step
 from tests.bench.figures import data, end_labels, texts, tick_names
 from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, step
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
-from bench.store import Store
+from bench.storage.campaign_folder import Store
 from tests.bench.command import bench
 from tests.swarm_process import other_than_busy
 

@@ -19,21 +19,22 @@ import pytest
 from click.testing import CliRunner
 from hdrh.histogram import HdrHistogram
 
-from bench import selftest
-from bench.interruption import Interruption
-from bench.process import Child
-from bench.selftest.closed_loop import ClosedLoopUser, percentile_ms
-from bench.selftest.faulty_server import FAULTS
-from bench.selftest.freeze import WHOLE, percentiles_ms, quantile
-from bench.selftest.frozen import Envelope, frozen_latency_s
-from bench.selftest.rows import Row, exactly
-from bench.selftest.stillness import freeze
-from bench.target import Listener, TrialFailed
+from bench.commands import selftest
+from bench.execution.child_process import Child
+from bench.execution.freeze import freeze
+from bench.execution.interruption import Interruption
+from bench.execution.server_process import Listener, TrialFailed
+from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
+from bench.validation.selftest.faulty_server import FAULTS
+from bench.validation.selftest.freeze import WHOLE, percentiles_ms, quantile
+from bench.validation.selftest.freeze_distribution import Envelope, frozen_latency_s
+from bench.validation.selftest.results import Row, exactly
 from server.testing.server_process import ServerProcess
 
 RATE, WINDOW_S, FREEZE_AT_S = 200, 10.0, 4.3217
 HOLD_S = 0.02
 WAIT_S = 20
+RELAY = (sys.executable, "-m", "bench.validation.selftest.relay")
 Order = Callable[[random.Random, float], float]
 
 # The distribution on paper, against a server simulated message by message
@@ -223,7 +224,7 @@ def relayed(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Return the two ends of a connection through a real relay: the client's and the server's."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         flags = ("--to", str(listening.getsockname()[1]), "--hold-ms", str(HOLD_S * 1e3))
-        with Listener([sys.executable, "-m", "bench.selftest.relay", *flags], tmp_path / "relay.log") as relay:
+        with Listener([*RELAY, *flags], tmp_path / "relay.log") as relay:
             address = relay.await_ready(Interruption())
             listening.settimeout(WAIT_S)
             with socket.create_connection(address, WAIT_S) as client, listening.accept()[0] as server:
@@ -298,7 +299,7 @@ def test_a_relay_without_a_server_ends_the_connection(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with (
-        Listener([sys.executable, "-m", "bench.selftest.relay", "--to", str(port)], tmp_path / "log") as relay,
+        Listener([*RELAY, "--to", str(port)], tmp_path / "log") as relay,
         socket.create_connection(relay.await_ready(Interruption()), WAIT_S) as client,
         suppress(ConnectionResetError),
     ):

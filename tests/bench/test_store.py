@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from bench.store import Store, StoredPlan
-from loadtest.result import Second
+from bench.storage.campaign_folder import Store, StoredPlan
+from loadtest.ledger.result import Second
 from tests.bench.made_up import ENVIRONMENT, START_NS, plan, run, step, typical_summary, with_details
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from bench.metrics import server_use
-from bench.run import LagBucket, LoopLag, ServerStats
-from bench.telemetry import TelemetryReader, interval_around, intervals
+from bench.analysis.cells import server_use
+from bench.execution.telemetry_reader import TelemetryReader, interval_around, intervals
+from bench.model.run import LagBucket, LoopLag, ServerStats
 from server.testing.server_process import ServerProcess
 from tests.bench.made_up import SECOND, START_NS, plan, run, step
 
@@ -113,7 +113,7 @@ def wait_for_readings(reader: TelemetryReader, count: int) -> None:
 def test_reads_a_server_again_and_again(
     start_server: Callable[..., ServerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.telemetry.INTERVAL_S", 0.05)
+    monkeypatch.setattr("bench.execution.telemetry_reader.INTERVAL_S", 0.05)
     server = start_server()
     before_ns = time.time_ns()
     with TelemetryReader(*address(server)) as reader:
@@ -130,7 +130,7 @@ def test_reads_a_server_again_and_again(
 def test_goes_on_when_the_server_is_back(
     start_server: Callable[..., ServerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.telemetry.INTERVAL_S", 0.05)
+    monkeypatch.setattr("bench.execution.telemetry_reader.INTERVAL_S", 0.05)
     first = start_server()
     host, port = address(first)
     with TelemetryReader(host, port) as reader:
@@ -148,8 +148,8 @@ def test_goes_on_when_the_server_is_back(
     ids=["never", "hangs up", "other JSON", "no HTTP"],
 )
 def test_server_that_does_not_tell_is_asked_again(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.telemetry.INTERVAL_S", 0.01)
-    monkeypatch.setattr("bench.telemetry.PATIENCE_S", 0.1)
+    monkeypatch.setattr("bench.execution.telemetry_reader.INTERVAL_S", 0.01)
+    monkeypatch.setattr("bench.execution.telemetry_reader.PATIENCE_S", 0.1)
     with ExitStack() as held, socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20)
         with TelemetryReader(*listener.getsockname()) as reader:

@@ -16,17 +16,17 @@ import pytest
 from click.testing import CliRunner
 from websockets.utils import accept_key
 
-from bench.environment import Pinning
-from bench.interruption import Interruption
-from bench.plan import Workload
-from bench.process import PACKAGES
-from bench.target import CommandTarget, Listener, Target, TrialFailed
-from bench.witness.command import command
-from bench.witness.connection import Witness, frame_size
-from bench.witness.generators import K6Generator, SwarmGenerator
-from bench.witness.inquiry import Inquiry
-from bench.witness.observation import Delivery, Observation, spread
-from bench.witness.opinion import Claim, Figures, Opinion, Window, agree, compare, percentile
+from bench.commands.cross_check import command
+from bench.execution.child_process import PACKAGES
+from bench.execution.interruption import Interruption
+from bench.execution.server_process import CommandTarget, Listener, Target, TrialFailed
+from bench.model.environment import Pinning
+from bench.model.plan import Workload
+from bench.validation.cross_check.agreement import Claim, Figures, Opinion, Window, agree, compare, percentile
+from bench.validation.cross_check.check_runner import Inquiry
+from bench.validation.cross_check.generators import K6Generator, SwarmGenerator
+from bench.validation.cross_check.observation import Delivery, Observation, spread
+from bench.validation.cross_check.observer import Witness, frame_size
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import other_than_busy
 
@@ -114,7 +114,7 @@ def witness_process(server: ServerProcess, out: Path, url_path: str) -> subproce
     port = server.url.rpartition(":")[2]
     flags = ["--host", "127.0.0.1", "--port", port, "--url-path", url_path, "--users", "0", "--witnesses", "2"]
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.witness", *flags, "--out", str(out)],
+        [sys.executable, "-m", "bench.validation.cross_check", *flags, "--out", str(out)],
         cwd=PACKAGES,
         stderr=subprocess.PIPE,
         text=True,

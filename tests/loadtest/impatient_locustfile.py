@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import loadtest.conductor
+import loadtest.coordinator.coordinator
 from loadtest.locustfile import ChatUser, StepShape
 
 __all__ = ["ChatUser", "StepShape"]
 
-loadtest.conductor.QUIET_LIMIT_S = 2.0
+loadtest.coordinator.coordinator.QUIET_LIMIT_S = 2.0

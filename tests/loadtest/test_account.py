@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from loadtest.account import HIGHEST_US, Account, Figures, latency, new_histogram, percentile_ms, record
-from loadtest.ledger import NEVER
+from loadtest.ledger.aggregate import HIGHEST_US, Account, Figures, latency, new_histogram, percentile_ms, record
+from loadtest.ledger.ledger import NEVER
 
 
 def test_percentiles_agree_with_numpy_to_three_digits() -> None:

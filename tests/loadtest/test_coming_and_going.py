@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest import result
-from loadtest.result import SwarmResult
+from loadtest.ledger import result
+from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
-from tests.swarm_process import ROOT, free_port, swarm_command, wait_until
+from tests.swarm_process import JUDGE_MODULE, ROOT, free_port, swarm_command, wait_until
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--room-rate", "50")
 
@@ -70,7 +70,7 @@ def ports() -> tuple[str, ...]:
 
 
 def judge_of(process: subprocess.Popen[str]) -> psutil.Process:
-    (judge,) = [child for child in psutil.Process(process.pid).children() if "loadtest.judge" in child.cmdline()]
+    (judge,) = [child for child in psutil.Process(process.pid).children() if JUDGE_MODULE in child.cmdline()]
     return judge
 
 
@@ -113,7 +113,7 @@ def test_a_late_worker_that_is_told_to_begin_before_it_is_ready_begins_once_it_i
 def test_what_a_killed_worker_was_to_send_is_planned_and_not_foreign(server: ServerProcess, swarm: Processes) -> None:
     process = swarm.start(*SHORT, "--steps", "6", "--processes", "2", *ports())
     wait_until(lambda: server.stats()["messages_in"] > 40)
-    workers = [child for child in psutil.Process(process.pid).children() if "loadtest.judge" not in child.cmdline()]
+    workers = [child for child in psutil.Process(process.pid).children() if JUDGE_MODULE not in child.cmdline()]
     workers[0].kill()
     measured, output = swarm.result_of(process)
     (step,) = measured.steps
@@ -128,7 +128,7 @@ def test_a_worker_that_died_is_reported_once_and_leaves_no_ghosts(server: Server
     flags = ("--processes", "2", *ports())
     process = swarm.start(*SHORT, "--dwell", "1", "-u", "6", "-t", "25s", *flags)
     wait_until(lambda: server.stats()["messages_in"] > 40)
-    workers = [child for child in psutil.Process(process.pid).children() if "loadtest.judge" not in child.cmdline()]
+    workers = [child for child in psutil.Process(process.pid).children() if JUDGE_MODULE not in child.cmdline()]
     workers[0].kill()
     measured, output = swarm.result_of(process)
     (step,) = measured.steps

@@ -12,7 +12,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from loadtest.frames import MAX_MESSAGE_BYTES, FrameSplitter
+from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
 
 
 def open_protocol() -> ClientProtocol:

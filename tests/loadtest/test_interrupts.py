@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import result
+from loadtest.ledger import result
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, swarm_command, wait_until
 

@@ -10,10 +10,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.account import Account
-from loadtest.ledger import NEVER, Columns, Deliveries, Judgement, Members, Sends, Window, judge
-from loadtest.tally import Tally
-from loadtest.timeline import seconds_of
+from loadtest.ledger.aggregate import Account
+from loadtest.ledger.drain import Tally
+from loadtest.ledger.ledger import NEVER, Columns, Deliveries, Judgement, Members, Sends, Window, judge
+from loadtest.ledger.timeline import seconds_of
 
 Rows = Sequence[tuple[int, ...]]
 Kind = TypeVar("Kind", bound=Columns)

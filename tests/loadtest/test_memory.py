@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.clock import Clock
-from loadtest.recorder import Recorder
+from loadtest.schedule.clock import Clock
+from loadtest.worker.recorder import Recorder
 from server.testing.server_process import ServerProcess
 from tests.benchmark_hot_path import Connection, stream
 from tests.swarm_process import is_believable, only_step, run_swarm
@@ -51,7 +51,9 @@ def test_big_messages_are_parsed_while_the_window_runs(
 ) -> None:
     locustfile = tmp_path / "small.py"
     locustfile.write_text(
-        f"import loadtest.generator\nloadtest.generator.HOLD_BYTES = {hold_bytes}\nfrom loadtest.locustfile import *\n"
+        "from loadtest.worker import generator\n"
+        f"generator.HOLD_BYTES = {hold_bytes}\n"
+        "from loadtest.locustfile import *\n"
     )
     load = ["--steps", str(USERS), "-r", "100", "--room-rate", str(RATE), "--dwell", str(DURATION_S)]
     run = run_swarm(

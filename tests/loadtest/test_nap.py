@@ -9,8 +9,8 @@ from collections.abc import Sized
 import gevent
 import pytest
 
-from loadtest.ledger import NEVER
-from loadtest.nap import FULL_TURN, NAP_NS, Nap, may_nap
+from loadtest.ledger.ledger import NEVER
+from loadtest.worker.read_batching import FULL_TURN, NAP_NS, Nap, may_nap
 
 
 @pytest.mark.parametrize(("room_rate", "expected"), [(1.0, True), (200.0, True), (201.0, False), (2000.0, False)])

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.exchange import WindowOrder
-from loadtest.ledger import NEVER, Sends, complete
-from loadtest.plan import plan
+from loadtest.ledger.ledger import NEVER, Sends, complete
+from loadtest.schedule.plan import plan
+from loadtest.worker.messages import WindowOrder
 from tests.loadtest.test_sender import OPTIONS
 
 ROOM = [3, 5, 8]

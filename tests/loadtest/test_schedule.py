@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.schedule import ARRIVALS, Burst, Rate, with_burst
+from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate, with_burst
 
 SECOND_NS = 1_000_000_000
 

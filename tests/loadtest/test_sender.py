@@ -7,12 +7,12 @@ from typing import Any
 
 import gevent
 
-from loadtest.clock import Clock
-from loadtest.exchange import WindowOrder
 from loadtest.options import Options
-from loadtest.schedule import Burst, Rate
-from loadtest.sender import Sender
-from loadtest.turnover import Turnover
+from loadtest.schedule.arrivals import Burst, Rate
+from loadtest.schedule.churn import Turnover
+from loadtest.schedule.clock import Clock
+from loadtest.schedule.sender import Sender
+from loadtest.worker.messages import WindowOrder
 
 OPTIONS = Options(
     rate=Rate(200.0, of_each_user=False),

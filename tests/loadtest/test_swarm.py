@@ -20,11 +20,12 @@ import pytest
 import trustme
 from websockets.sync.client import connect
 
-from loadtest import result
-from loadtest.result import SwarmResult
+from loadtest.ledger import result
+from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
 from tests.loadtest import faulty_server
 from tests.swarm_process import (
+    JUDGE_MODULE,
     ROOT,
     SwarmRun,
     free_port,
@@ -309,7 +310,7 @@ def test_a_judge_that_died_is_reported(start_server: Callable[..., ServerProcess
     flags = (*SHORT, "--steps", "3,6", "--dwell", "3", "--swarm-out", str(out))
     swarm = subprocess.Popen(swarm_command(server.url, *flags), stdout=subprocess.PIPE, text=True)
     wait_until(lambda: server.stats()["messages_in"] > 10)
-    (judge,) = [child for child in psutil.Process(swarm.pid).children() if "loadtest.judge" in child.cmdline()]
+    (judge,) = [child for child in psutil.Process(swarm.pid).children() if JUDGE_MODULE in child.cmdline()]
     judge.kill()
     output, _ = swarm.communicate(timeout=30)
     measured = result.read(out)

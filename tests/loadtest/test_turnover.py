@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest import result
-from loadtest.exchange import WindowOrder
-from loadtest.turnover import Turnover
+from loadtest.ledger import result
+from loadtest.schedule.churn import Turnover
+from loadtest.worker.messages import WindowOrder
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest import result
-from loadtest.account import Account
-from loadtest.exchange import Cost
-from loadtest.ledger import NEVER, Deliveries, Members, Sends, Window, judge
-from loadtest.result import Step
-from loadtest.verdict import Measured, to_step
+from loadtest.ledger import result
+from loadtest.ledger.aggregate import Account
+from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.ledger.result import Step
+from loadtest.ledger.validity import Measured, to_step
+from loadtest.worker.messages import Cost
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest import result
-from loadtest.clock import Clock, boot_id
-from loadtest.exchange import Ping, Pong, State, ToGenerator
-from loadtest.peers import Peers
-from loadtest.result import Step
+from loadtest.coordinator.workers import Peers
+from loadtest.ledger import result
+from loadtest.ledger.result import Step
+from loadtest.schedule.clock import Clock, boot_id
+from loadtest.worker.messages import Ping, Pong, State, ToGenerator
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.exit_codes import NOT_BELIEVABLE
-from bench.store import Store
+from bench.commands.exit_codes import NOT_BELIEVABLE
+from bench.storage.campaign_folder import Store
 from server.testing.server_process import ROOT, ServerProcess
 
 FILE = re.compile(r"^`(?P<name>[\w.]+)`:\n\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

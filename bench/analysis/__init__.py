@@ -1,0 +1,1 @@
+"""From raw runs to cells, their validity, SLOs and comparisons."""

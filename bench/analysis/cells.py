@@ -1,0 +1,128 @@
+"""From stored runs to the cells of a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from bench.analysis import validity
+from bench.execution.telemetry_reader import interval_around, readings_of
+from bench.model.environment import Environment
+from bench.model.plan import Plan, Trial
+from bench.model.run import Run
+from bench.model.summary import FORMAT, Cell, FailedTrial, NotMeasured, ServerUse, Summary
+from loadtest.ledger.result import Step
+
+NOT_STARTED = "the campaign ended before this trial"
+
+
+def summarise(plan: Plan, environment: Environment, runs: Sequence[Run]) -> Summary:
+    """Compute everything that tables and charts show; trials without a run count as not measured."""
+    ran = {run.trial for run in runs}
+    pending = [trial for trial in plan.trials if trial not in ran]
+    return Summary(
+        format=FORMAT,
+        environment=environment,
+        plan=plan,
+        cells=[_cell(run, step, plan.workload.duration_s) for run in runs for step in _steps(run)],
+        not_measured=[
+            *(gap for run in runs for gap in _gaps(plan, run)),
+            *(_gap(trial, users, NOT_STARTED) for trial in pending for users in plan.workload.users),
+        ],
+        failures=[
+            *(FailedTrial(run.trial.arm.label, run.trial.block, run.failure.message) for run in runs if run.failure),
+            *(FailedTrial(trial.arm.label, trial.block, NOT_STARTED) for trial in pending),
+            *(
+                FailedTrial(run.trial.arm.label, run.trial.block, _why_nothing(run))
+                for run in runs
+                if not run.failure and not _steps(run)
+            ),
+        ],
+    )
+
+
+def server_use(run: Run, step: Step) -> ServerUse:
+    """Work out what the server used over a step's window from samples and readings taken around it."""
+    start, end = step.window_start_ns, step.window_end_ns
+    around = interval_around(readings_of(run), start, end)
+    told = (around.loop_lag_p99_ms, around.kicked, around.dropped) if around else (None, None, None)
+    use = ServerUse(None, None, None, *told)
+    times = np.array([sample.time_ns for sample in run.samples], dtype=np.int64)
+    if times.size == 0 or times[0] > start or times[-1] < end:
+        return use
+    inside = [sample.rss_bytes for sample in run.samples if start <= sample.time_ns <= end]
+    use = msgspec.structs.replace(use, rss_mib=max(inside) / 2**20 if inside else None)
+    if len({sample.pid for sample in run.samples}) > 1:
+        return use  # the server was started again
+    cpu_so_far_s = [sample.cpu_s for sample in run.samples]
+    # Relative to the window's start: nanoseconds since 1970 do not fit into a float's 53 bits.
+    at_start, at_end = np.interp([0, end - start], times - start, cpu_so_far_s)
+    cpu_s = float(at_end - at_start)
+    return msgspec.structs.replace(
+        use,
+        cpu_us_per_delivery=cpu_s * 1e6 / step.arrived_in_window if step.arrived_in_window else None,
+        cpu_percent=100 * cpu_s * 1e9 / (end - start),
+    )
+
+
+def _steps(run: Run) -> list[Step]:
+    return run.swarm.steps if run.swarm else []
+
+
+def _cell(run: Run, step: Step, planned_s: float) -> Cell:
+    reasons = validity.reasons(run, step, planned_s)
+    return Cell(
+        strategy=run.trial.arm.label,
+        users=step.users,
+        block=run.trial.block,
+        valid=not reasons,
+        reasons=reasons,
+        warnings=step.warnings,
+        drained=step.drained,
+        saturated=step.saturated,
+        joined=step.joined,
+        window_s=step.window_s,
+        planned_messages=step.planned_messages,
+        offered_messages=step.offered_messages,
+        expected=step.expected,
+        delivered=step.delivered,
+        missing=step.missing,
+        late=step.late,
+        duplicates=step.duplicates,
+        reordered=step.reordered,
+        offered_deliveries_per_s=step.planned_messages * step.users / step.window_s,
+        deliveries_per_s=step.deliveries_per_s,
+        latency_ms=step.latency_ms,
+        response_ms=step.response_ms,
+        first_receiver_ms=step.first_receiver_ms,
+        last_receiver_ms=step.last_receiver_ms,
+        spread_ms=step.spread_ms,
+        position_ms=step.position_ms,
+        server=server_use(run, step),
+        generator=step.generator,
+    )
+
+
+def _gaps(plan: Plan, run: Run) -> list[NotMeasured]:
+    """Name the user counts that a trial left out."""
+    steps = _steps(run)
+    measured = {step.users for step in steps}
+    if run.failure:
+        reason = run.failure.message
+    elif steps and not steps[-1].drained:
+        reason = f"the step of {steps[-1].users} users did not drain within {plan.workload.drain_s:g} s"
+    else:
+        reason = _why_nothing(run)
+    return [_gap(run.trial, users, reason) for users in plan.workload.users if users not in measured]
+
+
+def _why_nothing(run: Run) -> str:
+    """Give the swarm's own reasons for what it did not measure."""
+    problems = run.swarm.problems if run.swarm else []
+    return "; ".join(problems) or "the swarm measured nothing"
+
+
+def _gap(trial: Trial, users: int, reason: str) -> NotMeasured:
+    return NotMeasured(trial.arm.label, users, trial.block, reason)

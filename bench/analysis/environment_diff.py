@@ -1,0 +1,53 @@
+"""Tells whether two sets of figures were made on one machine, with one version of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.model.environment import Environment
+
+
+def machine_differences(then: Environment, now: Environment) -> list[str]:
+    """Say in words what of the machine differs, as in `cores: 2, now 4`; nothing if it may be taken for the same."""
+    return [
+        _differs(name, *values)
+        for name, values in {
+            "cpu": (then.cpu, now.cpu),
+            "cores": (then.cores, now.cores),
+            "system": (then.system, now.system),
+            "cores of the server": (then.pinning.server_cores, now.pinning.server_cores),
+            "cores of the swarm": (then.pinning.swarm_cores, now.pinning.swarm_cores),
+        }.items()
+        if values[0] != values[1]
+    ]
+
+
+def software_differences(then: Environment, now: Environment) -> list[str]:
+    """Say in words which versions differ: Python's, those of the libraries, this tool's own commit."""
+    return list(_software_differences(then, now))
+
+
+def _software_differences(then: Environment, now: Environment) -> Iterator[str]:
+    if then.python != now.python:
+        yield _differs("python", then.python, now.python)
+    for name in sorted(then.versions.keys() | now.versions.keys()):
+        versions = then.versions.get(name), now.versions.get(name)
+        if versions[0] != versions[1]:
+            yield _differs(name, *versions)
+    if then.commit != now.commit:
+        yield _differs("commit", _commit(then), _commit(now))
+
+
+def _commit(environment: Environment) -> str:
+    commit = environment.commit
+    return "unknown" if commit is None else commit.id[:12] + " with changes" * commit.dirty
+
+
+def _differs(name: str, then: object, now: object) -> str:
+    return f"{name}: {_words(then)}, now {_words(now)}"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "any"
+    return "none" if value is None else str(value)

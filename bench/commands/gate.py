@@ -1,0 +1,171 @@
+"""The verb `gate` of the command line."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bench.analysis.environment_diff import machine_differences, software_differences
+from bench.analysis.slo import listing
+from bench.commands.exit_codes import FAILED, NOT_BELIEVABLE
+from bench.commands.options import user_counts
+from bench.gate.check import Outcome
+from bench.gate.measures import MEASURES
+from bench.gate.regression import Place, check_regressions
+from bench.gate.slo import Objective, check_objective, parse
+from bench.model.plan import Plan, Workload
+from bench.model.summary import Summary
+from bench.presentation.gate_answer import markdown, overall, verdict
+from bench.storage.campaign_folder import Store
+
+EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: NOT_BELIEVABLE}
+EXPLANATION = (
+    "Ratios are of now to the baseline, with a 90 % interval. What is beyond the allowance and has a p of at most 0.05 "
+    "(adjusted by Holm for all comparisons with the baseline) fails. What passes may have changed within its interval."
+)
+DEFAULT_ALLOWANCE = 0.1
+CAMPAIGN = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def _objectives(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> list[Objective]:
+    try:
+        return [parse(text) for text in value]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _share(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    words = re.fullmatch(r"(\d+(?:\.\d+)?) *%", value)
+    if not words:
+        raise click.BadParameter(f"{value!r} is no share; write it in percent, such as 10%")
+    return float(words[1]) / 100
+
+
+@click.command
+@click.argument("directory", metavar="DIR", type=CAMPAIGN)
+@click.option(
+    "--slo",
+    "objectives",
+    multiple=True,
+    callback=_objectives,
+    metavar="OBJECTIVE",
+    help="A bound to keep in every block, such as 'p99<50ms' or 'missing==0'; may be given more than once.",
+)
+@click.option("--baseline", type=CAMPAIGN, metavar="DIR", help="An earlier campaign, not to be worse than.")
+@click.option("--max-regression", callback=_share, help="By how much worse is still allowed.  [default: 10%]")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("p99",),
+    type=click.Choice([name for name, measure in MEASURES.items() if not measure.is_count]),
+    help="What is compared with the baseline; may be given more than once.",
+)
+@click.option("--strategies", metavar="NAMES", help="Look at these only, as in direct,queue.  [default: all]")
+@click.option(
+    "--users",
+    callback=lambda context, parameter, value: value and user_counts(context, parameter, value),
+    metavar="COUNTS",
+    help="Look at these user counts only.  [default: all]",
+)
+@click.option("--allow-different-machine", is_flag=True, help="Take a baseline from another machine.")
+@click.option("--allow-different-plan", is_flag=True, help="Take a baseline of another load; what both have counts.")
+def gate(
+    directory: Path,
+    objectives: list[Objective],
+    baseline: Path | None,
+    max_regression: float | None,
+    metrics: tuple[str, ...],
+    strategies: str | None,
+    users: tuple[int, ...] | None,
+    allow_different_machine: bool,
+    allow_different_plan: bool,
+) -> None:
+    """Decide whether the campaign in DIR may pass, and print why as Markdown.
+
+    Exit codes: 0 everything holds, 1 an objective is missed or something is worse with confidence, 2 wrong use or a
+    baseline that is refused, 3 it cannot be decided: too few blocks, or figures that may not be believed.
+    """
+    if not objectives and not baseline:
+        raise click.UsageError("there is nothing to hold the campaign against; give --slo, --baseline or both")
+    if max_regression is not None and not baseline:
+        raise click.UsageError("--max-regression is about a --baseline; give one")
+    summary = _read(directory)
+    places = _places(summary.plan, strategies, users)
+    checks = [check_objective(each, summary, *place) for each in objectives for place in places]
+    remarks: list[str] = []
+    if baseline:
+        earlier = _read(baseline)
+        then, now = earlier.environment, summary.environment
+        remarks = _accept("machine", machine_differences(then, now), allow_different_machine)
+        remarks += _accept("plan", _plan_differences(earlier.plan, summary.plan, places), allow_different_plan)
+        remarks += [f"Another version: {each}" for each in software_differences(then, now)]
+        common = [place for place in places if place in _planned(earlier.plan)]
+        if not common:
+            raise click.UsageError(f"the baseline has nothing of {_names(places)}, so there is nothing to compare")
+        allowed = DEFAULT_ALLOWANCE if max_regression is None else max_regression
+        checks += check_regressions(summary, earlier, common, dict.fromkeys(metrics), allowed)
+        remarks.append(EXPLANATION)
+    click.echo(markdown(checks, remarks), nl=False)
+    if not sys.stdout.isatty():
+        click.echo(verdict(checks), err=True)
+    sys.exit(EXIT_CODES[overall(checks)])
+
+
+def _read(directory: Path) -> Summary:
+    try:
+        return Store(directory).read_summary()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _planned(plan: Plan) -> list[Place]:
+    return [(arm.label, users) for arm in plan.arms for users in plan.workload.users]
+
+
+def _places(plan: Plan, strategies: str | None, users: tuple[int, ...] | None) -> list[Place]:
+    """Choose what to look at, or refuse what the campaign does not have."""
+    named = dict.fromkeys(name.strip() for name in strategies.split(",")) if strategies else None
+    labels = list(named or (arm.label for arm in plan.arms))
+    counts = users or plan.workload.users
+    places = [(label, count) for label in labels for count in counts]
+    if strangers := [place for place in places if place not in _planned(plan)]:
+        raise click.UsageError(
+            f"the campaign has no {_names(strangers)}; it has {listing([arm.label for arm in plan.arms])} "
+            f"with {listing([str(count) for count in plan.workload.users])} users"
+        )
+    return places
+
+
+def _plan_differences(then: Plan, now: Plan, places: Sequence[Place]) -> list[str]:
+    """Say in words in what two campaigns put another load on their servers; blocks and seeds may differ."""
+    loads = [
+        (name, getattr(then.workload, name), getattr(now.workload, name))
+        for name in Workload.__struct_fields__
+        if name != "users"
+    ]
+    differences = [f"{name}: {old}, now {new}" for name, old, new in loads if old != new]
+    if absent := [place for place in places if place not in _planned(then)]:
+        differences.append(f"the baseline has no {_names(absent)}")
+    return differences
+
+
+def _names(places: Sequence[Place]) -> str:
+    return listing([f"{label} with {users} users" for label, users in places])
+
+
+def _accept(what: str, differences: Sequence[str], allowed: bool) -> list[str]:
+    """Refuse a baseline that differs, or where that is allowed return the remarks that tell of it."""
+    if differences and not allowed:
+        raise click.UsageError(
+            f"the baseline is of another {what}:\n  "
+            + "\n  ".join(differences)
+            + f"\ntake one of this {what}, or give --allow-different-{what}"
+        )
+    return [f"Another {what}: {each}" for each in differences]

@@ -1,0 +1,54 @@
+"""The verb `report`: one page from the results in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bench.analysis.slo import listing
+from bench.capacity.result import FILE as CAPACITY
+from bench.presentation.report.campaign import campaign_page
+from bench.presentation.report.capacity import capacity_page
+from bench.presentation.report.page import Page
+from bench.presentation.report.render import to_html, to_markdown
+from bench.presentation.report.scenario import scenario_page
+from bench.scenarios.result import FILE as SCENARIO
+
+PAGES: dict[str, Callable[[Path], Page]] = {
+    CAPACITY: capacity_page,
+    SCENARIO: scenario_page,
+    "summary.json": campaign_page,
+}
+
+
+@click.command
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(directory: Path) -> None:
+    """Write report.html and report.md from what `compare`, `capacity` or `run` left in DIRECTORY.
+
+    The page needs no other file and no network. The charts are drawn again, into DIRECTORY/charts.
+    """
+    try:
+        page = _page(directory)
+        for name, text in {"report.html": to_html(page), "report.md": to_markdown(page)}.items():
+            (directory / name).write_text(text)
+            click.echo(directory / name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"the report cannot be written: {error}; copy the folder to where it can") from error
+
+
+def _page(directory: Path) -> Page:
+    whole = directory.resolve().parent
+    if (whole / SCENARIO).exists():  # its campaign alone does not say what disturbed it
+        raise ValueError(f"{directory} is one set of conditions of a scenario; give the whole one, {whole}")
+    for name, read in PAGES.items():
+        if (directory / name).exists():
+            return read(directory)
+    raise ValueError(
+        f"{directory} has no {listing([*PAGES]).replace(' and ', ' or ')}; give a folder that `compare`, `capacity` or "
+        "`run` wrote"
+    )

@@ -1,0 +1,1 @@
+"""Runs a plan: server and swarm processes, trials, campaigns."""

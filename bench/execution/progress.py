@@ -1,0 +1,84 @@
+"""Tells what is running and how long it will take: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from bench.model.plan import Arm, Trial, Workload
+
+
+class Progress:
+    """The progress of a list of trials, for the length of its `with` block.
+
+    A trial is taken to last as long as that of the same arm before it: an arm that saturates early is done early.
+    The first of each arm is estimated from the workload.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        trials: Sequence[Trial],
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._users = workload.users
+        self._trials = trials
+        self._console = console
+        self._clock = clock
+        self._estimate_s = workload.trial_seconds()
+        self._took_s: dict[Arm, float] = {}
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("starting", total=None, left="")
+        self._trial: Trial | None = None
+        self._steps_done = 0
+        self._began_s = self._trial_began_s = clock()
+
+    def show(self, trial: Trial, steps_done: int) -> None:
+        """Show that `trial` is running and how many of its steps are done; call it often."""
+        now_s = self._clock()
+        is_news = (trial, steps_done) != (self._trial, self._steps_done)
+        if trial != self._trial:
+            if self._trial:
+                self._took_s[self._trial.arm] = now_s - self._trial_began_s
+            self._trial, self._trial_began_s = trial, now_s
+        self._steps_done = steps_done
+        left_s, done_s = self.left_s(), now_s - self._began_s
+        minutes, seconds = divmod(round(left_s), 60)
+        left = f"{minutes}:{seconds:02} left"
+        self._bar.update(
+            self._task, description=self._running(trial), completed=done_s, total=done_s + left_s, left=left
+        )
+        if is_news and not self._console.is_terminal:
+            self._console.print(f"{self._running(trial)}, about {left}", soft_wrap=True, markup=False)
+
+    def left_s(self) -> float:
+        """Estimate the seconds until the last trial ends; a trial slower than expected stands still at its end."""
+        if self._trial is None:
+            return self._estimate_s * len(self._trials)
+        _, *later = self._trials[self._trials.index(self._trial) :]
+        of_this_s = self._expected_s(self._trial) - (self._clock() - self._trial_began_s)
+        return max(0.0, of_this_s) + sum(map(self._expected_s, later))
+
+    def _expected_s(self, trial: Trial) -> float:
+        return self._took_s.get(trial.arm, self._estimate_s)
+
+    def _running(self, trial: Trial) -> str:
+        doing = f"{self._users[self._steps_done]} users" if self._steps_done < len(self._users) else "stopping"
+        return f"[{self._trials.index(trial) + 1}/{len(self._trials)}] {trial.name}: {doing}"
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()

@@ -1,0 +1,178 @@
+"""What is tested: our own server with a strategy, or anyone's server."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from bench.execution.child_process import Child, how_it_ended
+from bench.execution.interruption import Interruption
+from bench.model.run import Failure, ServerSample, ServerStats
+
+READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
+START_LIMIT_S = 30
+POLL_S = 0.05
+MAX_MESSAGE_BYTES = 65_536
+WRONG_USE = 2  # a command line's exit code for flags that it does not accept
+
+
+class TrialFailed(Exception):  # noqa: N818 - it reads as what happened
+    """A trial cannot go on; carries the `Failure` to report."""
+
+    def __init__(self, message: str, log: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.failure = Failure(message, list(log))
+
+
+def check_not_interrupted(interruption: Interruption) -> None:
+    """Do nothing, or raise `TrialFailed` if the user, or the system, asked the bench to end."""
+    if interruption.signal_name:
+        raise TrialFailed(f"interrupted by {interruption.signal_name}")
+
+
+class Refused(TrialFailed):
+    """The target does not accept the flags it was started with; `failure.log` is what it says."""
+
+
+class Listener(Child):
+    """A process that tells in its output where it accepts connections."""
+
+    def await_ready(self, interruption: Interruption) -> tuple[str, int]:
+        """Wait until the server accepts connections and return its host and port.
+
+        Raises:
+            TrialFailed: the server ended, took too long, or the user interrupted.
+
+        """
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if address := self._address():
+                return address
+            if (code := self.exit_code()) is not None:
+                kind = Refused if code == WRONG_USE else TrialFailed
+                raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
+            check_not_interrupted(interruption)
+            time.sleep(POLL_S)
+        raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
+
+    def sample(self) -> ServerSample:
+        """Read the CPU time and memory of the server, of its first process if it has several.
+
+        Raises:
+            psutil.NoSuchProcess: the server has ended.
+
+        """
+        process = psutil.Process(self.pid)
+        with process.oneshot():
+            cpu = process.cpu_times()
+            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss, self.pid)
+
+    def _address(self) -> tuple[str, int] | None:
+        ready = READY.search(self.output())
+        return (ready["host"], int(ready["port"])) if ready else None
+
+
+class Target(Listener):
+    """A fresh server on a free port of 127.0.0.1."""
+
+    orphaned_by = signal.SIGKILL  # it may be stopped at that moment, and then heeds no other
+
+    def __init__(
+        self,
+        strategy: str,
+        notice_limit: int,
+        log: Path,
+        cores: Sequence[int] = (),
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        flags: Sequence[str] = (),
+    ) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "server",
+            "--strategy",
+            strategy,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+        ]
+        limits = ["--notice-limit", str(notice_limit), "--max-message-bytes", str(max_message_bytes)]
+        super().__init__([*command, *limits, *flags], log, cores)
+
+    def start_again(self, address: tuple[str, int], log: Path) -> None:
+        """Start a server that was killed once more, at the address it had, with another log."""
+        self._start(log, "--port", str(address[1]))
+
+
+class CommandTarget(Listener):
+    """Anyone's server, started in the present folder by a command in which `{port}` stands for a free port."""
+
+    def __init__(self, command: str, log: Path, cores: Sequence[int] = ()) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            host, port = free.getsockname()
+        self._host_and_port = str(host), int(port)
+        words = [word.replace("{port}", str(port)) for word in shlex.split(command)]
+        try:
+            super().__init__(words, log, cores, directory=Path.cwd())
+        except OSError as error:
+            raise TrialFailed(f"the server's command {command!r} cannot be run: {error}") from error
+
+    def _address(self) -> tuple[str, int] | None:
+        try:
+            socket.create_connection(self._host_and_port, timeout=1).close()
+        except OSError:
+            return None  # not yet
+        return self._host_and_port
+
+
+def read_stats(host: str, port: int) -> ServerStats:
+    """Ask a server for its counters.
+
+    Raises:
+        TrialFailed: it did not answer within 5 s, or not with counters.
+
+    """
+    connection = HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/stats")
+        return msgspec.json.decode(connection.getresponse().read(), type=ServerStats)
+    except (OSError, HTTPException, msgspec.DecodeError) as error:
+        raise TrialFailed(f"the server's /stats could not be read: {error}") from error
+    finally:
+        connection.close()
+
+
+def probe(
+    strategies: Iterable[str], notice_limit: int, interruption: Interruption, commands: Iterable[str] = ()
+) -> None:
+    """Start one server a strategy, and one a command of somebody else's, all at once, to see that they do start.
+
+    This costs a second or two and saves a campaign that would find out in its last trial.
+
+    Raises:
+        Refused: a server does not accept its flags.
+        TrialFailed: a server does not start for another reason.
+
+    """
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        targets: list[Listener] = [
+            stack.enter_context(Target(strategy, notice_limit, Path(directory) / f"{strategy}.log"))
+            for strategy in dict.fromkeys(strategies)
+        ]
+        for number, command in enumerate(commands):
+            targets.append(stack.enter_context(CommandTarget(command, Path(directory) / f"command{number}.log")))
+        for target in targets:
+            target.await_ready(interruption)

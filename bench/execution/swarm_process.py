@@ -1,0 +1,98 @@
+"""The Locust swarm as a process: its command line, and its result."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import loadtest
+from bench.execution.child_process import Child, how_it_ended
+from bench.execution.server_process import TrialFailed
+from bench.model.plan import Trial, Workload
+from loadtest.ledger import result
+from loadtest.ledger.result import SwarmResult
+
+LOCUSTFILE = Path(loadtest.__file__).with_name("locustfile.py")
+NO_FLAGS: Mapping[str, object] = MappingProxyType({})
+END_S = 10  # beside a drain that has begun
+JUDGED = (0, 1)  # 1 says that something is missing, not believable or not measured: its file tells
+
+
+class Swarm(Child):
+    """A swarm that sweeps all user counts of a workload and rewrites `result_file` after each."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        workload: Workload,
+        address: tuple[str, int],
+        result_file: Path,
+        log: Path,
+        cores: Sequence[int] = (),
+        more_flags: Mapping[str, object] = NO_FLAGS,
+    ) -> None:
+        """Start a swarm; of `more_flags`, which take the place of those of the workload, `None` takes one away."""
+        host, port = address
+        flags: dict[str, object] = {
+            "--host": f"ws://{host}:{port}",
+            "--steps": ",".join(map(str, workload.users)),
+            "--dwell": workload.duration_s,
+            "--warmup": workload.warmup_s,
+            "--drain": workload.drain_s,
+            "-r": workload.join_rate,
+            "--room-rate": workload.room_rate,
+            "--message-size": workload.message_size,
+            "--arrival": workload.arrival,
+            "--seed": trial.seed,
+            "--swarm-out": result_file,
+        }
+        if workload.swarm_workers > 1:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            flags |= {"--processes": workload.swarm_workers, "--master-bind-port": port, "--master-port": port}
+        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        flags |= more_flags
+        words = [str(word) for flag in flags.items() if flag[1] is not None for word in flag]
+        super().__init__(command + words, log, cores, grace_s=END_S + workload.drain_s)
+        self._result_file = result_file
+        self._users = workload.users
+        self._seen: tuple[int, int] | None = None
+        self._result: SwarmResult | None = None
+
+    def result(self) -> SwarmResult | None:
+        """Read what is measured so far, or `None` before the first step is done.
+
+        Raises:
+            TrialFailed: the file is no swarm result.
+
+        """
+        try:
+            stat = self._result_file.stat()
+            if (stat.st_ino, stat.st_mtime_ns) != self._seen:
+                self._result = result.read(self._result_file)
+                self._seen = stat.st_ino, stat.st_mtime_ns
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise TrialFailed(f"the swarm's result cannot be read: {error}", self.last_lines()) from error
+        return self._result
+
+    def check_complete(self) -> None:
+        """Check that a swarm that ended by itself accounts for every user count.
+
+        Raises:
+            TrialFailed: it crashed, left no result, or left user counts out without a word.
+
+        """
+        code = self.exit_code()
+        if code is not None and code not in JUDGED:
+            raise TrialFailed(f"the swarm {how_it_ended(code)}", self.last_lines())
+        outcome = self.result()
+        if outcome is None:
+            raise TrialFailed("the swarm ended without a result", self.last_lines())
+        told = {step.users for step in outcome.steps} | set(outcome.not_measured)
+        if silent := [str(users) for users in self._users if users not in told]:
+            raise TrialFailed(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())

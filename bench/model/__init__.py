@@ -1,0 +1,1 @@
+"""What the stages pass on: plans, runs, summaries, environments, findings."""

@@ -1,0 +1,98 @@
+"""What a campaign found: the contents of `summary.json`, which tables and charts are drawn from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.model.environment import Environment
+from bench.model.plan import Plan
+from loadtest.ledger.result import Generator, Latency, MedianAndTail
+
+FORMAT = 1
+
+
+class ServerUse(msgspec.Struct, frozen=True):
+    """What the server used over a window; `None` where it could not be sampled over the whole of it.
+
+    The last three are between the last reading of its telemetry before the window and the first one after it.
+    """
+
+    cpu_us_per_delivery: float | None
+    cpu_percent: float | None
+    rss_mib: float | None
+    loop_lag_p99_ms: float | None = None
+    kicked: int | None = None
+    dropped: int | None = None
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One user count of one trial, in the counts and units of a swarm's `Step`.
+
+    `strategy` is the label of its arm.
+    """
+
+    strategy: str
+    users: int
+    block: int
+    valid: bool
+    reasons: list[str]
+    warnings: list[str]
+    drained: bool
+    saturated: bool
+    joined: int
+    window_s: float
+    planned_messages: int
+    offered_messages: int
+    expected: int
+    delivered: int
+    missing: int
+    late: int
+    duplicates: int
+    reordered: int
+    offered_deliveries_per_s: float
+    deliveries_per_s: float
+    latency_ms: Latency
+    response_ms: Latency
+    first_receiver_ms: MedianAndTail
+    last_receiver_ms: MedianAndTail
+    spread_ms: MedianAndTail
+    position_ms: list[MedianAndTail]
+    server: ServerUse
+    generator: Generator
+
+
+class NotMeasured(msgspec.Struct, frozen=True):
+    """A user count that a trial did not come to, and why."""
+
+    strategy: str
+    users: int
+    block: int
+    reason: str
+
+
+class FailedTrial(msgspec.Struct, frozen=True):
+    """A trial that did not get to its end, and why."""
+
+    strategy: str
+    block: int
+    reason: str
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A whole campaign in figures."""
+
+    format: int
+    environment: Environment
+    plan: Plan
+    cells: list[Cell]
+    not_measured: list[NotMeasured]
+    failures: list[FailedTrial]
+
+    @property
+    def believable(self) -> bool:
+        """Whether every trial got to its end and every cell is valid."""
+        return not self.failures and all(cell.valid for cell in self.cells)
+
+    def blocks_of(self, strategy: str, users: int) -> list[Cell]:
+        """Return the cells of one strategy at one user count, one a block."""
+        return [cell for cell in self.cells if (cell.strategy, cell.users) == (strategy, users)]

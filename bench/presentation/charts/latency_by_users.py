@@ -1,0 +1,48 @@
+"""Chart: how does the delivery latency grow with the users in the room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from bench.analysis.slo import finding, or_infinite
+from bench.model.summary import Cell, Summary
+from bench.presentation.charts import series, style
+from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
+from bench.presentation.charts.notes import notes
+from loadtest.ledger.result import Latency
+
+PANELS: dict[str, Callable[[Latency], float | None]] = {
+    "p50": lambda latency: latency.p50,
+    "p99": lambda latency: latency.p99,
+    "max": lambda latency: latency.max,
+}
+
+
+def latency_by_users(summary: Summary) -> Figure:
+    """Draw p50, p99 and max of the delivery latency by user count, with the objective's line."""
+    figure, panels = style.new_figure(summary, finding(summary), notes(summary), len(PANELS), (2.75, 3.3))
+    users, slo_ms = summary.plan.workload.users, summary.plan.slo_ms
+    values = [_milliseconds(percentile)(cell) for percentile in PANELS.values() for cell in summary.cells]
+    never_ms = scale_latency(panels[0], values, slo_ms)
+    looks = style.looks([arm.label for arm in summary.plan.arms])
+    for axes, (name, percentile) in zip(panels, PANELS.items(), strict=True):
+        axes.set_title(name, loc="left", fontsize=12, fontweight="bold")
+        axes.set_xlabel("users in the room")
+        style.log_axis(axes, "x", *style.padded(users[0], users[-1]), style.thin(users, 1.35))
+        mark_limits(axes, slo_ms, never_ms)
+        ends = []
+        for label, look in looks.items():
+            points = series.points(summary, label, lambda cell: cell.users, _milliseconds(percentile))
+            if points:
+                gaps = [count for count in users if count > points[-1].users]
+                ends.append(series.draw(axes, label, points, gaps, look, never_ms))
+        style.label_line_ends(axes, ends)
+    panels[0].set_ylabel("delivery latency, ms")
+    name_objective(panels[0], slo_ms)
+    return figure
+
+
+def _milliseconds(percentile: Callable[[Latency], float | None]) -> Callable[[Cell], float]:
+    return lambda cell: or_infinite(percentile(cell.latency_ms))

@@ -1,0 +1,29 @@
+"""The small print under a chart that explains the marks it bears."""
+
+from __future__ import annotations
+
+from bench.model.summary import Summary
+
+
+def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not measured") -> list[str]:
+    """Explain the marks that a chart of this summary bears: for `invalid` cells, missing deliveries, `gaps`."""
+    found = []
+    ordered = sorted(summary.cells, key=lambda cell: (cell.strategy, cell.users))
+    doubtful = dict.fromkeys(f"{cell.strategy} {cell.users:,}" for cell in ordered if not cell.valid)
+    if doubtful:
+        found.append(f"{invalid}: not to be believed, summary.json says why ({', '.join(doubtful)} users).")
+    lost: dict[tuple[str, int], int] = {}
+    for cell in ordered:
+        if cell.missing and cell.valid:
+            key = cell.strategy, cell.users
+            lost[key] = lost.get(key, 0) + cell.missing
+    if lost:
+        listed = ", ".join(f"{strategy} {users:,} users: {n:,}" for (strategy, users), n in lost.items())
+        found.append(f"Missing deliveries, counted as infinite latency: {listed}.")
+    unmeasured: dict[str, set[int]] = {}
+    for gap in summary.not_measured:
+        unmeasured.setdefault(gap.strategy, set()).add(gap.users)
+    if unmeasured:
+        listed = ", ".join(f"{name} {'/'.join(f'{n:,}' for n in sorted(users))}" for name, users in unmeasured.items())
+        found.append(f"{gaps} ({listed} users).")
+    return found

@@ -1,0 +1,109 @@
+"""Chart: how do the healthy members fare while others in the room stall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.analysis.slo import listing, or_infinite
+from bench.model.plan import Arm, Plan
+from bench.model.summary import FORMAT, Cell, Summary
+from bench.presentation.charts import series, style
+from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
+from bench.presentation.charts.series import Point
+from bench.presentation.comparison_answer import milliseconds
+from bench.scenarios.result import ScenarioResult
+
+Lines = dict[str, list[Point]]
+
+
+def stalled_members(result: ScenarioResult) -> Figure:
+    """Draw p99 and the delivered share of the healthy members by how many others stall."""
+    cells = {(row.strategy, row.conditions.stalled, row.block): row.cell for row in result.rows if row.cell}
+    counts = sorted({stalled for _, stalled, _ in cells})
+    labels = list(dict.fromkeys(strategy for strategy, _, _ in cells))
+    by_count = {
+        label: [[cell for key, cell in cells.items() if key[:2] == (label, stalled)] for stalled in counts]
+        for label in labels
+    }
+    conditions = result.rows[0].conditions
+    p99 = _lines(by_count, lambda cell: or_infinite(cell.latency_ms.p99))
+    delivered = _lines(by_count, _share)
+    summary = _as_summary(result, labels, list(cells.values()))
+    title = _finding(p99, delivered, counts, conditions.users)
+    figure, (left, right) = style.new_figure(
+        summary, title, _notes(delivered, counts), 2, (4, 3.4), share_y=False, beside=0.3
+    )
+    never_ms = scale_latency(left, [point.y for line in p99.values() for point in line], conditions.slo_ms)
+    left.set_title("p99 of the delivery latency, ms", loc="left", fontsize=12, fontweight="bold")
+    mark_limits(left, conditions.slo_ms, never_ms)
+    name_objective(left, conditions.slo_ms)
+    right.set_title("delivered, % of what was owed", loc="left", fontsize=12, fontweight="bold")
+    right.set_ylim(0, 103)
+    for axes, lines, never in ((left, p99, never_ms), (right, delivered, None)):
+        axes.set_xticks(range(len(counts)), labels=[f"{count:,}" for count in counts])
+        axes.set_xlim(-0.2, len(counts) - 0.8)
+        axes.set_xlabel(f"members that stall, of {conditions.users:,}")
+        _draw(axes, lines, never)
+    return figure
+
+
+def _draw(axes: Axes, lines: Lines, never: float | None) -> None:
+    looks = style.looks(list(lines))
+    style.label_line_ends(
+        axes, [series.draw(axes, label, line, [], looks[label], never) for label, line in lines.items()]
+    )
+
+
+def _lines(by_count: dict[str, list[list[Cell]]], y: Callable[[Cell], float]) -> Lines:
+    """Fold each strategy's cells into a point a count, at the count's place in the order."""
+    return {
+        label: [series.fold(cells, lambda _, x=place: x, y) for place, cells in enumerate(folded) if cells]  # type: ignore[misc]
+        for label, folded in by_count.items()
+    }
+
+
+def _share(cell: Cell) -> float:
+    return 100 * cell.delivered / cell.expected if cell.expected else 0.0
+
+
+def _finding(p99: Lines, delivered: Lines, counts: Sequence[int], users: int) -> str:
+    """Say what the most stalled members do to each strategy, the best first."""
+    place, most = len(counts) - 1, counts[-1]
+    parts = []
+    known = [label for label in p99 if p99[label][-1].x == place]
+    for label in sorted(known, key=lambda label: (-delivered[label][-1].y, p99[label][-1].y)):
+        lost = 100 - delivered[label][-1].y
+        parts.append(f"{label} {f'loses {lost:.2g} %' if lost else f'{milliseconds(p99[label][-1].y)} ms'}")
+    if unknown := [label for label in p99 if label not in known]:
+        parts.append(f"{listing(unknown)} not measured")
+    return f"p99 with {most:,} of {users:,} members stalled: {'; '.join(parts)}"
+
+
+def _notes(delivered: Lines, counts: Sequence[int]) -> list[str]:
+    doubtful = [
+        f"{label} {counts[int(point.x)]:,}"
+        for label, line in delivered.items()
+        for point in line
+        if not point.believable
+    ]
+    hollow = (
+        [f"Hollow: not to be believed, scenario.json says why ({', '.join(doubtful)} stalled)."] if doubtful else []
+    )
+    return ["Figures are of the members that read; those that stall are owed nothing.", *hollow]
+
+
+def _as_summary(result: ScenarioResult, labels: Sequence[str], cells: list[Cell]) -> Summary:
+    """Put a scenario as a campaign, for what all charts say of their origin."""
+    conditions = result.rows[0].conditions
+    plan = Plan(
+        workload=conditions.workload,
+        arms=tuple(Arm(label, label) for label in labels),
+        blocks=max(row.block for row in result.rows),
+        slo_ms=conditions.slo_ms,
+        seed=0,
+        trials=(),
+    )
+    return Summary(FORMAT, result.environment, plan, cells, [], [])

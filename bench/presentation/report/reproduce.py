@@ -1,0 +1,57 @@
+"""The part of a report that says how to get its figures again."""
+
+from __future__ import annotations
+
+import shlex
+
+import msgspec
+
+from bench.model.environment import Environment
+from bench.model.plan import Plan, Workload
+from bench.presentation.report.page import Section
+
+
+def compare_command(plan: Plan) -> str:
+    """Return the command that makes this plan, with every flag, so that no later default changes it."""
+    flags = {
+        "strategies": ",".join(arm.strategy for arm in plan.arms if arm.command is None),
+        **workload_flags(plan.workload),
+        "blocks": str(plan.blocks),
+        "slo-ms": plain(plan.slo_ms),
+        "seed": str(plan.seed),
+    }
+    rivals = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
+    return command("compare", flags, *rivals)
+
+
+def workload_flags(workload: Workload) -> dict[str, str]:
+    """Return the flags that make this workload: `duration_s` is `--duration`."""
+    return {
+        name.removesuffix("_s").replace("_", "-"): ",".join(map(str, value))
+        if isinstance(value, tuple)
+        else plain(value)
+        for name, value in msgspec.structs.asdict(workload).items()
+    }
+
+
+def plain(value: object) -> str:
+    """Write a flag's value, whole numbers without a fraction."""
+    return str(value).removesuffix(".0")
+
+
+def command(verb: str, flags: dict[str, str], *arguments: str) -> str:
+    """Write a command line of the bench."""
+    words = [word for name, value in flags.items() for word in (f"--{name}", value)]
+    return shlex.join(["python", "-m", "bench", verb, *arguments, *words])
+
+
+def reproduce_section(what: str, environment: Environment) -> Section:
+    """Say how to run `what`, a command, again, on the commit it was run on."""
+    commit = environment.commit
+    paragraphs = ["On the same kind of machine, in a checkout of this tool:"]
+    if commit and commit.dirty:
+        paragraphs.append(
+            "The tool had changes that are in no commit, so the commit alone may not give the same figures."
+        )
+    checkout = [f"git checkout {commit.id}"] if commit else []
+    return Section("How to reproduce", paragraphs, commands=[*checkout, "pip install -e .", what])

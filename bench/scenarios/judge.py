@@ -1,0 +1,65 @@
+"""From the runs of a variation to its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from bench.model.plan import Trial
+from bench.model.run import Run
+from bench.model.summary import Cell, Summary
+from bench.scenarios.conditions import Conditions
+from bench.scenarios.disturbance import Disturbance, planned
+from bench.scenarios.recovery import time_to_recover_s
+from bench.scenarios.result import Row
+from bench.scenarios.scenario import Variation
+
+
+def rows(
+    variation: Variation, summary: Summary, runs: Sequence[Run], happened: Mapping[Trial, Disturbance]
+) -> list[Row]:
+    """Make a row of each run; `happened` tells when the bench itself disturbed a trial's server."""
+    return [_row(variation, summary, run, happened.get(run.trial)) for run in runs]
+
+
+def _row(variation: Variation, summary: Summary, run: Run, disturbance: Disturbance | None) -> Row:
+    conditions, trial = variation.conditions, run.trial
+    before, after = run.stats_before, run.stats_after
+    cell = _cell(summary, trial)
+    return Row(
+        variation=variation.label,
+        conditions=conditions,
+        strategy=trial.arm.label,
+        block=trial.block,
+        cell=cell,
+        reason=_what_failed(summary, trial) or _not_disturbed(conditions, disturbance),
+        time_to_recover_s=_recovery_s(variation, run, disturbance),
+        memory_peak_mib=max((sample.rss_bytes for sample in run.samples), default=0) / 2**20 or None,
+        kicked=after.kicked - before.kicked if before and after else None,
+        dropped=after.dropped - before.dropped if before and after else None,
+    )
+
+
+def _cell(summary: Summary, trial: Trial) -> Cell | None:
+    cells = [cell for cell in summary.cells if (cell.strategy, cell.block) == (trial.arm.label, trial.block)]
+    return cells[0] if cells else None
+
+
+def _not_disturbed(conditions: Conditions, disturbance: Disturbance | None) -> str:
+    """Say that the bench did not do to the server what it was to do; nothing if it did."""
+    was_due = conditions.freeze_at_s or conditions.kill_at_s
+    what = "frozen" if conditions.freeze_at_s else "killed"
+    return f"the server was to be {what} and was not" if was_due and not disturbance else ""
+
+
+def _what_failed(summary: Summary, trial: Trial) -> str:
+    failures = [each for each in summary.failures if (each.strategy, each.block) == (trial.arm.label, trial.block)]
+    return "; ".join(failure.reason for failure in failures)
+
+
+def _recovery_s(variation: Variation, run: Run, disturbance: Disturbance | None) -> float | None:
+    if run.swarm is None or not run.swarm.steps:
+        return None
+    step, conditions = run.swarm.steps[0], variation.conditions
+    seconds = time_to_recover_s(step, conditions.slo_ms, disturbance or planned(conditions, step))
+    return seconds if seconds < math.inf else None

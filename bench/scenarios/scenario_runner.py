@@ -1,0 +1,98 @@
+"""Runs a scenario: each variation is a campaign of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from bench.execution.campaign import run_campaign
+from bench.execution.interruption import Interruption
+from bench.execution.trial_runner import Extras
+from bench.model.environment import Environment
+from bench.model.plan import Trial, make_plan
+from bench.model.summary import Summary
+from bench.scenarios.conditions import Conditions
+from bench.scenarios.disturbance import Disturbance, Disturber
+from bench.scenarios.judge import rows
+from bench.scenarios.result import FORMAT, Row, ScenarioResult, write_scenario
+from bench.scenarios.scenario import Scenario
+from bench.storage.campaign_folder import Store
+
+
+def observe(
+    scenario: Scenario,
+    source: str,
+    strategies: Sequence[str],
+    blocks: int,
+    seed: int,
+    environment: Environment,
+    directory: Path,
+    interruption: Interruption,
+    console: Console,
+) -> ScenarioResult:
+    """Run every variation with every strategy into `directory`; what is known is on disk after each run.
+
+    `source` is how `run` was told which scenario: its name, or a path.
+
+    Raises:
+        OSError: the folder holds something already, or cannot be written to.
+
+    """
+    found: list[Row] = []
+    result = ScenarioResult(
+        format=FORMAT,
+        environment=environment,
+        name=scenario.name,
+        title=scenario.title,
+        shows=scenario.shows,
+        look_at=scenario.look_at,
+        axes=scenario.axes,
+        rows=[],
+        seed=seed,
+        source=source,
+        strategies=tuple(strategies),
+        blocks=blocks,
+        planned_rows=len(scenario.variations) * len(strategies) * blocks,
+    )
+    for variation in scenario.variations:
+        if interruption.signal_name:
+            break
+        if len(scenario.variations) > 1:
+            console.print(f"{scenario.name}: {variation.label}", markup=False, highlight=False)
+        conditions = variation.conditions
+        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed)
+        store = Store(directory / variation.label)
+        store.create()
+        disturbers = _Disturbers(conditions, store, interruption)
+        earlier = list(found)
+
+        def keep(summary: Summary) -> None:
+            found[:] = [*earlier, *rows(variation, summary, store.read_runs(), disturbers.happened)]  # noqa: B023
+            write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
+
+        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_trial_end=keep)
+    return msgspec.structs.replace(result, rows=list(found))
+
+
+class _Disturbers:
+    """One disturber a trial of a variation."""
+
+    def __init__(self, conditions: Conditions, store: Store, interruption: Interruption) -> None:
+        self._conditions = conditions
+        self._store = store
+        self._interruption = interruption
+        self._of: dict[Trial, Disturber] = {}
+
+    def extras(self, trial: Trial) -> Extras:
+        """Return what a trial has beside its load."""
+        log = self._store.logs / f"{trial.name}.server-restarted.log"
+        self._of[trial] = disturber = Disturber(self._conditions, log, self._interruption)
+        return Extras(self._conditions.server_flags, self._conditions.swarm_flags, disturber.look)
+
+    @property
+    def happened(self) -> dict[Trial, Disturbance]:
+        """When each trial's server was disturbed."""
+        return {trial: disturber.happened for trial, disturber in self._of.items() if disturber.happened}

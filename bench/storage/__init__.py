@@ -1,0 +1,1 @@
+"""Results on disk: campaign folders, JSON files, distributions."""

@@ -1,0 +1,259 @@
+"""A campaign on disk: `plan.json`, `runs/`, `logs/`, `summary.json`, tables, `charts/`."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from hdrh.histogram import HdrHistogram
+
+from bench.execution.telemetry_reader import intervals, readings_of
+from bench.model.environment import Environment
+from bench.model.plan import Plan, Trial
+from bench.model.run import Run
+from bench.model.summary import FORMAT, Summary
+
+US_PER_MS = 1000
+Stored = TypeVar("Stored", bound=msgspec.Struct)
+
+
+class StoredPlan(msgspec.Struct, frozen=True):
+    """The contents of `plan.json`: what was to be run, and where."""
+
+    format: int
+    environment: Environment
+    plan: Plan
+
+
+def make_folder(directory: Path) -> None:
+    """Make a folder that may be there already if it is empty.
+
+    Raises:
+        FileExistsError: it holds something already; nothing is ever overwritten.
+
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise FileExistsError(f"{directory} is not empty; choose another --out or remove it")
+
+
+class InUse(Exception):  # noqa: N818 - it reads as what happened
+    """Another bench is at work in a folder."""
+
+
+class Store:
+    """The folder of one campaign; each file is written in one rename, and what is read is checked."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.logs = directory / "logs"
+        self.runs = directory / "runs"
+        self.hgrm = directory / "hgrm"
+        self.charts = directory / "charts"
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            FileExistsError: it holds something already; nothing is ever overwritten.
+
+        """
+        make_folder(self.directory)
+        self.logs.mkdir()
+        self.runs.mkdir()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other bench from writing here, until the block ends or this process does.
+
+        Raises:
+            InUse: another bench is at work here.
+
+        """
+        descriptor = os.open(self.directory, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InUse(f"another bench is at work in {self.directory}; wait until it has ended") from error
+            yield
+        finally:
+            os.close(descriptor)
+
+    def write_plan(self, plan: Plan, environment: Environment) -> None:
+        """Write `plan.json`, before anything is run."""
+        write_struct(self.directory / "plan.json", StoredPlan(FORMAT, environment, plan))
+
+    def write_run(self, run: Run) -> None:
+        """Write one run as it was measured."""
+        write_struct(self._run_file(run.trial), run)
+
+    def write_percentiles(self, run: Run) -> None:
+        """Write the percentile files of a run (`hgrm/`, milliseconds) in place of those of an earlier attempt."""
+        name = run.trial.name
+        self.hgrm.mkdir(exist_ok=True)
+        for path in self.hgrm.iterdir():
+            if re.fullmatch(rf"{re.escape(name)}-\d+\.hgrm", path.name):
+                path.unlink()
+        for step in run.swarm.steps if run.swarm else []:
+            _write(self.hgrm / f"{name}-{step.users}.hgrm", _percentiles(HdrHistogram.decode(step.histogram)))
+
+    def write_summary(self, summary: Summary) -> None:
+        """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
+        write_struct(self.directory / "summary.json", summary)
+        _write_rows(self.directory / "summary.csv", [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells])
+
+    def write_timeline(self, runs: Sequence[Run]) -> None:
+        """Write `timeline.csv`, a row for each second of each window of `runs`."""
+        rows = [
+            {"strategy": run.trial.arm.label, "users": step.users, "block": run.trial.block, "second": number}
+            | msgspec.to_builtins(second)
+            for run in runs
+            for step in (run.swarm.steps if run.swarm else [])
+            for number, second in enumerate(step.timeline)
+        ]
+        _write_rows(self.directory / "timeline.csv", rows)
+
+    def write_telemetry(self, runs: Sequence[Run]) -> None:
+        """Write `telemetry.csv`, a row for the time from each reading of the server's telemetry to the next."""
+        rows = [
+            {"strategy": run.trial.arm.label, "block": run.trial.block} | msgspec.to_builtins(interval)
+            for run in runs
+            for interval in intervals(readings_of(run))
+        ]
+        _write_rows(self.directory / "telemetry.csv", rows)
+
+    def discard_logs(self, trial: Trial) -> None:
+        """Remove what an earlier attempt at `trial` left in `logs/`, lest its result be taken for that of the next."""
+        for path in self.logs.glob(f"{trial.name}.*"):
+            path.unlink()
+
+    def read_plan(self) -> StoredPlan:
+        """Read `plan.json`.
+
+        Raises:
+            ValueError: there is none, it is damaged, or it is of another format.
+
+        """
+        return read_struct(self.directory / "plan.json", StoredPlan, "plan", "give a folder that `compare` wrote")
+
+    def read_summary(self) -> Summary:
+        """Read `summary.json`.
+
+        Raises:
+            ValueError: there is none, it is damaged, or it is of another format.
+
+        """
+        remedy = "give a folder that `compare` wrote, or run `compare` again"
+        return read_struct(self.directory / "summary.json", Summary, "summary", remedy)
+
+    def read_run(self, trial: Trial) -> Run | None:
+        """Read the run of a trial, or `None` if there is none yet.
+
+        Raises:
+            ValueError: its file is damaged, or of another trial.
+
+        """
+        path = self._run_file(trial)
+        if not path.exists():
+            return None
+        run = self._read_run_file(path)
+        if run.trial != trial:
+            raise ValueError(f"{path} is of another trial; {self._run_again()}")
+        return run
+
+    def read_runs(self) -> list[Run]:
+        """Read every run that is there, by block and label; a folder that was passed on without its runs has none.
+
+        Raises:
+            ValueError: a file is damaged.
+
+        """
+        runs = [self._read_run_file(path) for path in self.runs.glob("*.json")]
+        return sorted(runs, key=lambda run: (run.trial.block, run.trial.arm.label))
+
+    def _read_run_file(self, path: Path) -> Run:
+        return read_struct(path, Run, "run", self._run_again())
+
+    def _run_again(self) -> str:
+        return f"`compare --resume {self.directory}` runs it again"
+
+    def _run_file(self, trial: Trial) -> Path:
+        return self.runs / f"{trial.name}.json"
+
+
+class _Versioned(msgspec.Struct):
+    format: int = FORMAT  # a run has none: that of its folder's plan holds
+
+
+def read_struct(path: Path, kind: type[Stored], what: str, remedy: str) -> Stored:
+    """Read JSON, or raise a `ValueError` that names the file, what is wrong with it and what to do."""
+    try:
+        data = path.read_bytes()
+        format_ = msgspec.json.decode(data, type=_Versioned).format
+        if format_ == FORMAT:
+            return msgspec.json.decode(data, type=kind)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged, or no {what}: {error}; {remedy}") from error
+    raise ValueError(
+        f"{path} has format {format_}, this version reads {FORMAT}; use the version that wrote it, or {remedy}"
+    )
+
+
+def write_struct(path: Path, value: msgspec.Struct) -> None:
+    """Write JSON for people, too, in one rename."""
+    _write(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+
+
+def _percentiles(histogram: HdrHistogram) -> bytes:
+    """Return HdrHistogram's percentile format in milliseconds; its library forgets to scale the deviation."""
+    text = io.BytesIO()
+    histogram.output_percentile_distribution(text, US_PER_MS)
+    deviation = b"StdDeviation   = %12.3f" % (histogram.get_stddev() / US_PER_MS)
+    return re.sub(rb"StdDeviation   = +[\d.]+", deviation, text.getvalue())
+
+
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a CSV file under the names of its first row; without rows there is none."""
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    _write(path, text.getvalue().encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file in one rename, so that a reader, a crash or a full disk never leaves half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested fields into dotted names: `latency_ms.p99`, `position_ms.0.p99`; texts are joined by semicolons."""
+    flat: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, list) and item and isinstance(item[0], dict):
+            flat |= _flatten({str(index): part for index, part in enumerate(item)}, f"{prefix}{name}.")
+        elif isinstance(item, dict):
+            flat |= _flatten(item, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = "; ".join(item) if isinstance(item, list) else item
+    return flat

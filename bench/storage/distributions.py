@@ -1,0 +1,98 @@
+"""What a campaign's folder holds beside its summary: percentiles in full and seconds, both small enough to be kept."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.model.plan import Plan
+from bench.storage.campaign_folder import US_PER_MS
+from loadtest.ledger.aggregate import HIGHEST_US
+from loadtest.ledger.result import Second
+
+NEVER_MS = HIGHEST_US / US_PER_MS  # what percentile files hold for a missing delivery, or a little more
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The delivery latency of one cell, milliseconds, by ascending percentile p as `inverse` = 1 / (1 - p).
+
+    The last value is the maximum, at the count of all that was owed; missing deliveries are infinite.
+    """
+
+    strategy: str
+    users: int
+    block: int
+    inverse: NDArray[np.float64]
+    latency_ms: NDArray[np.float64]
+
+
+class TimelineSecond(Second, frozen=True, kw_only=True):
+    """A second of one cell's window."""
+
+    strategy: str
+    users: int
+    block: int
+    second: int
+
+
+@dataclass(frozen=True)
+class Details:
+    """The spectra and seconds of a campaign; empty where its folder has none."""
+
+    spectra: tuple[Spectrum, ...] = ()
+    timeline: tuple[TimelineSecond, ...] = ()
+
+
+def read_details(directory: Path, plan: Plan) -> Details:
+    """Read `hgrm/` and `timeline.csv` of a campaign's folder; what is not there is left out.
+
+    Raises:
+        ValueError: a file is damaged.
+
+    """
+    return Details(tuple(_spectra(directory / "hgrm", plan)), tuple(_timeline(directory / "timeline.csv")))
+
+
+def _spectra(directory: Path, plan: Plan) -> Iterator[Spectrum]:
+    for trial in plan.trials:
+        for users in plan.workload.users:
+            path = directory / f"{trial.name}-{users}.hgrm"
+            if path.exists():
+                yield Spectrum(trial.arm.label, users, trial.block, *_read_percentiles(path))
+
+
+def _read_percentiles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read HdrHistogram's percentile format: value, percentile, count so far, 1 / (1 - percentile)."""
+    try:
+        rows = [[float(word) for word in line.split()[:3]] for line in path.read_text().splitlines() if _is_row(line)]
+        value, percentile, count = np.array(rows).T
+    except ValueError as error:
+        raise ValueError(f"{path} is no percentile file: {error}; restore it, or remove it to leave it out") from error
+    owed = count[-1]
+    share_above = 1 - percentile
+    share_above[-1] = 1 / owed  # the maximum is one of all
+    within = share_above >= 1 / owed
+    return 1 / share_above[within], np.where(value < NEVER_MS, value, math.inf)[within]
+
+
+def _is_row(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#") and "Percentile" not in line
+
+
+def _timeline(path: Path) -> Iterator[TimelineSecond]:
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            try:
+                yield msgspec.convert({name: text or None for name, text in row.items()}, TimelineSecond, strict=False)
+            except msgspec.ValidationError as error:
+                raise ValueError(f"{path} is damaged: {error}; restore it, or remove it to leave it out") from error

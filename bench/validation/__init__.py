@@ -1,0 +1,1 @@
+"""Proof that the tool is right: self-test, cross-check, simulation."""

@@ -1,0 +1,146 @@
+"""The load generators that can be asked for a claim: the swarm, and k6."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from bench.execution.child_process import Child, how_it_ended
+from bench.execution.server_process import TrialFailed
+from bench.execution.swarm_process import Swarm
+from bench.model.plan import Arm, Trial, Workload
+from bench.validation.cross_check.agreement import Claim, Figures, Window
+
+K6_SCRIPT = Path(__file__).with_name("k6_chat.js")
+CHAT_PATH = "/chat?user_id={user}"
+K6_CLOCK_MS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One rate in a room of one size; files go to `directory`, processes to `cores`."""
+
+    workload: Workload
+    seed: int
+    address: tuple[str, int]
+    directory: Path
+    cores: tuple[int, ...]
+
+    @property
+    def users(self) -> int:
+        """How many users the generator brings."""
+        return self.workload.users[0]
+
+
+class Generator(Protocol):
+    """A generator's process; it ends by itself."""
+
+    name: str
+
+    def start(self, load: Load) -> Child:
+        """Start it under a load."""
+
+    def claim(self, process: Child, load: Load) -> Claim:
+        """Read what it says, once it has ended.
+
+        Raises:
+            TrialFailed: it failed.
+
+        """
+
+
+class SwarmGenerator:
+    """The swarm of this project."""
+
+    name = "swarm"
+
+    def start(self, load: Load) -> Swarm:
+        """Start it under a load."""
+        trial = Trial(1, Arm("witnessed", "witnessed"), load.seed)
+        out, log = load.directory / "swarm.json", load.directory / "swarm.log"
+        return Swarm(trial, load.workload, load.address, out, log, load.cores)
+
+    def claim(self, process: Child, load: Load) -> Claim:
+        """Read its only step."""
+        assert isinstance(process, Swarm)
+        process.check_complete()
+        result = process.result()
+        if result is None or not result.steps:
+            raise TrialFailed(f"the swarm did not come to measure {load.users} users", process.last_lines())
+        step = result.steps[0]
+        return Claim(
+            self.name,
+            Window(step.window_start_ns, step.window_end_ns, step.drain_end_ns),
+            step.offered_messages,
+            Figures(step.expected, step.delivered, step.latency_ms.p50, step.latency_ms.p99),
+            step.generator.arrival_uncertainty_p99_ms,
+            step.reasons,
+            step.warnings,
+        )
+
+
+class K6Generator:
+    """k6, the only generator of a server of its own: as many users and the same rate as the swarm, its own script.
+
+    So each generator carries the whole load. k6 tells whole milliseconds, and a stamp cut off to the millisecond makes
+    the witnesses' figures up to 1 ms too long.
+    """
+
+    name = "k6"
+
+    def __init__(self, binary: str) -> None:
+        self._binary = binary
+
+    def start(self, load: Load) -> Child:
+        """Start it under a load; it talks to nobody but the server."""
+        workload, (host, port) = load.workload, load.address
+        variables = {
+            "URL": f"ws://{host}:{port}{CHAT_PATH}",
+            "USERS": load.users,
+            "ROOM_RATE": workload.room_rate,
+            "JOIN_RATE": workload.join_rate,
+            "WARMUP_S": workload.warmup_s,
+            "DURATION_S": workload.duration_s,
+            "DRAIN_S": workload.drain_s,
+            "MESSAGE_SIZE": workload.message_size,
+            "OUT": load.directory / "k6.json",
+        }
+        command = [self._binary, "run", "--quiet", "--no-color", "--no-usage-report", "--address", ""]
+        flags = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+        try:
+            return Child([*command, *flags, str(K6_SCRIPT)], load.directory / "k6.log", load.cores)
+        except OSError as error:
+            raise TrialFailed(f"k6 cannot be run: {error}; give the path of its binary (--k6)") from error
+
+    def claim(self, process: Child, load: Load) -> Claim:
+        """Read the summary that its script writes."""
+        try:
+            summary = msgspec.json.decode((load.directory / "k6.json").read_bytes(), type=_K6Summary)
+        except (FileNotFoundError, msgspec.DecodeError) as error:
+            code = process.exit_code()
+            ending = how_it_ended(code) if code is not None else "is running"
+            raise TrialFailed(f"k6 left no result: it {ending}", process.last_lines()) from error
+        expected = summary.offered * load.users
+        window = Window(summary.start_ms * 10**6, summary.end_ms * 10**6, summary.drain_end_ms * 10**6)
+        figures = Figures(expected, summary.delivered, summary.p50_ms, summary.p99_ms)
+        return Claim(self.name, window, summary.offered, figures, K6_CLOCK_MS, _k6_problems(summary, load.users))
+
+
+class _K6Summary(msgspec.Struct, frozen=True):
+    """What `k6_chat.js` writes; percentiles are over what came, in whole milliseconds."""
+
+    start_ms: int
+    end_ms: int
+    drain_end_ms: int
+    joined: int
+    offered: int
+    delivered: int
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+def _k6_problems(summary: _K6Summary, users: int) -> list[str]:
+    return [f"only {summary.joined} of {users} users joined"] if summary.joined < users else []

@@ -1,0 +1,104 @@
+"""Where faults are injected: starts the parts of an experiment and waits for them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.execution.child_process import Child, how_it_ended
+from bench.execution.interruption import Interruption
+from bench.execution.server_process import Listener, Target, TrialFailed, check_not_interrupted
+from bench.execution.swarm_process import Swarm
+from bench.model.environment import Pinning
+from bench.model.plan import Arm, Trial, Workload
+from loadtest.ledger.result import Step
+
+STRATEGY = "direct"
+SEED = 1
+POLL_S = 0.02
+
+
+def steady(users: int) -> Workload:
+    """Return the load that timed faults are injected into: 200 evenly spaced messages a second for 10 s."""
+    return Workload(
+        users=(users,),
+        room_rate=200,
+        message_size=64,
+        arrival="constant",
+        duration_s=10,
+        warmup_s=1,
+        drain_s=5,
+        join_rate=500,
+        notice_limit=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A folder for logs, the cores to use, and whether the user wants to stop."""
+
+    logs: Path
+    pinning: Pinning
+    interruption: Interruption
+
+    def server(self, name: str, workload: Workload) -> Target:
+        """Start our own server."""
+        return Target(STRATEGY, workload.notice_limit, self.logs / f"{name}.server.log", self.pinning.server_cores)
+
+    def part(self, name: str, module: str, *flags: str) -> Listener:
+        """Start one of the self-test's own programs, on whichever core is free."""
+        command = [sys.executable, "-m", f"bench.validation.selftest.{module}", *flags]
+        return Listener(command, self.logs / f"{name}.{module}.log")
+
+    def swarm(self, name: str, workload: Workload, address: tuple[str, int]) -> Swarm:
+        """Start a swarm of one user count."""
+        trial = Trial(1, Arm(name, STRATEGY), SEED)
+        out, log = self.logs / f"{name}.swarm.json", self.logs / f"{name}.swarm.log"
+        return Swarm(trial, workload, address, out, log, self.pinning.swarm_cores)
+
+    def step(self, swarm: Swarm, workload: Workload, *needed: Child) -> Step:
+        """Wait until a swarm has ended and return what it measured.
+
+        Raises:
+            TrialFailed: it took too long, failed, or measured nothing, or as in `wait_until`.
+
+        """
+        limit_s = 60 + 3 * workload.trial_seconds()
+        self.wait_until(lambda: swarm.exit_code() is not None, limit_s, "the swarm to end", *needed)
+        swarm.check_complete()
+        outcome = swarm.result()
+        if outcome is None or not outcome.steps:
+            raise TrialFailed("the swarm measured nothing", swarm.last_lines())
+        return outcome.steps[0]
+
+    def pause(self, seconds: float, *needed: Child) -> None:
+        """Let time pass.
+
+        Raises:
+            TrialFailed: as in `wait_until`.
+
+        """
+        end = time.monotonic() + seconds
+        self.wait_until(lambda: time.monotonic() >= end, seconds + 1, "time to pass", *needed)
+
+    def wait_until(self, is_so: Callable[[], bool], limit_s: float, what: str, *needed: Child) -> None:
+        """Wait for something for which all that is `needed` has to run.
+
+        Raises:
+            TrialFailed: it did not come within `limit_s` seconds, one of `needed` ended, or the user interrupted.
+
+        """
+        deadline = time.monotonic() + limit_s
+        while True:
+            check_not_interrupted(self.interruption)
+            for child in needed:
+                if (code := child.exit_code()) is not None:
+                    raise TrialFailed(f"a part of the experiment {how_it_ended(code)} too early", child.last_lines())
+            if is_so():
+                return
+            if time.monotonic() > deadline:
+                raise TrialFailed(f"waited {limit_s:.0f} s for {what}")
+            time.sleep(POLL_S)

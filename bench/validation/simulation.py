@@ -1,0 +1,143 @@
+"""Made-up campaigns whose truth is known: how often a verdict is wrong, and how often a true difference is found.
+
+`python -m bench.validation.simulation` prints both, and what intervals cover, from a fixed seed in under a minute.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.analysis.comparison import Verdict, claim
+from bench.analysis.exact_tests import Floats, estimate, holm, p_value
+
+SEED = 1
+CAMPAIGNS = 2000
+POWER_CAMPAIGNS = 400
+ARMS, USER_COUNTS, BLOCKS = 3, 5, 10
+BLOCK_SPREAD = 0.3  # of the logarithm: the machine's mood, which all runs of a block share
+POWER_BLOCKS = (10, 15, 20)
+RESAMPLES = 1000
+T_QUANTILE = 2.262  # 97.5 % of Student's t with BLOCKS - 1 degrees of freedom
+
+Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
+
+
+def normal(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Draw well-behaved noise of spread 1."""
+    return random.normal(size=shape)
+
+
+def heavy(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Draw from Student's t with three degrees of freedom, scaled to a spread of 1: outliers both ways."""
+    return random.standard_t(3, shape) / math.sqrt(3)
+
+
+def hiccups(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Draw noise of spread 1 in which one cell of twenty is far too slow."""
+    return normal(random, shape) + (random.random(shape) < 0.05) * random.exponential(8, shape)
+
+
+def losses(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Draw noise of spread 1 in which one cell of five misses so many deliveries that its p99 is infinite."""
+    return np.where(random.random(shape) < 0.2, math.inf, normal(random, shape))
+
+
+NOISES: tuple[Noise, ...] = (normal, heavy, hiccups)
+
+
+@dataclass(frozen=True)
+class World:
+    """Campaigns of equal arms, but that the last is `factor` times as slow; `spread` is that of the log p99 of a run.
+
+    Half of a run's variance is its server's, and so is common to its user counts; the other half is each cell's own.
+    """
+
+    noise: Noise
+    spread: float
+    blocks: int = BLOCKS
+    arms: int = ARMS
+    user_counts: int = USER_COUNTS
+    factor: float = 1.0
+
+    def campaigns(self, random: np.random.Generator, number: int) -> Iterator[list[Floats]]:
+        """Make campaigns, each the log-ratios of its comparisons, those of the last arm last."""
+        for _ in range(number):
+            shape = (self.arms, self.user_counts, self.blocks)
+            block = random.normal(0, BLOCK_SPREAD, (1, 1, self.blocks))
+            server = random.normal(0, self.spread / math.sqrt(2), (self.arms, 1, self.blocks))
+            log_p99 = block + server + self.spread / math.sqrt(2) * self.noise(random, shape)
+            log_p99[-1] += math.log(self.factor)
+            with np.errstate(invalid="ignore"):  # infinite on both sides
+                yield list((log_p99[1:] - log_p99[0]).reshape(-1, self.blocks))
+
+
+def judge(log_ratios: list[Floats]) -> list[Verdict]:
+    """Judge the comparisons of one campaign as the bench does."""
+    adjusted = holm([p_value(values) for values in log_ratios])
+    return [claim(estimate(values), p) for values, p in zip(log_ratios, adjusted, strict=True)]
+
+
+def false_claims(world: World, campaigns: int, seed: int) -> float:
+    """Return the share of campaigns between equals that claim anything at all."""
+    random = np.random.default_rng(seed)
+    wrong = sum(
+        any(verdict != Verdict.NO_DIFFERENCE for verdict in judge(campaign))
+        for campaign in world.campaigns(random, campaigns)
+    )
+    return wrong / campaigns
+
+
+def found(world: World, campaigns: int, seed: int) -> float:
+    """Return the share of the last arm's comparisons that are called slower."""
+    random = np.random.default_rng(seed)
+    shares = [
+        np.mean([verdict == Verdict.SLOWER for verdict in judge(campaign)[-world.user_counts :]])
+        for campaign in world.campaigns(random, campaigns)
+    ]
+    return float(np.mean(shares))
+
+
+def covered(noise: Noise, samples: int, seed: int) -> list[float]:
+    """Return how often 95 % intervals from ten log-ratios hold the truth: by signed ranks, Student's t, bootstrap."""
+    random = np.random.default_rng(seed)
+    log_ratios = noise(random, (samples, BLOCKS)) - noise(random, (samples, BLOCKS))  # so the truth is 0
+    ranked = [(interval.low, interval.high) for interval in map(estimate, log_ratios)]
+    mean, error = log_ratios.mean(axis=1), log_ratios.std(axis=1, ddof=1) / math.sqrt(BLOCKS)
+    student = np.column_stack([mean - T_QUANTILE * error, mean + T_QUANTILE * error])
+    drawn = random.integers(0, BLOCKS, (RESAMPLES, BLOCKS))
+    bootstrap = [np.quantile(values[drawn].mean(axis=1), [0.025, 0.975]) for values in log_ratios]
+    return [float(np.mean([low <= 0 <= high for low, high in method])) for method in (ranked, student, bootstrap)]
+
+
+def main() -> None:
+    """Print what the simulations find."""
+    family = (ARMS - 1) * USER_COUNTS
+    wrong = Table("noise", "spread", "1 comparison", f"{family} comparisons")
+    wrong.title = f"Equals between which a difference is claimed, of {CAMPAIGNS:,} campaigns of {BLOCKS} blocks"
+    for noise, spread in itertools.product((*NOISES, losses), (0.05, 0.2)):
+        worlds = World(noise, spread, arms=2, user_counts=1), World(noise, spread)
+        wrong.add_row(noise.__name__, f"{spread:.0%}", *(f"{false_claims(one, CAMPAIGNS, SEED):.1%}" for one in worlds))
+
+    power = Table("noise", "spread", *(f"{blocks} blocks" for blocks in POWER_BLOCKS))
+    power.title = f"An arm 10 % slower that is called so, {family} comparisons, {POWER_CAMPAIGNS} campaigns"
+    for noise, spread in itertools.product(NOISES, (0.02, 0.03, 0.05, 0.1)):
+        slower = [World(noise, spread, blocks, factor=1.1) for blocks in POWER_BLOCKS]
+        power.add_row(noise.__name__, f"{spread:.0%}", *(f"{found(one, POWER_CAMPAIGNS, SEED):.0%}" for one in slower))
+
+    coverage = Table("noise", "signed ranks", "Student's t", "bootstrap")
+    coverage.title = f"95 % intervals from {BLOCKS} log-ratios that hold the truth, of {CAMPAIGNS:,}"
+    for noise in NOISES:
+        coverage.add_row(noise.__name__, *(f"{share:.1%}" for share in covered(noise, CAMPAIGNS, SEED)))
+
+    Console(width=100).print(wrong, power, coverage, sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,266 @@
+"""A WebSocket client for swarms: cooperative while it connects, read in the hub's own callbacks after that.
+
+What is read is only kept, with the kernel's receive time (SO_TIMESTAMPNS, socket(7)); it is parsed later by
+`recorder.py`. Sends never wait: what a full socket does not take is kept and follows as room comes.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import gevent.event
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+
+from loadtest.client.connect import READ_BYTES, READABLE, WRITABLE, ConnectError, dial, wait_for
+from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
+from loadtest.client.target import Target
+from loadtest.client.tls import Tls
+
+_ANCILLARY_BYTES = 64
+_CLOSE = 0x80 | Opcode.CLOSE
+_UPGRADED = b"HTTP/1.1 101 "
+Read = tuple[int, bytes, bytes | None, int]
+"""A connection's tag, what a read brought, its receive time (a timespec, where there is one), when it was read."""
+
+
+class WebSocket:
+    """One connection. Open after `connect()`; `ended` is set once it carries nothing more, whoever ended it."""
+
+    def __init__(self, target: Target, user: str, receive_buffer_bytes: int | None = None) -> None:
+        """Prepare a connection; the system may round its receive buffer up."""
+        self._target = target
+        self.user = user
+        self._receive_buffer_bytes = receive_buffer_bytes
+        self.protocol = ClientProtocol(target.uri(user), max_size=MAX_MESSAGE_BYTES)
+        self.splitter = FrameSplitter(self.protocol)
+        self.ended = gevent.event.Event()
+        self._error = ""
+        self._keep_end: Callable[[], None] | None = None
+        self._unsent = b""
+        self._first_bytes = b""  # what came together with the handshake, and when
+        self._first_time: bytes | None = None
+        self._watchers: dict[int, Any] = {}
+        self._tls: Tls | None = None
+        self._socket: socket.socket
+
+    def connect(self, timeout_s: float) -> None:
+        """Connect and upgrade, yielding to other greenlets meanwhile.
+
+        Raises:
+            ConnectError: nobody answered in time, or the server refused; its status and body are in the text.
+            OSError: the system refused, as for want of descriptors.
+
+        """
+        deadline = time.monotonic() + timeout_s
+        self._socket = dial(self._target, deadline, self._receive_buffer_bytes)
+        try:
+            if self._target.tls:
+                self._tls = Tls(self._target.tls, self.protocol.uri.host)
+                self._tls.handshake(self._socket, deadline)
+            self.protocol.send_request(self.protocol.connect())
+            self._send(b"".join(self.protocol.data_to_send()))
+            if self.ended.is_set():
+                raise ConnectError(self._error)
+            self._first_bytes = self._upgrade(deadline)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _upgrade(self, deadline: float) -> bytes:
+        """Read the server's answer; return what it sent after the handshake."""
+        answer = b""
+        while True:
+            head, end, rest = answer.partition(b"\r\n\r\n")
+            if end:  # a refusal is handed over below
+                self.protocol.receive_data(head + end)
+            if self.protocol.state is OPEN:
+                return rest
+            if self.protocol.handshake_exc is not None:
+                raise ConnectError(_refusal(self.protocol.handshake_exc))
+            wait_for(self._socket, READABLE, deadline, "upgrade")
+            data, ancillary, _, _ = self._socket.recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+            self._first_time = ancillary[0][2] if ancillary and self._tls is None else None
+            answer += self._tls.decrypt(data) if self._tls else data
+            if self._tls and self._tls.error:
+                raise ConnectError(f"TLS: {self._tls.error}")
+            is_refused = len(answer) >= len(_UPGRADED) and not answer.startswith(_UPGRADED)
+            if is_refused or not data:
+                self.protocol.receive_data(answer)
+                answer = b""
+            if not data:
+                self.protocol.receive_eof()
+
+    def watch(
+        self,
+        keep: Callable[[Read], None],
+        tag: int,
+        gate_ns: list[int],
+        catch_up: Callable[[], None],
+        hurry: Callable[[], None],
+    ) -> None:
+        """Read in hub callbacks from now on.
+
+        `keep` gets everything that is read, and once a read of nothing, at the end. Whenever a read ends at or after
+        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due. `hurry`
+        is called when a read looks like a close frame, so that a member that was kicked soon sends no more.
+        """
+        now_ns = time.time_ns
+        recvmsg = self._socket.recvmsg
+        tls = self._tls
+
+        def readable() -> None:
+            try:
+                data, ancillary, _, _ = recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+                read_ns = now_ns()
+                if not data:
+                    self._end("the server closed the connection without a close frame")
+                    return
+                if tls is not None:
+                    data = tls.decrypt(data)
+                    ancillary = []  # the time of a record's last bytes is not that of the message inside
+                    if tls.error:
+                        if data:
+                            keep((tag, data, None, read_ns))
+                        self._end(tls.error)
+                        return
+                    if not data:
+                        return
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._end(error.strerror or str(error))
+                return
+            keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
+            if data[0] == _CLOSE:
+                hurry()
+            if read_ns >= gate_ns[0]:
+                catch_up()
+
+        self._keep_end = lambda: keep((tag, b"", None, now_ns()))
+        if self._first_bytes:
+            keep((tag, self._first_bytes, self._first_time, now_ns()))
+            self._first_bytes = b""
+        self._watch(READABLE, readable)
+
+    def _watch(self, events: int, callback: Callable[[], None]) -> None:
+        watcher = gevent.get_hub().loop.io(self._socket.fileno(), events)
+        watcher.start(callback)
+        self._watchers[events] = watcher
+
+    def _unwatch(self, events: int) -> None:
+        watcher = self._watchers.pop(events)
+        watcher.stop()
+        watcher.close()
+
+    def sip(self, most_bytes: int) -> None:
+        """Read at most so many bytes, if they are there, and drop them; pings are answered. Instead of `watch`."""
+        try:
+            data = self._socket.recv(most_bytes)
+            if not data:
+                self._end("the server closed the connection without a close frame")
+                return
+            plain = self._tls.decrypt(data) if self._tls else data
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(error.strerror or str(error))
+            return
+        if self._tls and self._tls.error:
+            self._end(self._tls.error)
+            return
+        self.splitter.feed(self._first_bytes + plain)
+        self._first_bytes = b""
+        if self.protocol.writes:
+            self.answer()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message can still be sent."""
+        return self.protocol.state is OPEN and not self.ended.is_set()
+
+    def send_text(self, text: bytes) -> None:
+        """Send a text message (UTF-8); returns at once, also when the socket is full."""
+        self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
+
+    def answer(self) -> None:
+        """Send what the protocol has to say after it was fed, such as pongs; give up what it judged malformed."""
+        data = b"".join(self.protocol.data_to_send())
+        if self.ended.is_set():
+            return
+        if data:
+            self._send(data)
+        if self.protocol.parser_exc is not None:
+            self._end(f"the server sent what is no WebSocket: {self.protocol.parser_exc}")
+
+    def close(self, timeout_s: float) -> None:
+        """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`."""
+        if self.is_open:
+            self.protocol.send_close(1000)
+            self.answer()
+            self.ended.wait(timeout_s)
+        self.abort()
+
+    def abort(self, why: str = "") -> None:
+        """End the connection at once; `why` is given where nobody wanted it."""
+        self._end(why)
+
+    def _send(self, data: bytes) -> None:
+        if self._tls:
+            data = self._tls.encrypt(data)
+            if self._tls.error:
+                self._end(self._tls.error)
+                return
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            taken = self._socket.send(data)
+        except BlockingIOError:
+            taken = 0
+        except OSError as error:
+            self._end(error.strerror or str(error))
+            return
+        if taken < len(data):
+            self._unsent = data[taken:]
+            self._watch(WRITABLE, self._flush)
+
+    def _flush(self) -> None:
+        self._unwatch(WRITABLE)
+        data, self._unsent = self._unsent, b""
+        self._write(data)
+
+    def _end(self, error: str) -> None:
+        if self.ended.is_set():
+            return
+        self._error = error
+        self.ended.set()
+        for events in tuple(self._watchers):
+            self._unwatch(events)
+        self._socket.close()
+        if self._keep_end:
+            self._keep_end()
+
+    def why_ended(self) -> str:
+        """Say what ended the connection, with the close code where the server gave one; empty after `close()`."""
+        close = self.protocol.close_rcvd
+        if close is not None and self.protocol.close_rcvd_then_sent:
+            return f"the server closed the connection with code {close.code} {close.reason}".rstrip()
+        return self._error
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, InvalidStatus):
+        response = error.response
+        body = bytes(response.body).decode(errors="replace")[:200]
+        return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
+    return f"no WebSocket server answered: {error}"

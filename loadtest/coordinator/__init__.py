@@ -1,0 +1,1 @@
+"""Leads the swarm through its steps."""

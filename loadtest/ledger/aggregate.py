@@ -1,0 +1,177 @@
+"""Folds judged windows of one user count together and works out the figures of the sum."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from hdrh.histogram import HdrHistogram
+
+from loadtest.ledger.ledger import NEVER, POSITIONS, Integers, Judgement
+from loadtest.ledger.result import Latency, MedianAndTail, Second
+from loadtest.ledger.timeline import seconds_of
+
+_COUNTS = (
+    *("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered"),
+    *("order_conflicts", "foreign", "not_judged"),
+)
+_TIMES = (
+    *("latency", "response", "first_receiver", "last_receiver", "spread"),
+    *("uncertainty", "read_lag", "schedule_lag"),
+)
+TIMELINE_SECONDS = 3600
+"""Of a run of hours the timeline keeps the last one, so that memory stays bounded."""
+HIGHEST_US = 3_600_000_000
+"""The highest trackable value, one hour in microseconds: here it means *never*."""
+
+
+def new_histogram() -> HdrHistogram:
+    """Return an empty histogram of microseconds, 3 significant digits, up to `HIGHEST_US`."""
+    return HdrHistogram(1, HIGHEST_US, 3)
+
+
+def record(histogram: HdrHistogram, values_ns: Integers) -> None:
+    """Record nanoseconds as microseconds, rounded; `NEVER` becomes the highest value."""
+    values_us = np.clip((values_ns.clip(max=NEVER - 500) + 500) // 1000, 0, HIGHEST_US)
+    # Three digits are 11 bits; without the bits below them there are few different values to record one by one.
+    too_fine = np.maximum(np.frexp(values_us.astype(np.float64))[1] - 11, 0)
+    values_us = values_us >> too_fine << too_fine
+    for value, count in zip(*np.unique(values_us, return_counts=True), strict=True):
+        histogram.record_value(int(value), int(count))
+
+
+def percentile_ms(histogram: HdrHistogram, percentile: float) -> float | None:
+    """Return a percentile in milliseconds; `None` if it falls among what never came, or if there is nothing.
+
+    The value of rank ceil(p/100 * n): HdrHistogram's own rounds the rank, and so may pass over the first missing one.
+    It is worked out in whole numbers, with three decimals of the percentile: 99.9 is no float, and n may be billions.
+    """
+    total = histogram.get_total_count()
+    if not total:
+        return None
+    rank = max(1, -(-round(1000 * percentile) * total // 100_000))
+    value_us = int(histogram.get_value_at_percentile(100 * rank / total))
+    return None if value_us >= histogram.get_lowest_equivalent_value(HIGHEST_US) else value_us / 1000
+
+
+def latency(histogram: HdrHistogram) -> Latency:
+    """Return the percentiles of a histogram of microseconds."""
+    p50, p90, p99, p99_9, top = (percentile_ms(histogram, p) for p in (50, 90, 99, 99.9, 100))
+    return Latency(p50=p50, p90=p90, p99=p99, p99_9=p99_9, max=top)
+
+
+def p50_and_p99(histogram: HdrHistogram) -> MedianAndTail:
+    """Return the two percentiles of a histogram of microseconds."""
+    return MedianAndTail(p50=percentile_ms(histogram, 50), p99=percentile_ms(histogram, 99))
+
+
+def _record_missing(histogram: HdrHistogram, count: int) -> None:
+    if count:
+        histogram.record_value(HIGHEST_US, count)
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What an account comes to, in the terms of `Step` and `Generator`."""
+
+    windows: int
+    planned_messages: int
+    offered_messages: int
+    expected: int
+    delivered: int
+    missing: int
+    late: int
+    duplicates: int
+    reordered: int
+    order_conflicts: int
+    foreign: int
+    not_judged: int
+    saturated: bool
+    latency_ms: Latency
+    response_ms: Latency
+    first_receiver_ms: MedianAndTail
+    last_receiver_ms: MedianAndTail
+    spread_ms: MedianAndTail
+    position_ms: list[MedianAndTail]
+    schedule_lag_ms: Latency
+    read_lag_ms: Latency
+    arrival_uncertainty_p99_ms: float
+    histogram: str
+    timeline: list[Second]
+
+
+@dataclass
+class Account:
+    """The running sum over windows.
+
+    Histograms hold microseconds. In those of deliveries (`latency`, `response`, `by_position`) and of messages
+    (`first_receiver`, `last_receiver`, `spread`) what never came is at `HIGHEST_US`.
+    """
+
+    windows: int = 0
+    messages: int = 0
+    sent: int = 0
+    expected: int = 0
+    delivered: int = 0
+    late: int = 0
+    duplicates: int = 0
+    reordered: int = 0
+    order_conflicts: int = 0
+    foreign: int = 0
+    not_judged: int = 0
+    saturated: bool = False
+    latency: HdrHistogram = field(default_factory=new_histogram)
+    response: HdrHistogram = field(default_factory=new_histogram)
+    first_receiver: HdrHistogram = field(default_factory=new_histogram)
+    last_receiver: HdrHistogram = field(default_factory=new_histogram)
+    spread: HdrHistogram = field(default_factory=new_histogram)
+    uncertainty: HdrHistogram = field(default_factory=new_histogram)
+    read_lag: HdrHistogram = field(default_factory=new_histogram)
+    schedule_lag: HdrHistogram = field(default_factory=new_histogram)
+    timeline: deque[Second] = field(default_factory=lambda: deque(maxlen=TIMELINE_SECONDS))
+    by_position: list[HdrHistogram] = field(default_factory=lambda: [new_histogram() for _ in range(POSITIONS)])
+
+    def add(self, judgement: Judgement) -> None:
+        """Add one window."""
+        self.timeline += seconds_of(judgement)
+        self.windows += 1
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(judgement, name))
+        self.saturated |= judgement.saturated
+        for name in _TIMES:
+            record(getattr(self, name), getattr(judgement, name))
+        _record_missing(self.latency, judgement.missing)
+        _record_missing(self.response, judgement.missing)
+        for position, histogram in enumerate(self.by_position):
+            record(histogram, judgement.latency[judgement.position == position])
+            _record_missing(histogram, int(judgement.missing_by_position[position]))
+
+    def figures(self) -> Figures:
+        """Work out the percentiles."""
+        return Figures(
+            windows=self.windows,
+            planned_messages=self.messages,
+            offered_messages=self.sent,
+            expected=self.expected,
+            delivered=self.delivered,
+            missing=self.expected - self.delivered,
+            late=self.late,
+            duplicates=self.duplicates,
+            reordered=self.reordered,
+            order_conflicts=self.order_conflicts,
+            foreign=self.foreign,
+            not_judged=self.not_judged,
+            saturated=self.saturated,
+            latency_ms=latency(self.latency),
+            response_ms=latency(self.response),
+            first_receiver_ms=p50_and_p99(self.first_receiver),
+            last_receiver_ms=p50_and_p99(self.last_receiver),
+            spread_ms=p50_and_p99(self.spread),
+            position_ms=[p50_and_p99(histogram) for histogram in self.by_position],
+            schedule_lag_ms=latency(self.schedule_lag),
+            read_lag_ms=latency(self.read_lag),
+            arrival_uncertainty_p99_ms=percentile_ms(self.uncertainty, 99) or 0.0,
+            histogram=self.latency.encode().decode(),
+            timeline=sorted(self.timeline, key=lambda second: second.start_ns),
+        )

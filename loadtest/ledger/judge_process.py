@@ -1,0 +1,213 @@
+"""The judge: a process of its own in which windows are judged, so that judging one never holds up the next.
+
+It runs only when nobody else wants the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
+records and cases from its standard input and keeps the account.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import gevent
+import gevent.lock
+import gevent.queue
+import msgspec
+
+from loadtest.ledger.aggregate import Account, Figures
+from loadtest.ledger.ledger import Deliveries, Judgement, Members, Sends, Window, complete, judge
+from loadtest.worker.messages import Records, unpack
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Received(msgspec.Struct, frozen=True, tag="received"):
+    """To the judge: packed deliveries of the window of this number."""
+
+    number: int
+    deliveries: list[bytes]
+
+
+class Case(msgspec.Struct, frozen=True, tag="case"):
+    """To the judge: a window, what was planned in it, and the packed records of each generator.
+
+    Its deliveries have come before.
+    """
+
+    number: int
+    start_ns: int
+    end_ns: int
+    drain_end_ns: int
+    leave_margin_ns: int
+    members: list[bytes]
+    planned: bytes
+    sends: list[bytes]
+    withdrawn: list[bytes]
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """To the judge: a new step, and so a new account."""
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """To the judge: answer with the figures of all cases since the step began, or `None` if there were none."""
+
+
+_ToJudge = Received | Case | Begin | Report
+
+
+class JudgeError(Exception):
+    """There is no report."""
+
+
+class Judge:
+    """The judge's process, from the conductor's side; to be closed. It keeps the account of the present step.
+
+    Only `report` waits for it, as it may get no CPU time for a while.
+    """
+
+    def __init__(self) -> None:
+        package = Path(__file__).parents[2]
+        path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "loadtest.ledger.judge_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            # Ctrl-C is for the swarm, which closes this in its own time. Not a session of its own: Linux shares the CPU
+            # between sessions first (autogroup), so to be idle in one's own means nothing to the swarm's.
+            process_group=0,
+        )
+        self._unsent: gevent.queue.Queue[_ToJudge] = gevent.queue.Queue()
+        self._writer = gevent.spawn(self._write)
+        self._one_at_a_time = gevent.lock.Semaphore()
+
+    def begin(self) -> None:
+        """Begin a step."""
+        self._unsent.put(Begin())
+
+    def receive(self, number: int, deliveries: list[bytes]) -> None:
+        """Take some of a window's deliveries."""
+        self._unsent.put(Received(number, deliveries))
+
+    def judge(self, case: Case) -> None:
+        """Judge a window whose deliveries were all received, and add it to the account."""
+        self._unsent.put(case)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.poll() is None
+
+    def report(self, limit_s: float) -> Figures | None:
+        """Return the figures of the step so far, letting other greenlets run meanwhile.
+
+        Raises:
+            JudgeError: the process has ended, or did not answer in time.
+
+        """
+        asking = gevent.spawn(self._ask)  # on its own: should the caller be killed, the answer is read all the same
+        try:
+            answer: Figures | EOFError | None = asking.get(timeout=limit_s)
+        except gevent.Timeout:
+            raise JudgeError(f"the judge's process did not answer within {limit_s:g} s") from None
+        if isinstance(answer, EOFError):
+            raise JudgeError("the judge's process has ended") from answer
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._writer.kill()
+        with suppress(BrokenPipeError):  # it has ended, which `report` told
+            self._process.stdin.close()
+        self._process.kill()  # it may be stopped, or busy with what nobody waits for any more
+        with self._one_at_a_time:  # one who still waits for an answer gets the end of the stream
+            self._process.stdout.close()
+        self._process.wait()
+
+    def _write(self) -> None:
+        assert self._process.stdin is not None
+        for message in self._unsent:
+            try:
+                _send(self._process.stdin, message)
+            except OSError:
+                return  # it has ended, which `report` tells
+
+    def _ask(self) -> Figures | EOFError | None:
+        assert self._process.stdout is not None
+        with self._one_at_a_time:
+            self._unsent.put(Report())
+            try:
+                figures: Figures | None = _receive(self._process.stdout, Figures | None)
+            except EOFError as error:
+                return error
+            return figures
+
+
+def _send(stream: IO[bytes], message: msgspec.Struct | None) -> None:
+    data = msgspec.msgpack.encode(message)
+    stream.write(_LENGTH.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def _receive(stream: IO[bytes], kind: Any) -> Any:
+    (length,) = _LENGTH.unpack(_read(stream, _LENGTH.size))
+    return msgspec.msgpack.decode(_read(stream, length), type=kind)
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def main() -> None:
+    """Judge until there are no more cases."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
+    account = Account()
+    received: dict[int, list[bytes]] = defaultdict(list)
+    while True:
+        try:
+            message: _ToJudge = _receive(sys.stdin.buffer, _ToJudge)
+        except EOFError:
+            return
+        match message:
+            case Received(number, deliveries):
+                received[number] += deliveries
+            case Case():
+                account.add(_decide(message, received.pop(message.number, [])))
+            case Begin():
+                account = Account()
+            case Report():
+                _send(sys.stdout.buffer, account.figures() if account.windows else None)
+
+
+def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
+    sends, withdrawn = (_join(Sends, parts) for parts in (case.sends, case.withdrawn))
+    return judge(
+        Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns),
+        _join(Members, case.members),
+        complete(unpack(Sends, case.planned), sends, withdrawn),
+        _join(Deliveries, deliveries),
+    )
+
+
+def _join(kind: type[Records], parts: list[bytes]) -> Records:
+    return kind.concatenate([unpack(kind, part) for part in parts])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Who leaves the room and comes back while a window runs: churn, and reconnect storms; planned before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.worker.messages import WindowOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """At `time_ns` the user of this number in the room's order leaves, and comes back `away_s` seconds later.
+
+    A user that leaves for `is_drop` is cut off, without a close handshake.
+    """
+
+    time_ns: int
+    user: int
+    away_s: float
+    is_drop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turnover:
+    """How many users a second leave for good, a new one in place of each; and when all drop at once, 0 for never.
+
+    Those that drop come back within `storm_jitter_s` seconds, at times drawn evenly.
+    """
+
+    churn_rate: float
+    storm_after_ns: int
+    storm_jitter_s: float
+
+    def __bool__(self) -> bool:
+        """Whether anybody ever leaves."""
+        return bool(self.churn_rate or self.storm_after_ns)
+
+    def departures(self, order: WindowOrder, random: np.random.Generator) -> list[Departure]:
+        """Plan the departures of a window, its warm-up included, in the order of their times."""
+        span_ns = order.end_ns - order.begin_ns
+        leavers = random.poisson(self.churn_rate * span_ns / 1e9)
+        times_ns = order.begin_ns + random.integers(0, span_ns, leavers)
+        users = random.choice(order.room, leavers)
+        planned = [
+            Departure(time_ns, user, 0.0, is_drop=False)
+            for time_ns, user in zip(times_ns.tolist(), users.tolist(), strict=True)
+        ]
+        if self.storm_after_ns:
+            away_s = random.uniform(0, self.storm_jitter_s, len(order.room))
+            planned += [
+                Departure(order.start_ns + self.storm_after_ns, user, away, is_drop=True)
+                for user, away in zip(order.room, away_s.tolist(), strict=True)
+            ]
+        return sorted(planned, key=lambda departure: departure.time_ns)

@@ -1,0 +1,36 @@
+"""What the whole swarm is to send in a window: the same in every process that has the order and the flags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from loadtest.ledger.ledger import Integers, Sends
+from loadtest.options import Options
+from loadtest.schedule.arrivals import ARRIVALS, with_burst
+from loadtest.worker.messages import WindowOrder
+
+
+def plan(options: Options, order: WindowOrder) -> Sends:
+    """Return all messages of a window and its warm-up, as if sent when due.
+
+    Each sender numbers its own from `order.first_seq` on.
+    """
+    random = np.random.default_rng((options.seed, order.number))
+    burst = replace(options.burst, start_ns=options.burst.start_ns + order.start_ns - order.begin_ns)
+    length_ns = order.end_ns - order.begin_ns
+    schedule = with_burst(ARRIVALS[options.arrival], burst, options.rate, len(order.room), length_ns, random)
+    due_ns = schedule.due_ns + order.begin_ns
+    seq = order.first_seq + _how_many_before(schedule.sender)
+    return Sends(np.array(order.room, np.int64)[schedule.sender], seq, due_ns, due_ns)
+
+
+def _how_many_before(values: Integers) -> Integers:
+    """Return for each value how many like it come before it."""
+    order = np.argsort(values, kind="stable")
+    grouped = values[order]
+    starts = np.searchsorted(grouped, grouped)
+    before = np.empty(len(values), np.int64)
+    before[order] = np.arange(len(values)) - starts
+    return before

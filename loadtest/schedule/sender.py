@@ -1,0 +1,116 @@
+"""Sends what is due when it is due, for all members of a process: an open loop that waits for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from loadtest.client.websocket import WebSocket
+from loadtest.ledger.ledger import NEVER, Sends
+from loadtest.options import Options
+from loadtest.schedule.clock import Clock
+from loadtest.schedule.plan import plan
+from loadtest.schedule.stamp import stamped_text
+from loadtest.schedule.timer import new_timer
+from loadtest.worker.messages import WindowOrder
+
+
+class Sender:
+    """Holds the schedule and the log of what was sent; all times are of `clock`.
+
+    `websocket_of` gives a sender's connection, `None` where it is not in the room; `is_away` tells whether it left by
+    plan, and then what is due is not meant to be sent. `gate_ns[0]` is the system time (CLOCK_REALTIME) from which
+    on `catch_up` has something to send.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        clock: Clock,
+        websocket_of: Callable[[int], WebSocket | None],
+        is_away: Callable[[int], bool],
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._websocket_of = websocket_of
+        self._is_away = is_away
+        self._due: list[tuple[int, int, int]] = []  # (due_ns, sender, seq), ascending
+        self._next = 0
+        self._log: list[tuple[int, int, int, int]] = []  # (sender, seq, due_ns, sent_ns)
+        self._withdrawn: list[tuple[int, int, int, int]] = []  # likewise, of senders that were away
+        self._timer = new_timer(self.catch_up)
+        self.gate_ns = [NEVER]
+        self.sent = 0
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._timer.close()
+
+    def begin(self, order: WindowOrder, is_own: Callable[[int], bool]) -> Sends:
+        """Schedule a window's messages and return its whole plan.
+
+        It sends those of its own members.
+        """
+        planned = plan(self._options, order)
+        everything = zip(planned.due_ns.tolist(), planned.sender.tolist(), planned.seq.tolist(), strict=True)
+        self._due = self._due[self._next :] + [message for message in everything if is_own(message[1])]
+        self._next = 0
+        self.catch_up()
+        return planned
+
+    def cut(self, end_ns: int) -> None:
+        """Do not send what is due at `end_ns` or later."""
+        self._due = [message for message in self._due[self._next :] if message[0] < end_ns]
+        self._next = 0
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Send everything that is due by now, and set the timer for what is due next."""
+        due = self._due
+        while self._next < len(due) and due[self._next][0] <= self._clock.steady_ns():
+            self._next += 1
+            self._send(*due[self._next - 1])
+        if self._next < len(due):
+            self.gate_ns[0] = self._clock.to_system_ns(due[self._next][0])
+            self._timer.set(self._clock.to_monotonic_ns(due[self._next][0]))
+        else:
+            self.gate_ns[0] = NEVER
+
+    def _send(self, due_ns: int, sender: int, seq: int) -> None:
+        websocket = self._websocket_of(sender)
+        if websocket is None:
+            log = self._withdrawn if self._is_away(sender) else self._log
+            log.append((sender, seq, due_ns, NEVER))
+            return
+        sent_ns = self._clock.now_ns()
+        self._log.append((sender, seq, due_ns, sent_ns))
+        self.sent += 1
+        try:
+            websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._options.message_size))
+        except Exception as error:  # noqa: BLE001  # whatever one connection's fault, the others' messages are due
+            websocket.abort(f"the swarm could not send: {error!r}")
+
+    @property
+    def log(self) -> Sends:
+        """What was due since the log was last cleared, sent or not, but for what was not meant to be sent."""
+        return _as_sends(self._log)
+
+    @property
+    def withdrawn(self) -> Sends:
+        """What was due since the log was last cleared and was not meant to be sent."""
+        return _as_sends(self._withdrawn)
+
+    @property
+    def unsent(self) -> Sends:
+        """What was due since the log was last cleared and nobody will receive, meant to be sent or not."""
+        return _as_sends([entry for entry in self._log if entry[3] == NEVER] + self._withdrawn)
+
+    def clear_log(self, before_ns: int) -> None:
+        """Forget what was due before `before_ns`."""
+        self._log = [entry for entry in self._log if entry[2] >= before_ns]
+        self._withdrawn = [entry for entry in self._withdrawn if entry[2] >= before_ns]
+
+
+def _as_sends(entries: list[tuple[int, int, int, int]]) -> Sends:
+    return Sends(*np.array(entries, np.int64).reshape(-1, 4).T)

@@ -1,0 +1,131 @@
+"""Keeps what the swarm reads as it comes, and turns it into deliveries when there is time for it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.client.websocket import Read, WebSocket
+from loadtest.ledger.ledger import Deliveries
+from loadtest.schedule.clock import Clock
+from loadtest.schedule.stamp import find_stamps
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What was parsed so far; `without_timestamp` frames have only the time they were read at."""
+
+    reads: int = 0
+    frames: int = 0
+    without_timestamp: int = 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    member: int
+    websocket: WebSocket
+    on_end: Callable[[], None]
+    last_read_ns: int
+
+
+class Recorder:
+    """The reads of all connections of a process, in the order they were made.
+
+    While a window runs, a read costs one append to `reads`; `digest()` parses them.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.reads: deque[Read] = deque()
+        self.counters = Counters()
+        self._streams: dict[int, _Stream] = {}
+        self._next_tag = 0
+
+    def add(self, member: int, websocket: WebSocket, on_end: Callable[[], None]) -> int:
+        """Register a connection and return the tag of its reads; `on_end` is called when its end has been digested."""
+        tag = self._next_tag
+        self._next_tag += 1
+        self._streams[tag] = _Stream(member, websocket, on_end, time.time_ns())
+        return tag
+
+    def forget(self, tag: int) -> None:
+        """Drop a connection; what it read and was not digested yet is dropped with it."""
+        self._streams.pop(tag, None)
+
+    def held_bytes(self) -> float:
+        """Estimate the bytes that wait in `reads` by the sizes of the oldest and newest: the hot path counts none."""
+        reads = self.reads
+        few = min(len(reads), 8)
+        sample = [len(reads[n][1]) for n in range(-few, few)]
+        return len(reads) * sum(sample) / max(len(sample), 1)
+
+    def digest(self, most: int, most_bytes: int) -> Deliveries:
+        """Parse the oldest reads until `most` reads and messages together, or `most_bytes`, are reached.
+
+        Return the stamped messages in them, in the clock's time.
+        """
+        data: list[bytes] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        per_read: list[tuple[int, int, int, int, int, bool]] = []
+        timespecs: list[bytes] = []
+        base = without_timestamp = reads = size = 0
+        while self.reads and reads + len(starts) < most and size < most_bytes:
+            tag, received, timespec, read_ns = self.reads.popleft()
+            reads += 1
+            size += len(received)
+            stream = self._streams.get(tag)
+            if stream is None:
+                continue
+            if not received:
+                stream.on_end()
+                continue
+            messages = stream.websocket.splitter.feed(received)
+            if stream.websocket.protocol.writes:
+                stream.websocket.answer()
+            count = len(messages.starts)
+            if count:
+                data.append(messages.data)
+                starts += messages.starts
+                ends += messages.ends
+                per_read.append((count, base, stream.member, stream.last_read_ns, read_ns, messages.whole))
+                timespecs.append(timespec or _as_timespec(read_ns))
+                base += len(messages.data)
+                if timespec is None:
+                    without_timestamp += count
+            stream.last_read_ns = read_ns
+        self.counters = Counters(
+            self.counters.reads + reads,
+            self.counters.frames + len(starts),
+            self.counters.without_timestamp + without_timestamp,
+        )
+        if not per_read:
+            return Deliveries.concatenate([])
+        count, bases, member, last_read_ns, read_ns, whole = np.array(per_read, np.int64).T
+        seconds, nanoseconds = np.frombuffer(b"".join(timespecs), np.int64).reshape(-1, 2).T
+        arrival_ns = seconds * 1_000_000_000 + nanoseconds - self._clock.ahead_ns
+        last_read_ns -= self._clock.ahead_ns
+        read_ns -= self._clock.ahead_ns
+        read = np.repeat(np.arange(len(count)), count)
+        shift = bases[read]
+        is_exact = np.zeros(len(read), np.bool_)
+        is_exact[np.cumsum(count) - 1] = whole.astype(np.bool_)
+        stamps = find_stamps(b"".join(data), np.array(starts, np.int64) + shift, np.array(ends, np.int64) + shift)
+        read, is_exact = read[stamps.payload], is_exact[stamps.payload]
+        return Deliveries(
+            receiver=member[read],
+            sender=stamps.sender,
+            seq=stamps.seq,
+            due_ns=stamps.due_ns,
+            arrival_ns=arrival_ns[read],
+            floor_ns=np.where(is_exact, arrival_ns[read], last_read_ns[read]),
+            read_ns=read_ns[read],
+        )
+
+
+def _as_timespec(time_ns: int) -> bytes:
+    return np.array(divmod(time_ns, 1_000_000_000), np.int64).tobytes()
