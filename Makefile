@@ -2,8 +2,9 @@ PYTHON ?= $(notdir $(firstword $(shell command -v python3.11 python3.12 python3.
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 
-.PHONY: compare test lint types format
+.PHONY: compare test lint types format docs
 
 # Four strategies under a growing swarm; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
@@ -23,6 +24,15 @@ types: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# The documentation site, into site/. A dead link fails.
+docs: $(DOCS_INSTALLED)
+	$(BIN)/python -m docs.site
+	$(BIN)/zensical build --strict
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which: make PYTHON=python3.11")'
