@@ -1,18 +1,33 @@
-"""The documentation names what is there."""
+"""The documentation names what is there, and what is there is documented."""
 
 from __future__ import annotations
 
+import html
+import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from bench.commands.main import main
+from bench.commands.main import main as bench
 from bench.model.environment import Environment
 from bench.model.summary import Cell, NotMeasured, ServerUse
+from docs.site.__main__ import with_site_links
+from docs.site.command_reference import command_reference
 from loadtest.ledger.result import Generator, Latency, Second, Step, SwarmResult
+from loadtest.options import add_arguments
+from server.__main__ import main as server
 
 ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MAX_PROSE_WIDTH = 100
+
+COMMAND = re.compile(r"python -m (?:\\\n|[^`\n])+")
+"""A command and its flags, in a code span or over the lines of a code block."""
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 @pytest.mark.parametrize(
@@ -24,15 +39,119 @@ def test_every_field_of_every_format_is_described(kind: type) -> None:
     assert set(kind.__struct_encode_fields__) <= named  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
+@each_page
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
-def test_every_verb_that_the_documentation_names_exists() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for verb in re.findall(r"python -m bench ([a-z-]+)", page.read_text()):
-            assert verb in main.commands
+def anchors(page: Path) -> set[str]:
+    """Return the names that a forge gives to a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_subcommand_that_the_documentation_names_exists() -> None:
+    for page in PAGES:
+        for subcommand in re.findall(r"python -m bench ([a-z][a-z-]*)", page.read_text()):
+            assert subcommand in visible_subcommands()
+
+
+@each_page
+def test_every_module_that_a_command_runs_exists(page: Path) -> None:
+    for module in re.findall(r"python -m ((?:bench|server|loadtest|docs)[\w.]*)", page.read_text()):
+        assert importlib.util.find_spec(module.rstrip(".")), module
+
+
+@each_page
+def test_every_flag_in_a_command_exists(page: Path) -> None:
+    for command in COMMAND.findall(page.read_text()):
+        text = command.replace("\\\n", " ")
+        if subcommand := re.match(r"python -m bench ([a-z][a-z-]*) ", text):
+            known = flags(bench.commands[subcommand[1]])
+        elif text.startswith("python -m server "):
+            known = flags(server)
+        else:
+            continue
+        for flag in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", text.partition("#")[0]):
+            assert flag in known or flag == "--help", f"{flag} in {command}"
+
+
+@each_page
+def test_prose_is_wrapped(page: Path) -> None:
+    code = False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        code ^= line.startswith("```")
+        if not code and not line.startswith(("|", "![")):
+            assert len(line) <= MAX_PROSE_WIDTH, f"line {number}"
+
+
+def test_readme_is_short_and_names_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    assert re.search(r"^make compare .*\nmake test\b", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("subcommand", sorted(name for name, command in bench.commands.items() if not command.hidden))
+def test_reference_has_every_visible_flag_of_a_subcommand(subcommand: str) -> None:
+    section = reference_of(f"python -m bench {subcommand}")
+    command = bench.commands[subcommand]
+    assert flags(command) <= words(section)
+    hidden = {flag for option in options(command) if option.hidden for flag in option.opts}
+    assert not hidden & words(section)
+
+
+def test_reference_has_no_hidden_subcommand() -> None:
+    named = set(re.findall(r"^### `python -m bench ([a-z-]+)`$", command_reference(), re.MULTILINE))
+    assert named == visible_subcommands()
+
+
+def test_reference_has_every_flag_of_server_and_swarm() -> None:
+    assert flags(server) <= words(reference_of("python -m server"))
+    swarm = words(reference_of("locust -f loadtest/locustfile.py"))
+    added = _Recorder()
+    add_arguments(added)  # type: ignore[arg-type]
+    assert added.flags
+    assert added.flags <= swarm
+
+
+class _Recorder:
+    """Takes the flags that are added to a parser."""
+
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+
+    def add_argument(self, *names: str, **_keywords: object) -> None:
+        self.flags.update(names)
+
+
+def test_site_links_point_at_pages_and_unknown_files_stay_dead() -> None:
+    text = "[a](server.md#flags) [b](../bench/__main__.py) [c](../results/reference/report.md) [d](nowhere.md)"
+    assert with_site_links(text, "docs/design.md") == (
+        "[a](server.md#flags) b [c](reference-campaign.md) [d](nowhere.md)"
+    )
+    assert with_site_links("[a](docs/server.md#flags)", "README.md") == "[a](server.md#flags)"
+
+
+def visible_subcommands() -> set[str]:
+    return {name for name, command in bench.commands.items() if not command.hidden}
+
+
+def options(command: click.Command) -> Iterator[click.Option]:
+    return (parameter for parameter in command.params if isinstance(parameter, click.Option))
+
+
+def flags(command: click.Command) -> set[str]:
+    """Return the visible flags of a command."""
+    shown = (option for option in options(command) if not option.hidden)
+    return {flag for option in shown for flag in (*option.opts, *option.secondary_opts)}
+
+
+def reference_of(command: str) -> str:
+    return html.unescape(command_reference().partition(f"### `{command}`\n")[2].partition("\n##")[0])
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"--?[a-z][\w-]*", text))

@@ -1,7 +1,7 @@
 """Stage the pages of the documentation site in `build/docs`, for the generator to build.
 
-The pages of `docs/` link to files of the repository, so that they can be read on a forge. Here those links are pointed at
-the site's own pages, and the generated pages are added. The generator needs no plugin or hook for it.
+The pages of `docs/` link to files of the repository, so that they can be read on a forge. Here those links are pointed
+at the site's own pages, and the generated pages are added. The site's generator needs no plugin or hook for it.
 """
 
 from __future__ import annotations

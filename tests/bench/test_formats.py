@@ -22,6 +22,11 @@ def between(start: str, end: str) -> str:
     return FORMATS.partition(start)[2].partition(end)[0]
 
 
+def in_prose(start: str, end: str) -> str:
+    """Return what stands between two phrases, wherever their lines are wrapped."""
+    return " ".join(FORMATS.split()).partition(start)[2].partition(end)[0]
+
+
 def quoted(text: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", text))
 
@@ -39,8 +44,8 @@ def test_every_field_of_a_step_is_in_its_table() -> None:
 
 
 def test_a_cell_lacks_and_adds_what_is_said() -> None:
-    assert quoted(between("the fields of a STEP but for", "(the trial's file")) == names(Step) - names(Cell)
-    added = quoted(between("A CELL is one", "It has")) | quoted(between("and besides", ":"))
+    assert quoted(in_prose("the fields of a STEP but for", "(the trial's file")) == names(Step) - names(Cell)
+    added = quoted(in_prose("A CELL is one", "It has")) | quoted(in_prose("and besides", ":"))
     assert names(Cell) - names(Step) <= added
 
 
@@ -48,7 +53,7 @@ def test_the_top_of_a_percentile_file_is_the_value_that_is_given(tmp_path: Path)
     store = Store(tmp_path / "campaign")
     store.create()
     store.write_percentiles(run(plan().trials[0], [with_details(step(50), [1_000], missing=1)]))
-    given = between("missing deliveries are the top value, ", " ms").replace(",", "")
+    given = in_prose("missing deliveries are the top value, ", " ms").replace(",", "")
     assert f" {given} 1.0" in (store.hgrm / "block1-direct-50.hgrm").read_text()
 
 
@@ -59,7 +64,7 @@ def test_the_files_that_are_said_to_carry_a_format_do_and_runs_do_not() -> None:
         "capacity.json": CapacityResult,
         "scenario.json": ScenarioResult,
     }
-    assert quoted(between("# Formats", " carry ")) == set(carry)
+    assert quoted(in_prose("# Formats", " carry ")) == set(carry)
     assert all("format" in names(kind) for kind in carry.values())
     assert "format" in names(SwarmResult)
     assert "format" not in names(Run)
