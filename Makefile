@@ -25,10 +25,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# The documentation site, into site/. A dead link fails.
+# The documentation site, into site/. A dead link fails, and so does a page that needs a network.
 docs: $(DOCS_INSTALLED)
 	$(BIN)/python -m docs.site
 	$(BIN)/zensical build --strict
+	$(BIN)/python -m docs.site.offline
 
 $(DOCS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -16,6 +16,7 @@ from bench.model.environment import Environment
 from bench.model.summary import Cell, NotMeasured, ServerUse
 from docs.site.__main__ import with_site_links
 from docs.site.command_reference import command_reference
+from docs.site.offline import fetches
 from loadtest.ledger.result import Generator, Latency, Second, Step, SwarmResult
 from loadtest.options import add_arguments
 from server.__main__ import main as server
@@ -133,6 +134,12 @@ def test_site_links_point_at_pages_and_unknown_files_stay_dead() -> None:
         "[a](server.md#flags) b [c](reference-campaign.md) [d](nowhere.md)"
     )
     assert with_site_links("[a](docs/server.md#flags)", "README.md") == "[a](server.md#flags)"
+
+
+def test_a_page_that_fetches_from_elsewhere_is_found() -> None:
+    page = '<link rel="stylesheet" href="https://a/b.css"><script src="//c/d.js"></script><img src="e.png">'
+    assert fetches(page) == ["https://a/b.css", "//c/d.js"]
+    assert fetches('<a href="https://a">a</a><link rel="canonical" href="https://a">') == []
 
 
 def visible_subcommands() -> set[str]:
