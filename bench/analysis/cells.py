@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 
 from bench.analysis import validity
-from bench.execution.telemetry_reader import interval_around, readings_of
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
 from bench.model.run import Run
 from bench.model.summary import FORMAT, Cell, FailedTrial, NotMeasured, ServerUse, Summary
+from bench.model.telemetry import interval_around, readings_of
 from loadtest.ledger.result import Step
 
 NOT_STARTED = "the campaign ended before this trial"

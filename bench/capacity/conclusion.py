@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.capacity import scaling
 from bench.capacity.judge import is_generator_busy, is_server_busy
 from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult, Limit, Try
-from bench.capacity.scaling import Point
 from bench.capacity.search import Outcome, Search
 from bench.model.environment import Environment
 from bench.model.summary import Cell
@@ -37,7 +35,6 @@ def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
         evidence=evidence,
         confirmed=search.next_load() is None,
         tries=len(tries),
-        scaling=scaling.fit([point for each in tries if (point := _point(each))]),
     )
 
 
@@ -76,10 +73,3 @@ def _use(cell: Cell | None) -> str:
     is_idle = server is not None and not (is_generator_busy(cell) or is_server_busy(cell))
     remark = "; with time to spare on both, other work may be why" if is_idle else ""
     return f"; {', '.join(filter(None, parts))}{remark}"
-
-
-def _point(each: Try) -> Point | None:
-    """Return what a try says of the throughput; one that may not be believed says nothing."""
-    if each.cell is None or each.outcome is Outcome.DOUBTFUL:
-        return None
-    return Point(each.load, each.cell.offered_deliveries_per_s, each.cell.deliveries_per_s)

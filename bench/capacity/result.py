@@ -7,12 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from bench.capacity.scaling import Scaling
 from bench.capacity.search import Outcome, Rules
 from bench.model.environment import Environment
 from bench.model.plan import Arm, Workload
 from bench.model.summary import Cell
-from bench.storage.campaign_folder import read_struct, write_struct
+from bench.storage.files import read_struct, write_struct
 
 FORMAT = 1
 FILE = "capacity.json"
@@ -112,7 +111,6 @@ class Capacity(msgspec.Struct, frozen=True):
     evidence: str
     confirmed: bool
     tries: int
-    scaling: Scaling
 
 
 class CapacityResult(msgspec.Struct, frozen=True):

@@ -18,9 +18,10 @@ from bench.commands.session import answers, kept_in, results_folder, starting
 from bench.doctor.examination import examine, tell
 from bench.doctor.machine import this_machine
 from bench.execution.campaign import report_failure
+from bench.execution.environment_reader import read_environment
 from bench.execution.interruption import interruptible
+from bench.execution.pinning import choose_pinning
 from bench.execution.server_process import probe
-from bench.model.environment import choose_pinning, read_environment
 from bench.model.plan import Workload, make_plan
 from bench.model.run import Failure
 from bench.presentation.capacity_answer import answer_table

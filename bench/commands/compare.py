@@ -19,17 +19,20 @@ from bench.commands.options import ABOVE_0, rivals, strategies, user_counts, wor
 from bench.commands.session import answers, results_folder, starting
 from bench.doctor.examination import examine, tell
 from bench.doctor.machine import this_machine
+from bench.errors import FolderInUseError
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
+from bench.execution.environment_reader import read_environment
 from bench.execution.interruption import interruptible
+from bench.execution.pinning import choose_pinning
 from bench.execution.server_process import probe
-from bench.model.environment import Environment, choose_pinning, read_environment
+from bench.model.environment import Environment
 from bench.model.finding import Finding, Status
 from bench.model.plan import Plan, Workload, make_plan
 from bench.model.run import Failure
 from bench.model.summary import Summary
 from bench.presentation.charts import draw_all
 from bench.presentation.comparison_answer import answer_table
-from bench.storage.campaign_folder import InUse, Store
+from bench.storage.campaign_folder import Store
 from bench.storage.distributions import Details, read_details
 
 OF_RESUMING = ("resume", "allow_different_environment")
@@ -53,7 +56,6 @@ OF_RESUMING = ("resume", "allow_different_environment")
 @click.option("--users", default="50,100,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
 @workload_options
-@click.option("--server-workers", default=1, type=click.IntRange(1, 1), help="Processes of the server; one so far.")
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The objective: p99 of the delivery latency.")
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
@@ -83,7 +85,6 @@ def compare(
     slo_ms: float,
     seed: int,
     out: Path | None,
-    server_workers: int,
     resume: Path | None,
     allow_different_environment: bool,
     **workload: Any,
@@ -94,7 +95,6 @@ def compare(
     trials, and --resume DIR does the rest. Exit codes: 0 done and believable, 2 wrong use, 3 a run
     failed or may not be believed. Slowness and missing deliveries are results, not failures.
     """
-    del server_workers  # its range is its check
     if allow_different_environment and not resume:
         raise click.UsageError("--allow-different-environment is about --resume; give both")
     if both := sorted(rivals.keys() & set(strategies)):
@@ -125,7 +125,7 @@ def compare(
                 earlier = earlier_runs(plan, store, console)
                 summary = run_campaign(plan, environment, store, interruption, console, earlier)
                 _show(summary, store, console)
-        except InUse as error:
+        except FolderInUseError as error:
             raise click.UsageError(str(error)) from error
         except OSError as error:
             what = f"{error}; what was written is kept, and {_resume_command(store)} goes on with it"

@@ -19,10 +19,10 @@ from bench.commands.session import answers
 from bench.connections.measurement import Connections, measure
 from bench.doctor.examination import examine, tell
 from bench.doctor.machine import this_machine
+from bench.errors import TrialError
 from bench.execution.campaign import report_failure
 from bench.execution.interruption import interruptible
-from bench.execution.server_process import TrialFailed
-from bench.model.environment import choose_pinning
+from bench.execution.pinning import choose_pinning
 from loadtest.client.descriptors import all_granted
 
 OWN_FILES = 64
@@ -57,7 +57,7 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
             console.print(f"{strategy}: {members:,} members", highlight=False)
             try:
                 measured.append(measure(strategy, members, vanish, Path(logs), pinning, interruption))
-            except TrialFailed as error:
+            except TrialError as error:
                 report_failure(console, strategy, error.failure)
             if interruption.signal_name:
                 break

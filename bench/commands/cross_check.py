@@ -17,10 +17,11 @@ from rich.text import Text
 
 from bench.commands.exit_codes import NOT_BELIEVABLE
 from bench.commands.session import answers, starting
+from bench.errors import TrialError
 from bench.execution.campaign import report_failure
 from bench.execution.interruption import Interruption, interruptible
-from bench.execution.server_process import CommandTarget, Listener, Target, TrialFailed
-from bench.model.environment import choose_pinning
+from bench.execution.pinning import choose_pinning
+from bench.execution.server_process import CommandTarget, Listener, Target
 from bench.model.plan import Workload
 from bench.validation.cross_check.agreement import Figures, Opinion
 from bench.validation.cross_check.check_runner import Inquiry
@@ -134,7 +135,7 @@ def command(
             console.print(f"{name}: {users} users, {witnesses} witnesses, {rate:g} messages/s", highlight=False)
             try:
                 opinions.append(inquiry.ask(generator, rate, directory / name))
-            except TrialFailed as error:
+            except TrialError as error:
                 report_failure(console, name, error.failure)
                 failed = True
             if interruption.signal_name:

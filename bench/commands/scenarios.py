@@ -17,16 +17,17 @@ from bench.commands.session import answers, kept_in, results_folder, starting
 from bench.doctor.examination import examine, tell
 from bench.doctor.machine import this_machine
 from bench.execution.campaign import report_failure
+from bench.execution.environment_reader import read_environment
 from bench.execution.interruption import interruptible
+from bench.execution.pinning import choose_pinning
 from bench.execution.server_process import probe
-from bench.model.environment import choose_pinning, read_environment
 from bench.model.run import Failure
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.scenario_answer import scenario_table
 from bench.scenarios.result import ScenarioResult
 from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, scenario_files
 from bench.scenarios.scenario_runner import observe
-from bench.storage.campaign_folder import make_folder
+from bench.storage.files import make_folder
 
 _folder = click.option(
     "--folder",

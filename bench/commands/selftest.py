@@ -12,10 +12,10 @@ from rich.console import Console
 
 from bench.commands.exit_codes import NOT_BELIEVABLE
 from bench.commands.session import answers
+from bench.errors import TrialError
 from bench.execution.campaign import report_failure
 from bench.execution.interruption import interruptible
-from bench.execution.server_process import TrialFailed
-from bench.model.environment import choose_pinning
+from bench.execution.pinning import choose_pinning
 from bench.validation.selftest import delay, faults, freeze
 from bench.validation.selftest.harness import Rig
 from bench.validation.selftest.results import Row, table
@@ -48,7 +48,7 @@ def command(only: tuple[str, ...]) -> None:
             try:
                 rows += INJECTIONS[name](rig)
                 untested.remove(name)
-            except TrialFailed as error:
+            except TrialError as error:
                 report_failure(console, name, error.failure)
             if interruption.signal_name:
                 break

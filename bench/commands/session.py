@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 
 from bench.commands.exit_codes import NOT_BELIEVABLE
+from bench.errors import RefusedFlagsError, TrialError
 from bench.execution.campaign import report_failure
-from bench.execution.server_process import Refused, TrialFailed
 
 WIDTH = 120
 """Columns of what is printed into a file or a pipe."""
@@ -42,10 +42,10 @@ def starting(console: Console) -> Iterator[None]:
     """
     try:
         yield
-    except Refused as error:
+    except RefusedFlagsError as error:
         raise click.UsageError("\n".join(error.failure.log)) from error
     except OSError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
-    except TrialFailed as error:
+    except TrialError as error:
         report_failure(console, "cannot start", error.failure)
         sys.exit(NOT_BELIEVABLE)

@@ -10,7 +10,8 @@ from typing import Self
 
 from websockets.utils import generate_key
 
-from bench.execution.handshake import JoinError, upgrade_request
+from bench.errors import JoinError
+from bench.execution.handshake import upgrade_request
 
 WELCOME = b"HTTP/1.1 101"
 ANSWER_LIMIT_S = 10.0

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 
 from bench.connections.crowd import Crowd
+from bench.errors import JoinError, TrialError
 from bench.execution.child_process import how_it_ended
-from bench.execution.handshake import JoinError
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Target, TrialFailed, check_not_interrupted, read_stats
+from bench.execution.server_process import Target, check_not_interrupted, read_stats
 from bench.model.environment import Pinning
 from bench.model.run import ServerSample
 
@@ -47,7 +47,7 @@ def measure(
     """Have a crowd join a fresh server, part of it vanish and come again, and stop the server with all of them in.
 
     Raises:
-        TrialFailed: the server did not start, let a member not in, or did not end well; or the user interrupted.
+        TrialError: the server did not start, let a member not in, or did not end well; or the user interrupted.
 
     """
     server = Target(strategy, NOTICE_LIMIT, logs / f"{strategy}.log", pinning.server_cores)
@@ -69,7 +69,7 @@ def measure(
             server.stop()
             shutdown_s = time.monotonic() - began_s
     if (code := server.exit_code()) != 0:
-        raise TrialFailed(f"asked to end, the server {how_it_ended(code or 0)}", server.last_lines())
+        raise TrialError(f"asked to end, the server {how_it_ended(code or 0)}", server.last_lines())
     return Connections(
         strategy=strategy,
         members=members,
@@ -90,14 +90,14 @@ def _join(crowd: Crowd, count: int, server: Target, interruption: Interruption) 
         try:
             crowd.join(min(left, AT_ONCE))
         except JoinError as error:
-            raise TrialFailed(str(error), server.last_lines()) from error
+            raise TrialError(str(error), server.last_lines()) from error
 
 
 def _sample(server: Target) -> ServerSample:
     try:
         return server.sample()
     except psutil.NoSuchProcess as error:
-        raise TrialFailed("the server ended while members joined", server.last_lines()) from error
+        raise TrialError("the server ended while members joined", server.last_lines()) from error
 
 
 def _see(members: int, address: tuple[str, int], server: Target, interruption: Interruption) -> None:
@@ -107,5 +107,5 @@ def _see(members: int, address: tuple[str, int], server: Target, interruption: I
         check_not_interrupted(interruption)
         if time.monotonic() > limit:
             what = f"after {CLEANED_UP_WITHIN_S:g} s the server counts {seen:,} members, not {members:,}"
-            raise TrialFailed(what, server.last_lines())
+            raise TrialError(what, server.last_lines())
         time.sleep(POLL_S)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.model.environment import Pinning, choose_pinning
+from bench.execution.pinning import choose_pinning
+from bench.model.environment import Pinning
 
 SAMPLE_S = 0.5
 BUSY = ("user", "nice", "system", "irq", "softirq")  # a core that waits for a disk is free; steal is told apart

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import TrialError
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import (
@@ -17,7 +18,6 @@ from bench.execution.server_process import (
     CommandTarget,
     Listener,
     Target,
-    TrialFailed,
     check_not_interrupted,
     read_stats,
 )
@@ -76,7 +76,7 @@ class TrialRunner:
         failure: Failure | None = None
         try:
             self._measure()
-        except TrialFailed as error:
+        except TrialError as error:
             failure = error.failure
         return Run(
             self._trial,
@@ -127,7 +127,7 @@ class TrialRunner:
             self._check_alive(server)
             check_not_interrupted(self._interruption)
             if time.monotonic() > deadline:
-                raise TrialFailed(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
+                raise TrialError(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
             if self._extras.look and isinstance(server, Target):
                 self._extras.look(server, address)
             self._sample(server)
@@ -139,7 +139,7 @@ class TrialRunner:
     def _check_alive(self, server: Listener) -> None:
         if (code := server.exit_code()) is not None:
             self._server_ended = how_it_ended(code)
-            raise TrialFailed(f"the server {self._server_ended} under load", server.last_lines())
+            raise TrialError(f"the server {self._server_ended} under load", server.last_lines())
 
     def _sample(self, server: Listener) -> None:
         try:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.errors import SloError
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, UNITS, Measure
 from bench.gate.readings import read
@@ -52,16 +53,16 @@ def parse(text: str) -> Objective:
     """
     words = GRAMMAR.fullmatch(text.strip())
     if not words:
-        raise ValueError(
+        raise SloError(
             f"{text!r} is no objective; write a measure, one of {' '.join(OPERATORS)}, and a number: p99<50ms"
         )
     name, unit = words["name"], words["unit"]
     if name not in MEASURES:
-        raise ValueError(f"{text!r}: there is no measure {name!r}; choose from {', '.join(MEASURES)}")
+        raise SloError(f"{text!r}: there is no measure {name!r}; choose from {', '.join(MEASURES)}")
     own = MEASURES[name].unit
     if unit and unit not in UNITS[own]:
         allowed = f"give it in {', '.join(UNITS[own])}" if UNITS[own] else "it is a count, give no unit"
-        raise ValueError(f"{text!r}: {name} is not measured in {unit!r}; {allowed}")
+        raise SloError(f"{text!r}: {name} is not measured in {unit!r}; {allowed}")
     return Objective(text.strip(), name, words["operator"], float(words["number"]) * (UNITS[own][unit] if unit else 1))
 
 

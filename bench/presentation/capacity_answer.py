@@ -35,11 +35,10 @@ def amount(capacity: Capacity) -> str:
 
 
 def sentences(plan: CapacityPlan, capacity: Capacity) -> list[str]:
-    """Say what a strategy holds and how sure that is, what was the limit, and how its throughput grows."""
+    """Say what a strategy holds and how sure that is, and what was the limit."""
     told = [
         f"{capacity.strategy}: {amount(capacity)}{f' {plan.by.unit}' if capacity.held else ''} ({_interval(capacity)})",
         f"{LIMITS[capacity.limited_by].capitalize()}: {capacity.evidence}",
-        f"Throughput: {capacity.scaling.finding}",
     ]
     if not capacity.confirmed:
         told.insert(1, "Not confirmed, for the search ended early")

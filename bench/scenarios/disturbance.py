@@ -8,9 +8,10 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import TrialError
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Target, TrialFailed, check_not_interrupted, read_stats
+from bench.execution.server_process import Target, check_not_interrupted, read_stats
 from bench.scenarios.conditions import Conditions
 from loadtest.ledger.result import Step
 
@@ -50,7 +51,7 @@ class Disturber:
         """Do what is due; to be called several times a second. It returns when the disturbance is over.
 
         Raises:
-            TrialFailed: the server could not be disturbed, or did not come back.
+            TrialError: the server could not be disturbed, or did not come back.
 
         """
         conditions = self._conditions
@@ -67,7 +68,7 @@ class Disturber:
         try:
             frozen = freeze(server.pid, self._conditions.freeze_for_s, self._interruption.sleep)
         except (psutil.NoSuchProcess, TimeoutError) as error:
-            raise TrialFailed(f"the server could not be frozen: {error}", server.last_lines()) from error
+            raise TrialError(f"the server could not be frozen: {error}", server.last_lines()) from error
         check_not_interrupted(self._interruption)
         return Disturbance(frozen.before_stop_ns, frozen.after_wake_ns)
 

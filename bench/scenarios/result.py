@@ -9,7 +9,7 @@ import msgspec
 from bench.model.environment import Environment
 from bench.model.summary import Cell
 from bench.scenarios.conditions import Conditions
-from bench.storage.campaign_folder import read_struct, write_struct
+from bench.storage.files import read_struct, write_struct
 
 FORMAT = 1
 FILE = "scenario.json"

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from bench.errors import ScenarioError
 from bench.scenarios.conditions import Conditions
 
 SUFFIX = ".toml"
@@ -50,7 +51,7 @@ def read_scenario(path: Path, changes: dict[str, Any] | None = None) -> Scenario
     """Read a scenario's file; `changes` take the place of its conditions of the same names.
 
     Raises:
-        ValueError: it cannot be read, or says what is not allowed.
+        ScenarioError: it cannot be read, or says what is not allowed.
 
     """
     try:
@@ -62,19 +63,21 @@ def read_scenario(path: Path, changes: dict[str, Any] | None = None) -> Scenario
             _variation(values | dict(zip(axes, combination, strict=True)), axes) for combination in combinations
         )
     except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+        raise ScenarioError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no TOML: {error}") from error
+        raise ScenarioError(f"{path} is no TOML: {error}") from error
     except msgspec.ValidationError as error:
         given = f", with {', '.join(f'{name} = {value}' for name, value in changes.items())}" if changes else ""
         if isinstance(error.__cause__, ValueError):
-            raise ValueError(f"{path}{given}: {error}") from error
+            raise ScenarioError(f"{path}{given}: {error}") from error
         allowed = ", ".join(Conditions.__struct_fields__)
-        raise ValueError(f"{path}: {error}; title, shows, look_at and conditions are needed, of: {allowed}") from error
+        raise ScenarioError(
+            f"{path}: {error}; title, shows, look_at and conditions are needed, of: {allowed}"
+        ) from error
     if not variations:
-        raise ValueError(f"{path}: a condition has an empty list; give it a value")
+        raise ScenarioError(f"{path}: a condition has an empty list; give it a value")
     if twice := [label for label, count in Counter(each.label for each in variations).items() if count > 1]:
-        raise ValueError(f"{path}: {twice[0]} is there twice; leave one of the values out")
+        raise ScenarioError(f"{path}: {twice[0]} is there twice; leave one of the values out")
     return Scenario(path.stem, file.title, file.shows.strip(), file.look_at.strip(), axes, variations)
 
 
@@ -93,12 +96,14 @@ def scenario_file(name: str, folder: Path | None = None) -> Path:
     """Return the file that a name, or the path of a file, stands for.
 
     Raises:
-        ValueError: there is no such scenario.
+        ScenarioError: there is no such scenario.
 
     """
     if name.endswith(SUFFIX):
         return Path(name)
     files = scenario_files(folder)
     if name not in files:
-        raise ValueError(f"unknown scenario {name!r}; choose {', '.join(files)}, or give the path of a {SUFFIX} file")
+        raise ScenarioError(
+            f"unknown scenario {name!r}; choose {', '.join(files)}, or give the path of a {SUFFIX} file"
+        )
     return files[name]

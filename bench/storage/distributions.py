@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import ResultsError
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import US_PER_MS
 from loadtest.ledger.aggregate import HIGHEST_US
@@ -55,7 +56,7 @@ def read_details(directory: Path, plan: Plan) -> Details:
     """Read `hgrm/` and `timeline.csv` of a campaign's folder; what is not there is left out.
 
     Raises:
-        ValueError: a file is damaged.
+        ResultsError: a file is damaged.
 
     """
     return Details(tuple(_spectra(directory / "hgrm", plan)), tuple(_timeline(directory / "timeline.csv")))
@@ -75,7 +76,9 @@ def _read_percentiles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float
         rows = [[float(word) for word in line.split()[:3]] for line in path.read_text().splitlines() if _is_row(line)]
         value, percentile, count = np.array(rows).T
     except ValueError as error:
-        raise ValueError(f"{path} is no percentile file: {error}; restore it, or remove it to leave it out") from error
+        raise ResultsError(
+            f"{path} is no percentile file: {error}; restore it, or remove it to leave it out"
+        ) from error
     owed = count[-1]
     share_above = 1 - percentile
     share_above[-1] = 1 / owed  # the maximum is one of all
@@ -95,4 +98,4 @@ def _timeline(path: Path) -> Iterator[TimelineSecond]:
             try:
                 yield msgspec.convert({name: text or None for name, text in row.items()}, TimelineSecond, strict=False)
             except msgspec.ValidationError as error:
-                raise ValueError(f"{path} is damaged: {error}; restore it, or remove it to leave it out") from error
+                raise ResultsError(f"{path} is damaged: {error}; restore it, or remove it to leave it out") from error

@@ -32,7 +32,6 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--rival", "mine=python app.py", "'mine=python app.py' is no rival; give a name of its own and a command"),
         ("--rival", "python app.py {port}", "'python app.py {port}' is no rival"),
         ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the rival a name of its own"),
-        ("--server-workers", "2", "2 is not in the range 1<=x<=1"),
     ],
 )
 def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp_path: Path) -> None:

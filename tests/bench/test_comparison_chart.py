@@ -9,9 +9,9 @@ import pytest
 from matplotlib.axes import Axes
 
 from bench.analysis.comparison import compare_arms
+from bench.errors import ChartLeftOutError
 from bench.model.plan import Trial
 from bench.model.summary import Summary
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
 from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
@@ -104,5 +104,5 @@ def test_a_ratio_that_nobody_knows_is_left_out() -> None:
 
 
 def test_one_strategy_has_no_such_chart() -> None:
-    with pytest.raises(LeftOut, match="one strategy alone"):
+    with pytest.raises(ChartLeftOutError, match="one strategy alone"):
         ratio_to_direct(typical_summary(("direct",)))

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from bench.connections.crowd import Crowd
+from bench.errors import JoinError
 from bench.execution.child_process import PACKAGES
-from bench.execution.handshake import JoinError
 from server.testing.server_process import ServerProcess
 from tests.bench.command import bench
 from tests.swarm_process import wait_until

@@ -12,11 +12,11 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from bench.analysis.cells import summarise
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts.latency_by_position import latency_by_position
 from bench.presentation.charts.latency_colours import NEVER_COLOUR, LatencyColours
 from bench.presentation.charts.latency_heat_map import COLUMNS, latency_heat_map
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.run_health import run_health
 from bench.storage.distributions import Details, Spectrum, TimelineSecond
@@ -188,7 +188,7 @@ def test_position_shows_the_largest_room_that_all_hold() -> None:
 
 
 def test_a_room_without_tenths_has_no_chart_of_positions() -> None:
-    with pytest.raises(LeftOut, match="no room of 10 members"):
+    with pytest.raises(ChartLeftOutError, match="no room of 10 members"):
         latency_by_position(summary_of(step(5), users=(5,)))
 
 

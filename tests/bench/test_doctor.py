@@ -21,7 +21,9 @@ from bench.commands.doctor import Examination, doctor
 from bench.doctor import clocks, cpu, limits, software
 from bench.doctor.examination import CHECKS, examine, findings_table, tell
 from bench.doctor.machine import CpuUse, Machine, core_list, measure_cpu, percent
-from bench.model.environment import Environment, Pinning, choose_pinning, read_environment
+from bench.execution.environment_reader import read_environment
+from bench.execution.pinning import choose_pinning
+from bench.model.environment import Environment, Pinning
 from bench.model.finding import Finding, Status
 from tests.bench.made_up import ENVIRONMENT
 

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from bench.execution.child_process import Child, how_it_ended
+from bench.execution.environment_reader import read_environment
 from bench.execution.interruption import interruptible
-from bench.model.environment import choose_pinning, read_environment
+from bench.execution.pinning import choose_pinning
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 

@@ -18,7 +18,9 @@ from click.testing import CliRunner
 
 from bench.commands.main import main
 from bench.execution.child_process import PACKAGES
-from bench.model.environment import Commit, Environment, choose_pinning, read_environment
+from bench.execution.environment_reader import read_environment
+from bench.execution.pinning import choose_pinning
+from bench.model.environment import Commit, Environment
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import Store
 from tests.bench.made_up import plan, run, step

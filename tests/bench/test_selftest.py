@@ -20,10 +20,11 @@ from click.testing import CliRunner
 from hdrh.histogram import HdrHistogram
 
 from bench.commands import selftest
+from bench.errors import TrialError
 from bench.execution.child_process import Child
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, TrialFailed
+from bench.execution.server_process import Listener
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.faulty_server import FAULTS
 from bench.validation.selftest.freeze import WHOLE, percentiles_ms, quantile
@@ -373,7 +374,7 @@ def test_an_injection_that_fails_is_told_and_does_not_keep_the_next_from_running
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(_: object) -> list[Row]:
-        raise TrialFailed("the server was killed by SIGKILL", ["its last words"])
+        raise TrialError("the server was killed by SIGKILL", ["its last words"])
 
     good = [exactly("lose 1 in 10", "missing", 10, 10)]
     monkeypatch.setattr(selftest, "INJECTIONS", {"freeze": fails, "faults": lambda _: good})

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from bench.analysis.cells import server_use
-from bench.execution.telemetry_reader import TelemetryReader, interval_around, intervals
+from bench.execution.telemetry_reader import TelemetryReader
 from bench.model.run import LagBucket, LoopLag, ServerStats
+from bench.model.telemetry import interval_around, intervals
 from server.testing.server_process import ServerProcess
 from tests.bench.made_up import SECOND, START_NS, plan, run, step
 

@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from websockets.utils import accept_key
 
 from bench.commands.cross_check import command
+from bench.errors import TrialError
 from bench.execution.child_process import PACKAGES
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import CommandTarget, Listener, Target, TrialFailed
+from bench.execution.server_process import CommandTarget, Listener, Target
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
 from bench.validation.cross_check.agreement import Claim, Figures, Opinion, Window, agree, compare, percentile
@@ -97,7 +98,7 @@ def test_what_a_server_loses_and_repeats_is_shared_out_between_swarm_and_witness
 
 
 def test_a_witness_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
-    with pytest.raises(TrialFailed, match="the witnesses' process ended with exit code 1") as failed:
+    with pytest.raises(TrialError, match="the witnesses' process ended with exit code 1") as failed:
         inquiry(faulty("fragments")).ask(SwarmGenerator(), RATE, tmp_path / "run")
     assert any("reads whole, unmasked frames only" in line for line in failed.value.failure.log)
 
@@ -105,7 +106,7 @@ def test_a_witness_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> Non
 def test_a_server_that_ends_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
     short_lived = inquiry(lambda log: CommandTarget(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
-    with pytest.raises(TrialFailed, match="the server did not start: it ended with exit code 1") as failed:
+    with pytest.raises(TrialError, match="the server did not start: it ended with exit code 1") as failed:
         short_lived.ask(SwarmGenerator(), RATE, tmp_path / "run")
     assert failed.value.failure.log == ["no such thing"]
 

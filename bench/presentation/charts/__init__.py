@@ -9,13 +9,13 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import style
 from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
 from bench.presentation.charts.latency_by_position import latency_by_position
 from bench.presentation.charts.latency_by_users import latency_by_users
 from bench.presentation.charts.latency_heat_map import latency_heat_map
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
 from bench.presentation.charts.run_health import run_health
@@ -62,7 +62,7 @@ def draw_all(summary: Summary, details: Details, directory: Path) -> Gallery:
     for name, draw in to_draw.items():
         try:
             figure = draw()
-        except LeftOut as reason:
+        except ChartLeftOutError as reason:
             gallery.left_out[name] = str(reason)
             continue
         gallery.drawn.append(keep(figure, name, directory))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from bench.analysis.slo import listing, or_infinite
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Cell, Summary
 from bench.presentation.charts import series, style
 from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.notes import notes
 from bench.presentation.charts.series import Point
 from loadtest.ledger.result import MedianAndTail
@@ -26,7 +26,7 @@ def latency_by_position(summary: Summary) -> Figure:
     """Draw the delivery latency of each tenth of the room, in the order of joining, at one telling user count."""
     users = series.telling_users(summary, least=TENTHS)
     if users is None:
-        raise LeftOut(f"no room of {TENTHS} members or more was measured")
+        raise ChartLeftOutError(f"no room of {TENTHS} members or more was measured")
     cells = {arm.label: summary.blocks_of(arm.label, users) for arm in summary.plan.arms}
     lines = {
         name: {label: _points(blocks, read) for label, blocks in cells.items() if blocks}

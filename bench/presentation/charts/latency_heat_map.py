@@ -14,10 +14,10 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from bench.analysis.slo import listing, or_infinite
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import style
 from bench.presentation.charts.latency_colours import LatencyColours
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.notes import notes
 from bench.storage.distributions import Details, TimelineSecond
 
@@ -48,7 +48,7 @@ class TimeAxis:
 def latency_heat_map(summary: Summary, details: Details) -> Figure:
     """Draw the p99 of each second as a colour, a row for each user count, a panel for each strategy."""
     if not details.timeline:
-        raise LeftOut("timeline.csv, the seconds of each window, is not there")
+        raise ChartLeftOutError("timeline.csv, the seconds of each window, is not there")
     users = summary.plan.workload.users
     time = TimeAxis.of(summary.plan.blocks, 1 + max(each.second for each in details.timeline))
     seconds = {

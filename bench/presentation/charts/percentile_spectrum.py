@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import style
 from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.notes import notes
 from bench.presentation.charts.style import LineEnd, Look
 from bench.presentation.comparison_answer import milliseconds
@@ -40,7 +40,7 @@ def percentile_spectrum(summary: Summary, details: Details) -> Figure:
     """Draw the delivery latency by percentile at the fewest, a middle and the most users, x = 1 / (1 - p)."""
     measured = sorted({spectrum.users for spectrum in details.spectra})
     if not measured:
-        raise LeftOut("hgrm/, the percentiles in full, is not there")
+        raise ChartLeftOutError("hgrm/, the percentiles in full, is not there")
     chosen = sorted({measured[0], measured[len(measured) // 2], measured[-1]})
     labels = [arm.label for arm in summary.plan.arms]
     lines = {users: _lines(summary, details.spectra, users) for users in chosen}

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.comparison import RELEVANT, Comparison, compare_arms
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import series, style
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.notes import notes
 from bench.presentation.charts.series import Point
 from bench.presentation.charts.style import LineEnd
@@ -25,7 +25,7 @@ def ratio_to_direct(summary: Summary) -> Figure:
     """Draw the p99 of every strategy as a multiple of the baseline's by user count, with intervals."""
     comparisons = compare_arms(summary)
     if not comparisons:
-        raise LeftOut("one strategy alone has no other to be compared with")
+        raise ChartLeftOutError("one strategy alone has no other to be compared with")
     baseline, metric, users = comparisons[0].baseline, comparisons[0].metric, summary.plan.workload.users
     figure, (axes,) = style.new_figure(
         summary, headline(comparisons, summary.plan.blocks), [_how_to_read(comparisons), *notes(summary)], 1, (6.4, 4.4)

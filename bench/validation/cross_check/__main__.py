@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench.execution.handshake import JoinError
+from bench.errors import JoinError
 from bench.validation.cross_check.observation import Delivery, Observation, share, spread
 from bench.validation.cross_check.observer import Witness
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, TrialFailed, check_not_interrupted
+from bench.execution.server_process import Listener, check_not_interrupted
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
 from bench.validation.cross_check.agreement import Opinion, compare
@@ -48,23 +49,23 @@ class WitnessProcess(Child):
         """Check that nothing has ended the witnesses.
 
         Raises:
-            TrialFailed: they have ended.
+            TrialError: they have ended.
 
         """
         if (code := self.exit_code()) is not None:
-            raise TrialFailed(f"the witnesses' process {how_it_ended(code)}", self.last_lines())
+            raise TrialError(f"the witnesses' process {how_it_ended(code)}", self.last_lines())
 
     def finish(self) -> Observation:
         """End the witnesses and return what they saw.
 
         Raises:
-            TrialFailed: they had ended before, or fell out of the room at the last moment.
+            TrialError: they had ended before, or fell out of the room at the last moment.
 
         """
         self.check_alive()
         self.stop()
         if code := self.exit_code():
-            raise TrialFailed(f"the witnesses' process {how_it_ended(code)}", self.last_lines())
+            raise TrialError(f"the witnesses' process {how_it_ended(code)}", self.last_lines())
         return Observation.load(self._file)
 
 
@@ -83,7 +84,7 @@ class Inquiry:
         """Put a generator and the witnesses on a fresh server; logs and raw results stay in `directory`.
 
         Raises:
-            TrialFailed: a process failed, or the user interrupted.
+            TrialError: a process failed, or the user interrupted.
 
         """
         directory.mkdir(parents=True)
@@ -104,9 +105,9 @@ class Inquiry:
         deadline = time.monotonic() + limit_s
         while process.exit_code() is None:
             if (code := server.exit_code()) is not None:
-                raise TrialFailed(f"the server {how_it_ended(code)} under load", server.last_lines())
+                raise TrialError(f"the server {how_it_ended(code)} under load", server.last_lines())
             witnesses.check_alive()
             check_not_interrupted(self.interruption)
             if time.monotonic() > deadline:
-                raise TrialFailed(f"{name} was not done within {limit_s:.0f} s", process.last_lines())
+                raise TrialError(f"{name} was not done within {limit_s:.0f} s", process.last_lines())
             time.sleep(POLL_S)

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.server_process import TrialFailed
 from bench.execution.swarm_process import Swarm
 from bench.model.plan import Arm, Trial, Workload
 from bench.validation.cross_check.agreement import Claim, Figures, Window
@@ -47,7 +47,7 @@ class Generator(Protocol):
         """Read what it says, once it has ended.
 
         Raises:
-            TrialFailed: it failed.
+            TrialError: it failed.
 
         """
 
@@ -69,7 +69,7 @@ class SwarmGenerator:
         process.check_complete()
         result = process.result()
         if result is None or not result.steps:
-            raise TrialFailed(f"the swarm did not come to measure {load.users} users", process.last_lines())
+            raise TrialError(f"the swarm did not come to measure {load.users} users", process.last_lines())
         step = result.steps[0]
         return Claim(
             self.name,
@@ -113,7 +113,7 @@ class K6Generator:
         try:
             return Child([*command, *flags, str(K6_SCRIPT)], load.directory / "k6.log", load.cores)
         except OSError as error:
-            raise TrialFailed(f"k6 cannot be run: {error}; give the path of its binary (--k6)") from error
+            raise TrialError(f"k6 cannot be run: {error}; give the path of its binary (--k6)") from error
 
     def claim(self, process: Child, load: Load) -> Claim:
         """Read the summary that its script writes."""
@@ -122,7 +122,7 @@ class K6Generator:
         except (FileNotFoundError, msgspec.DecodeError) as error:
             code = process.exit_code()
             ending = how_it_ended(code) if code is not None else "is running"
-            raise TrialFailed(f"k6 left no result: it {ending}", process.last_lines()) from error
+            raise TrialError(f"k6 left no result: it {ending}", process.last_lines()) from error
         expected = summary.offered * load.users
         window = Window(summary.start_ms * 10**6, summary.end_ms * 10**6, summary.drain_end_ms * 10**6)
         figures = Figures(expected, summary.delivered, summary.p50_ms, summary.p99_ms)

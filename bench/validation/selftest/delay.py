@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.execution.server_process import Listener, Target, TrialFailed
+from bench.errors import TrialError
+from bench.execution.server_process import Listener, Target
 from bench.execution.swarm_process import Swarm
 from bench.validation.selftest.harness import Rig, steady
 from bench.validation.selftest.results import Row, believable, exactly
@@ -54,7 +55,7 @@ def _start(rig: Rig, hold_ms: int, stack: ExitStack) -> Experiment:
 
 def _moved(injected: str, name: str, before_ms: float | None, after_ms: float | None) -> Row:
     if before_ms is None or after_ms is None:
-        raise TrialFailed(f"{name} falls among deliveries that never came; run it where nothing else runs")
+        raise TrialError(f"{name} falls among deliveries that never came; run it where nothing else runs")
     moved_ms = after_ms - before_ms
     return Row(
         injected,

@@ -9,8 +9,9 @@ import psutil
 from hdrh.histogram import HdrHistogram
 from websockets.exceptions import InvalidHandshake
 
+from bench.errors import TrialError
 from bench.execution.freeze import CATCH_UP_LIMIT_S, Freeze, freeze
-from bench.execution.server_process import Target, TrialFailed, read_stats
+from bench.execution.server_process import Target, read_stats
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.freeze_distribution import Envelope
 from bench.validation.selftest.harness import Rig, steady
@@ -61,21 +62,21 @@ def _join_closed_loop_users(address: tuple[str, int], stack: ExitStack) -> list[
     try:
         return [stack.enter_context(user) for user in users]
     except (OSError, InvalidHandshake) as error:
-        raise TrialFailed(f"a closed-loop user could not join: {error}") from error
+        raise TrialError(f"a closed-loop user could not join: {error}") from error
 
 
 def _freeze(server: Target) -> Freeze:
     try:
         return freeze(server.pid, FREEZE_S)
     except (psutil.NoSuchProcess, TimeoutError) as error:
-        raise TrialFailed(f"the server could not be frozen: {error}", server.last_lines()) from error
+        raise TrialError(f"the server could not be frozen: {error}", server.last_lines()) from error
 
 
 def _check_in_time(frozen: Freeze, step: Step) -> None:
     if not step.window_start_ns < frozen.before_stop_ns < frozen.after_wake_ns + 1e9 < step.window_end_ns:
-        raise TrialFailed("the freeze was not in the middle of the window; run it where nothing else runs")
+        raise TrialError("the freeze was not in the middle of the window; run it where nothing else runs")
     if frozen.worked_s > 0.9 * CATCH_UP_LIMIT_S:
-        raise TrialFailed(
+        raise TrialError(
             f"the server still had a backlog {CATCH_UP_LIMIT_S} s after its freeze; run it where nothing else runs"
         )
 
@@ -84,7 +85,7 @@ def _distribution(frozen: Freeze, step: Step, usual: list[ClosedLoopUser]) -> li
     window = step.window_start_ns, step.window_end_ns
     usual_ms = [user.latencies_ms(*window) for user in usual]
     if not all(usual_ms):
-        raise TrialFailed("a closed-loop user got no echo at all")
+        raise TrialError("a closed-loop user got no echo at all")
     envelope = Envelope(
         shortest_freeze_s=frozen.shortest_s,
         longest_freeze_s=frozen.longest_s,

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, Target, TrialFailed, check_not_interrupted
+from bench.execution.server_process import Listener, Target, check_not_interrupted
 from bench.execution.swarm_process import Swarm
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Trial, Workload
@@ -63,7 +64,7 @@ class Rig:
         """Wait until a swarm has ended and return what it measured.
 
         Raises:
-            TrialFailed: it took too long, failed, or measured nothing, or as in `wait_until`.
+            TrialError: it took too long, failed, or measured nothing, or as in `wait_until`.
 
         """
         limit_s = 60 + 3 * workload.trial_seconds()
@@ -71,14 +72,14 @@ class Rig:
         swarm.check_complete()
         outcome = swarm.result()
         if outcome is None or not outcome.steps:
-            raise TrialFailed("the swarm measured nothing", swarm.last_lines())
+            raise TrialError("the swarm measured nothing", swarm.last_lines())
         return outcome.steps[0]
 
     def pause(self, seconds: float, *needed: Child) -> None:
         """Let time pass.
 
         Raises:
-            TrialFailed: as in `wait_until`.
+            TrialError: as in `wait_until`.
 
         """
         end = time.monotonic() + seconds
@@ -88,7 +89,7 @@ class Rig:
         """Wait for something for which all that is `needed` has to run.
 
         Raises:
-            TrialFailed: it did not come within `limit_s` seconds, one of `needed` ended, or the user interrupted.
+            TrialError: it did not come within `limit_s` seconds, one of `needed` ended, or the user interrupted.
 
         """
         deadline = time.monotonic() + limit_s
@@ -96,9 +97,9 @@ class Rig:
             check_not_interrupted(self.interruption)
             for child in needed:
                 if (code := child.exit_code()) is not None:
-                    raise TrialFailed(f"a part of the experiment {how_it_ended(code)} too early", child.last_lines())
+                    raise TrialError(f"a part of the experiment {how_it_ended(code)} too early", child.last_lines())
             if is_so():
                 return
             if time.monotonic() > deadline:
-                raise TrialFailed(f"waited {limit_s:.0f} s for {what}")
+                raise TrialError(f"waited {limit_s:.0f} s for {what}")
             time.sleep(POLL_S)
