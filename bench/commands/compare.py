@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from bench.analysis.environment_diff import machine_differences, software_differences
+from bench.analysis.live_summary import LiveSummary
 from bench.analysis.slo import listing
 from bench.commands.exit_codes import NOT_BELIEVABLE
 from bench.commands.options import ABOVE_0, rivals, strategies, user_counts, workload_options
@@ -123,7 +124,9 @@ def compare(
         try:
             with store.locked():
                 earlier = earlier_runs(plan, store, console)
-                summary = run_campaign(plan, environment, store, interruption, console, earlier)
+                live = LiveSummary(plan, environment, store)
+                run_campaign(plan, environment, store, interruption, console, earlier, on_runs=live.update)
+                summary = live.summary
                 _show(summary, store, console)
         except FolderInUseError as error:
             raise click.UsageError(str(error)) from error

@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from bench.analysis.live_summary import LiveSummary
 from bench.execution.campaign import run_campaign
 from bench.execution.interruption import Interruption
 from bench.execution.trial_runner import Extras
 from bench.model.environment import Environment
 from bench.model.plan import Trial, make_plan
-from bench.model.summary import Summary
+from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
 from bench.scenarios.judge import rows
@@ -67,13 +68,16 @@ def observe(
         store = Store(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)
+        live = LiveSummary(plan, environment, store)
         earlier = list(found)
 
-        def keep(summary: Summary) -> None:
-            found[:] = [*earlier, *rows(variation, summary, store.read_runs(), disturbers.happened)]  # noqa: B023
-            write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
+        def keep(runs: Sequence[Run]) -> None:
+            live.update(runs)  # noqa: B023
+            if runs:
+                found[:] = [*earlier, *rows(variation, live.summary, store.read_runs(), disturbers.happened)]  # noqa: B023
+                write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
 
-        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_trial_end=keep)
+        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_runs=keep)
     return msgspec.structs.replace(result, rows=list(found))
 
 
