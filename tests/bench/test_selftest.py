@@ -25,8 +25,8 @@ from bench.execution.child_process import Child
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import Listener
+from bench.validation.faulty_server import FAULTS
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
-from bench.validation.selftest.faulty_server import FAULTS
 from bench.validation.selftest.freeze import WHOLE, percentiles_ms, quantile
 from bench.validation.selftest.freeze_distribution import Envelope, frozen_latency_s
 from bench.validation.selftest.results import Row, exactly

@@ -45,7 +45,7 @@ WORKLOAD = Workload(
     join_rate=100,
     notice_limit=0,
 )
-FAULTY_SERVER = Path(__file__).parent.parent / "loadtest" / "faulty_server.py"
+FAULTY_SERVER = f"{sys.executable} -m bench.validation.faulty_server --every 50"
 
 
 def direct(log: Path) -> Listener:
@@ -53,7 +53,7 @@ def direct(log: Path) -> Listener:
 
 
 def faulty(fault: str) -> Callable[[Path], Listener]:
-    return lambda log: CommandTarget(f"{sys.executable} {FAULTY_SERVER} {fault} {{port}}", log)
+    return lambda log: CommandTarget(f"{FAULTY_SERVER} --fault {fault} --port {{port}}", log)
 
 
 def inquiry(start_server: Callable[[Path], Listener]) -> Inquiry:
@@ -89,7 +89,7 @@ def test_each_witness_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: P
 
 
 def test_what_a_server_loses_and_repeats_is_shared_out_between_swarm_and_witnesses(tmp_path: Path) -> None:
-    opinion = inquiry(faulty("loses_and_repeats")).ask(SwarmGenerator(), RATE, tmp_path / "run")
+    opinion = inquiry(faulty("lose-and-repeat")).ask(SwarmGenerator(), RATE, tmp_path / "run")
     deliveries = MESSAGES * (USERS + WITNESSES)
     missing = [figures.expected - figures.delivered for figures in (opinion.claim.figures, opinion.witnessed)]
     assert sum(missing) == deliveries // 50
@@ -99,7 +99,7 @@ def test_what_a_server_loses_and_repeats_is_shared_out_between_swarm_and_witness
 
 def test_a_witness_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
     with pytest.raises(TrialError, match="the witnesses' process ended with exit code 1") as failed:
-        inquiry(faulty("fragments")).ask(SwarmGenerator(), RATE, tmp_path / "run")
+        inquiry(faulty("fragment")).ask(SwarmGenerator(), RATE, tmp_path / "run")
     assert any("reads whole, unmasked frames only" in line for line in failed.value.failure.log)
 
 
@@ -176,7 +176,7 @@ def test_the_command_asks_about_any_server_and_shows_what_failed(tmp_path: Path)
 
 
 def test_when_no_opinion_comes_about_there_is_no_table() -> None:
-    server = f"{sys.executable} {FAULTY_SERVER} fragments {{port}}"
+    server = f"{FAULTY_SERVER} --fault fragment --port {{port}}"
     load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
     result = CliRunner().invoke(command, ["--target-command", server, *load])
     assert result.exit_code == 3

@@ -48,7 +48,7 @@ def _start(rig: Rig, hold_ms: int, stack: ExitStack) -> Experiment:
     name = f"hold{hold_ms}"
     server = stack.enter_context(rig.server(name, WORKLOAD))
     _, port = server.await_ready(rig.interruption)
-    relay = stack.enter_context(rig.part(name, "relay", "--to", str(port), "--hold-ms", str(hold_ms)))
+    relay = stack.enter_context(rig.part(name, "selftest.relay", "--to", str(port), "--hold-ms", str(hold_ms)))
     swarm = stack.enter_context(rig.swarm(name, WORKLOAD, relay.await_ready(rig.interruption)))
     return Experiment(server, relay, swarm)
 

@@ -51,8 +51,8 @@ class Rig:
 
     def part(self, name: str, module: str, *flags: str) -> Listener:
         """Start one of the self-test's own programs, on whichever core is free."""
-        command = [sys.executable, "-m", f"bench.validation.selftest.{module}", *flags]
-        return Listener(command, self.logs / f"{name}.{module}.log")
+        command = [sys.executable, "-m", f"bench.validation.{module}", *flags]
+        return Listener(command, self.logs / f"{name}.{module.rpartition('.')[2]}.log")
 
     def swarm(self, name: str, workload: Workload, address: tuple[str, int]) -> Swarm:
         """Start a swarm of one user count."""
