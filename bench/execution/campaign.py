@@ -34,9 +34,9 @@ def run_campaign(
     """
     runs = {run.trial: run for run in earlier}
     to_do = [trial for trial in plan.trials if trial not in runs or not _finished(runs[trial])]
-    if extras is None:  # what has extras is more than its plan, which must not be resumed without them
+    if extras is None:  # a plan does not hold the extras, so a campaign with extras must not be resumed from its plan
         store.write_plan(plan, environment)
-    store.logs.mkdir(exist_ok=True)  # results may have been passed on without it
+    store.logs.mkdir(exist_ok=True)  # results may have been copied without it
     on_runs(_in_order(plan, runs))
     with Progress(plan.workload, to_do, console) as progress:
         for trial in to_do:
@@ -55,7 +55,7 @@ def run_campaign(
             if run.failure:
                 report_failure(console, trial.name, run.failure)
             if run.failure and trial in runs and _steps(run) < _steps(runs[trial]):
-                continue  # it failed again, and sooner: the earlier attempt tells more
+                continue  # it failed again, and earlier: the first attempt has more steps
             runs[trial] = run
             store.write_percentiles(run)
             store.write_run(run)  # the last of its files: where it is, the trial is done
@@ -63,7 +63,7 @@ def run_campaign(
 
 
 def earlier_runs(plan: Plan, store: Store, console: Console) -> list[Run]:
-    """Read the runs that a campaign left when it ended early; one that is damaged is named and left out."""
+    """Read the runs that a campaign left when it ended early; a damaged one is reported and left out."""
     runs = []
     for trial in plan.trials:
         try:
@@ -75,7 +75,7 @@ def earlier_runs(plan: Plan, store: Store, console: Console) -> list[Run]:
 
 
 def report_failure(console: Console, what: str, failure: Failure) -> None:
-    """Say what failed and show the last lines of the log that may tell why."""
+    """Print what failed and the last lines of the log that may say why."""
     console.print(f"[bold red]{escape(what)}: {escape(failure.message)}[/]", soft_wrap=True, highlight=False)
     for line in failure.log:
         console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
@@ -86,7 +86,7 @@ def _in_order(plan: Plan, runs: Mapping[Trial, Run]) -> list[Run]:
 
 
 def _finished(run: Run) -> bool:
-    """Whether a run need not be done again; one that measured nothing must."""
+    """Whether a run is complete; one that measured nothing has to be run again."""
     return run.failure is None and _steps(run) > 0
 
 

@@ -43,7 +43,7 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert not psutil.pid_exists(child.pid)
 
 
-def test_what_a_child_started_ends_with_it_even_if_the_child_had_ended_before(tmp_path: Path) -> None:
+def test_grandchildren_end_even_if_the_child_had_ended_before(tmp_path: Path) -> None:
     program = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]).pid, flush=True)"
     with Child([sys.executable, "-c", program], tmp_path / "log") as child:
         await_output(child, "up")

@@ -16,7 +16,7 @@ def test_equals_are_seldom_told_apart(noise: Noise) -> None:
     assert 0 < false_claims(World(noise, 0.2, arms=2, user_counts=1), CAMPAIGNS, seed=3) <= 0.05 + CHANCE
 
 
-def test_a_true_difference_is_found_the_more_often_the_more_blocks_there_are() -> None:
+def test_more_blocks_find_a_true_difference_more_often() -> None:
     powers = [found(World(normal, 0.05, blocks, factor=1.1), 100, seed=3) for blocks in (8, 10, 15)]
     assert powers[0] == 0
     assert 0.4 < powers[1] < powers[2]

@@ -102,7 +102,7 @@ def test_a_failed_trial_and_one_that_never_began_are_failures() -> None:
     assert not summary.believable
 
 
-def test_the_share_of_a_server_that_was_started_again_is_unknown_even_if_its_cpu_time_grew() -> None:
+def test_the_cpu_share_of_a_restarted_server_is_unknown() -> None:
     (trial,) = plan().trials
     made = run(trial, [step(50)])
     half = len(made.samples) // 2

@@ -39,7 +39,7 @@ def test_runs_come_back_as_they_were_by_block(store: Store) -> None:
     assert sorted(path.name for path in store.runs.iterdir()) == ["block1-direct.json", "block2-direct.json"]
 
 
-def test_a_run_that_is_not_there_is_none_and_a_folder_without_runs_has_none(store: Store) -> None:
+def test_missing_runs_are_none_and_a_folder_without_runs_has_none(store: Store) -> None:
     assert store.read_run(plan().trials[0]) is None
     store.runs.rmdir()
     assert store.read_runs() == []
