@@ -11,7 +11,7 @@ import numpy as np
 from bench.analysis.exact_tests import holm
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, Measure
-from bench.gate.ranks import ERROR, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
+from bench.gate.rank_tests import ERROR, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
 from bench.gate.readings import Readings, read
 from bench.model.summary import Summary
 

@@ -24,7 +24,7 @@ from scipy.stats import mannwhitneyu
 from bench.analysis.cells import summarise
 from bench.commands.gate import gate
 from bench.gate.check import Check, Outcome
-from bench.gate.ranks import blocks_needed, p_larger, shift, smallest_p
+from bench.gate.rank_tests import blocks_needed, p_larger, shift, smallest_p
 from bench.gate.slo import parse
 from bench.model.environment import Environment, Pinning
 from bench.model.plan import Plan
