@@ -25,7 +25,7 @@ class Disturbance:
 
 
 def planned_disturbance(conditions: Conditions, step: Step) -> Disturbance | None:
-    """Return when the swarm's own disturbance was: its burst, or the time from disconnecting to the last reconnect."""
+    """Return when the swarm's own disturbance was: its burst, or from disconnect to the last rejoin's start."""
     if conditions.burst_factor != 1:
         start_s, length_s = conditions.burst_at_s, conditions.burst_for_s
     elif conditions.reconnect_at_s:
