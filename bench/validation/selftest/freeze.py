@@ -130,7 +130,7 @@ def _max_distance(injected: str, off_ms: dict[float, float]) -> Result:
     where = f" (p{worst:g})" if off_ms[worst] else ""
     return Result(
         injected,
-        "p90.5 to p99.9, largest distance",
+        "p90.5 to p99.9, largest deviation",
         f"at most {SLOPE_TOLERANCE_MS:g} ms",
         f"{off_ms[worst]:.1f} ms{where}",
         off_ms[worst] <= SLOPE_TOLERANCE_MS,
