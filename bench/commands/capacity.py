@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Percentile
 from bench.capacity.search import Rules
-from bench.capacity.search_runner import Campaign
+from bench.capacity.search_runner import SearchRunner
 from bench.commands.exit_codes import NOT_BELIEVABLE
 from bench.commands.options import ABOVE_0, FROM_0, strategies, workload_options
 from bench.commands.session import answers, kept_in, results_folder, starting
@@ -104,7 +104,7 @@ def capacity(
             store.create()
         try:
             with store.locked():
-                result = Campaign(plan, environment, store, interruption, console).run()
+                result = SearchRunner(plan, environment, store, interruption, console).run()
                 _show(result, store, console)
         except OSError as error:
             report_failure(console, "cannot write the results", Failure(f"{error}; {kept_in(store.directory)}"))

@@ -64,9 +64,9 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
     if measured:
         answers().print(_table(measured))
     for row in measured:
-        if row.complaints:
+        if row.log_lines:
             console.print(
-                f"{row.strategy}: the server wrote {len(row.complaints):,} lines, the first: {row.complaints[0]}"
+                f"{row.strategy}: the server wrote {len(row.log_lines):,} lines, the first: {row.log_lines[0]}"
             )
     if len(measured) < len(set(strategies)):
         sys.exit(NOT_BELIEVABLE)
@@ -89,12 +89,12 @@ def _table(rows: Sequence[Connections]) -> Table:
     for row in rows:
         table.add_row(
             row.strategy,
-            f"{row.bytes_a_connection / 1024:.1f}",
-            f"{row.cpu_us_a_join:.0f}",
-            f"{1e6 / row.cpu_us_a_join:,.0f}" if row.cpu_us_a_join else "-",
+            f"{row.bytes_per_connection / 1024:.1f}",
+            f"{row.cpu_us_per_join:.0f}",
+            f"{1e6 / row.cpu_us_per_join:,.0f}" if row.cpu_us_per_join else "-",
             f"{row.joins_per_s:,.0f}",
-            f"{row.gone_after_s:.2f}",
+            f"{row.cleanup_s:.2f}",
             f"{row.shutdown_s:.1f}",
-            f"{len(row.complaints):,}",
+            f"{len(row.log_lines):,}",
         )
     return table

@@ -23,10 +23,10 @@ from bench.execution.interruption import Interruption, interruptible
 from bench.execution.pinning import choose_pinning
 from bench.execution.server_process import CommandTarget, Listener, Target
 from bench.model.plan import Workload
-from bench.validation.cross_check.agreement import Figures, Opinion
-from bench.validation.cross_check.check_runner import Inquiry
+from bench.validation.cross_check.agreement import CrossCheck, Figures
+from bench.validation.cross_check.check_runner import CheckRunner
 from bench.validation.cross_check.generators import Generator, K6Generator, SwarmGenerator
-from bench.validation.cross_check.observation import share
+from bench.validation.cross_check.observation import join_spacing
 
 NO_NOTICES = 0  # a room of more members than this announces nothing, so all that is heard is measured
 MESSAGE_SIZE = 64
@@ -110,7 +110,7 @@ def command(
         duration_s=duration_s,
         warmup_s=warmup_s,
         drain_s=DRAIN_S,
-        join_rate=join_rate or share(users, witnesses),
+        join_rate=join_rate or join_spacing(users, witnesses),
         notice_limit=NO_NOTICES,
     )
     pinning = choose_pinning()
@@ -122,19 +122,19 @@ def command(
 
     generators: list[Generator] = [SwarmGenerator(), *([K6Generator(k6)] if k6 else [])]
     console = Console(stderr=True)
-    opinions: list[Opinion] = []
+    opinions: list[CrossCheck] = []
     failed = False
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         with starting(console):
             _try_out(start_server, interruption)
         directory = _folder(out, stack)
-        inquiry = Inquiry(start_server, workload, witnesses, seed, pinning, interruption)
+        runner = CheckRunner(start_server, workload, witnesses, seed, pinning, interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
             name = f"{generator.name}-{rate:g}"
             console.print(f"{name}: {users} users, {witnesses} witnesses, {rate:g} messages/s", highlight=False)
             try:
-                opinions.append(inquiry.ask(generator, rate, directory / name))
+                opinions.append(runner.run(generator, rate, directory / name))
             except TrialError as error:
                 report_failure(console, name, error.failure)
                 failed = True
@@ -143,7 +143,7 @@ def command(
         (directory / "opinions.json").write_bytes(msgspec.json.format(msgspec.json.encode(opinions)))
     if opinions:
         _show(opinions)
-    if failed or not all(opinion.agrees for opinion in opinions if opinion.claim.generator == SwarmGenerator.name):
+    if failed or not all(opinion.agrees for opinion in opinions if opinion.reported.generator == SwarmGenerator.name):
         sys.exit(NOT_BELIEVABLE)
 
 
@@ -164,16 +164,16 @@ def _folder(out: Path | None, stack: ExitStack) -> Path:
     return out.resolve()
 
 
-def _show(opinions: list[Opinion]) -> None:
+def _show(opinions: list[CrossCheck]) -> None:
     table = Table()
     table.add_column("generator")
     for heading in ("messages/s", "deliveries/s", "missing", "p50 ms", "witnesses'", "p99 ms", "witnesses'", "off by"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for opinion in opinions:
-        claimed, seen = opinion.claim.figures, opinion.witnessed
+        claimed, seen = opinion.reported.figures, opinion.observed
         table.add_row(
-            opinion.claim.generator,
+            opinion.reported.generator,
             f"{opinion.room_rate:g}",
             f"{opinion.deliveries_per_s:,.0f}",
             f"{_missing(claimed)}, {_missing(seen)}",
@@ -181,11 +181,11 @@ def _show(opinions: list[Opinion]) -> None:
             _milliseconds(seen.p50_ms),
             _milliseconds(claimed.p99_ms),
             _milliseconds(seen.p99_ms),
-            _milliseconds(opinion.claim.uncertainty_ms),
+            _milliseconds(opinion.reported.uncertainty_ms),
             "agree" if opinion.agrees else "differ",
         )
     notes = [
-        f"{opinion.claim.generator}, {opinion.room_rate:g} messages/s: {kind}: {text}"
+        f"{opinion.reported.generator}, {opinion.room_rate:g} messages/s: {kind}: {text}"
         for opinion in opinions
         for kind, texts in (("not believable", opinion.problems), ("note", opinion.remarks))
         for text in texts

@@ -26,7 +26,7 @@ from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.scenario_answer import scenario_table
 from bench.scenarios.result import ScenarioResult
 from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, scenario_files
-from bench.scenarios.scenario_runner import observe
+from bench.scenarios.scenario_runner import run_scenario
 from bench.storage.files import make_folder
 
 _folder = click.option(
@@ -86,7 +86,7 @@ def run(
             make_folder(directory)
         environment = read_environment(choose_pinning(), findings)
         try:
-            result = observe(
+            result = run_scenario(
                 chosen,
                 _source(scenario, chosen, folder),
                 strategies,

@@ -1,4 +1,4 @@
-"""Proof by injection: known faults, whose effect can be worked out on paper, and what is measured of them."""
+"""Proof by injection: known faults, whose effect follows from a model, and what is measured of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.execution.campaign import report_failure
 from bench.execution.interruption import interruptible
 from bench.execution.pinning import choose_pinning
 from bench.validation.selftest import delay, faults, freeze
-from bench.validation.selftest.harness import Rig
-from bench.validation.selftest.results import Row, table
+from bench.validation.selftest.harness import Harness
+from bench.validation.selftest.results import Result, table
 
 INJECTIONS = MappingProxyType({"freeze": freeze.run, "hold": delay.run, "faults": faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
@@ -39,14 +39,14 @@ def command(only: tuple[str, ...]) -> None:
     1,000. It takes about a minute. Exit codes: 0 all as expected, 2 wrong use, 3 something is not.
     """
     console = Console(stderr=True)
-    rows: list[Row] = []
+    rows: list[Result] = []
     untested = list(dict.fromkeys(only or INJECTIONS))
     with interruptible() as interruption, tempfile.TemporaryDirectory() as directory:
-        rig = Rig(Path(directory), choose_pinning(), interruption)
+        harness = Harness(Path(directory), choose_pinning(), interruption)
         for name in tuple(untested):
             console.print(f"{name}: about {SECONDS[name]} s", highlight=False)
             try:
-                rows += INJECTIONS[name](rig)
+                rows += INJECTIONS[name](harness)
                 untested.remove(name)
             except TrialError as error:
                 report_failure(console, name, error.failure)
@@ -55,9 +55,9 @@ def command(only: tuple[str, ...]) -> None:
     answer = answers(WIDTH, highlight=False)
     if rows:
         answer.print(table(rows))
-    if any(row.usual for row in rows):
+    if any(row.closed_loop for row in rows):
         answer.print(freeze.NOTE)
-    unexpected = sum(not row.holds for row in rows)
+    unexpected = sum(not row.passed for row in rows)
     click.echo(_verdict(len(rows), unexpected, untested))
     if unexpected or untested:
         sys.exit(NOT_BELIEVABLE)

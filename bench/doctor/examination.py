@@ -1,4 +1,4 @@
-"""All checks at once, and what they say to people."""
+"""All checks, and how their findings are shown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def findings_table(findings: Sequence[Finding]) -> RenderableType:
 
 
 def serious(findings: Sequence[Finding]) -> list[Finding]:
-    """Leave out what is in order and what cannot be seen."""
+    """Return the problems and warnings only."""
     return [finding for finding in findings if finding.status in (Status.PROBLEM, Status.WARNING)]
 
 

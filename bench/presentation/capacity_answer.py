@@ -21,7 +21,7 @@ def finding(result: CapacityResult) -> str:
     """Say in one sentence what each strategy holds, the most first."""
     ranked = sorted(result.capacities, key=lambda capacity: -capacity.held)
     held = ", ".join(f"{each.strategy} {amount(each)}" for each in ranked)
-    return f"{result.plan.by.unit.capitalize()} held within {result.plan.objective}: {held}"
+    return f"{result.plan.by.unit.capitalize()} held within {result.plan.slo}: {held}"
 
 
 def amount(capacity: Capacity) -> str:

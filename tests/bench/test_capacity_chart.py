@@ -62,7 +62,7 @@ def test_where_the_generator_was_the_limit_the_mark_is_hollow_and_an_arrow_leads
 
 
 def test_a_search_that_ended_early_is_hollow() -> None:
-    figure = capacity(made_up_search("direct", most_tries=5))
+    figure = capacity(made_up_search("direct", max_tries=5))
     assert line(figure.axes[0], "direct").get_markerfacecolor() == "white"
     assert "direct (not confirmed, the search ended early)" in texts(figure)
 
@@ -76,7 +76,7 @@ def test_a_server_that_holds_nothing_is_a_cross_at_the_low_end() -> None:
 
 
 def test_a_chart_of_no_try_at_all_can_be_drawn() -> None:
-    assert capacity(made_up_search("direct", most_tries=0)).axes
+    assert capacity(made_up_search("direct", max_tries=0)).axes
 
 
 def test_title_and_footer_say_what_was_found_and_under_which_load() -> None:

@@ -35,7 +35,7 @@ def capacity(result: CapacityResult) -> Figure:
     axes.set_ylim(-0.6, len(ranked) - 0.4)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"{plan.by.unit} held within {plan.objective}, nothing missing")
+    axes.set_xlabel(f"{plan.by.unit} held within {plan.slo}, nothing missing")
     looks = style.looks([arm.label for arm in plan.arms])
     ends = [
         _draw(axes, each, height, labels[each.strategy], looks[each.strategy], low, high)

@@ -32,7 +32,7 @@ def capacity_page(directory: Path) -> Page:
     drawn = keep(capacity(result), "capacity", directory / "charts")
     return Page(
         title=f"How many {plan.by.unit} {listing([arm.label for arm in plan.arms])} hold",
-        subtitle=f"within {plan.objective}, nothing missing, {result.environment.time[:10]}",
+        subtitle=f"within {plan.slo}, nothing missing, {result.environment.time[:10]}",
         verdict=[f"{finding(result)}."],
         remarks=[_remark(result), *machine_remarks(result.environment)],
         sections=[

@@ -1,4 +1,4 @@
-"""The second opinion: real servers, real swarms and real witnesses; and how their figures are set side by side."""
+"""The cross-check: real servers, swarms and observers, and how their figures are compared."""
 
 from __future__ import annotations
 
@@ -23,17 +23,25 @@ from bench.execution.interruption import Interruption
 from bench.execution.server_process import CommandTarget, Listener, Target
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
-from bench.validation.cross_check.agreement import Claim, Figures, Opinion, Window, agree, compare, percentile
-from bench.validation.cross_check.check_runner import Inquiry
+from bench.validation.cross_check.agreement import (
+    CrossCheck,
+    Figures,
+    GeneratorResult,
+    Window,
+    agree,
+    compare,
+    percentile,
+)
+from bench.validation.cross_check.check_runner import CheckRunner
 from bench.validation.cross_check.generators import K6Generator, SwarmGenerator
-from bench.validation.cross_check.observation import Delivery, Observation, spread
-from bench.validation.cross_check.observer import Witness, frame_size
+from bench.validation.cross_check.observation import Delivery, Observation, join_positions
+from bench.validation.cross_check.observer import Observer, frame_size
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import other_than_busy
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive times are Linux's")
 
-USERS, WITNESSES, RATE, MESSAGES = 7, 4, 100, 50
+USERS, OBSERVERS, RATE, MESSAGES = 7, 4, 100, 50
 WORKLOAD = Workload(
     users=(USERS,),
     room_rate=RATE,
@@ -56,26 +64,26 @@ def faulty(fault: str) -> Callable[[Path], Listener]:
     return lambda log: CommandTarget(f"{FAULTY_SERVER} --fault {fault} --port {{port}}", log)
 
 
-def inquiry(start_server: Callable[[Path], Listener]) -> Inquiry:
-    return Inquiry(start_server, WORKLOAD, WITNESSES, 1, Pinning(), Interruption())
+def check_runner(start_server: Callable[[Path], Listener]) -> CheckRunner:
+    return CheckRunner(start_server, WORKLOAD, OBSERVERS, 1, Pinning(), Interruption())
 
 
 # With a real server and a real swarm
 
 
-def test_each_witness_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: Path) -> None:
-    opinion = inquiry(direct).ask(SwarmGenerator(), RATE, tmp_path / "run")
-    assert other_than_busy(opinion.problems) == []
-    assert opinion.claim.messages == MESSAGES
-    assert opinion.claim.figures.expected == opinion.claim.figures.delivered == MESSAGES * USERS
-    assert opinion.witnessed.expected == opinion.witnessed.delivered == MESSAGES * WITNESSES
+def test_each_observer_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: Path) -> None:
+    check = check_runner(direct).run(SwarmGenerator(), RATE, tmp_path / "run")
+    assert other_than_busy(check.problems) == []
+    assert check.reported.messages == MESSAGES
+    assert check.reported.figures.expected == check.reported.figures.delivered == MESSAGES * USERS
+    assert check.observed.expected == check.observed.delivered == MESSAGES * OBSERVERS
 
     seen = Observation.load(tmp_path / "run" / "witnesses.npz")
-    window = opinion.claim.window
+    window = check.reported.window
     planned = window.start_ns + np.arange(MESSAGES) * (10**9 // RATE)
     whole_room = None
-    for witness in range(WITNESSES):
-        mine = (seen.witness == witness) & (seen.due_ns >= window.start_ns) & (seen.due_ns < window.end_ns)
+    for observer in range(OBSERVERS):
+        mine = (seen.observer == observer) & (seen.due_ns >= window.start_ns) & (seen.due_ns < window.end_ns)
         assert np.sort(seen.due_ns[mine]).tolist() == planned.tolist()
         messages = set(
             zip(seen.sender[mine].tolist(), seen.seq[mine].tolist(), seen.sent_ns[mine].tolist(), strict=True)
@@ -88,32 +96,32 @@ def test_each_witness_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: P
     assert len(set(seen.sender.tolist())) == USERS
 
 
-def test_what_a_server_loses_and_repeats_is_shared_out_between_swarm_and_witnesses(tmp_path: Path) -> None:
-    opinion = inquiry(faulty("lose-and-repeat")).ask(SwarmGenerator(), RATE, tmp_path / "run")
-    deliveries = MESSAGES * (USERS + WITNESSES)
-    missing = [figures.expected - figures.delivered for figures in (opinion.claim.figures, opinion.witnessed)]
+def test_losses_and_repeats_are_seen_by_the_swarm_and_by_the_observers(tmp_path: Path) -> None:
+    check = check_runner(faulty("lose-and-repeat")).run(SwarmGenerator(), RATE, tmp_path / "run")
+    deliveries = MESSAGES * (USERS + OBSERVERS)
+    missing = [figures.expected - figures.delivered for figures in (check.reported.figures, check.observed)]
     assert sum(missing) == deliveries // 50
     assert min(missing) > 0
-    assert any("messages more than once" in remark for remark in opinion.remarks)
+    assert any("messages more than once" in remark for remark in check.remarks)
 
 
-def test_a_witness_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
-    with pytest.raises(TrialError, match="the witnesses' process ended with exit code 1") as failed:
-        inquiry(faulty("fragment")).ask(SwarmGenerator(), RATE, tmp_path / "run")
+def test_an_observer_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
+    with pytest.raises(TrialError, match="the observers' process ended with exit code 1") as failed:
+        check_runner(faulty("fragment")).run(SwarmGenerator(), RATE, tmp_path / "run")
     assert any("reads whole, unmasked frames only" in line for line in failed.value.failure.log)
 
 
 def test_a_server_that_ends_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
-    short_lived = inquiry(lambda log: CommandTarget(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
+    short_lived = check_runner(lambda log: CommandTarget(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
     with pytest.raises(TrialError, match="the server did not start: it ended with exit code 1") as failed:
-        short_lived.ask(SwarmGenerator(), RATE, tmp_path / "run")
+        short_lived.run(SwarmGenerator(), RATE, tmp_path / "run")
     assert failed.value.failure.log == ["no such thing"]
 
 
-def witness_process(server: ServerProcess, out: Path, url_path: str) -> subprocess.Popen[str]:
+def observer_process(server: ServerProcess, out: Path, url_path: str) -> subprocess.Popen[str]:
     port = server.url.rpartition(":")[2]
-    flags = ["--host", "127.0.0.1", "--port", port, "--url-path", url_path, "--users", "0", "--witnesses", "2"]
+    flags = ["--host", "127.0.0.1", "--port", port, "--url-path", url_path, "--users", "0", "--observers", "2"]
     return subprocess.Popen(
         [sys.executable, "-m", "bench.validation.cross_check", *flags, "--out", str(out)],
         cwd=PACKAGES,
@@ -122,19 +130,19 @@ def witness_process(server: ServerProcess, out: Path, url_path: str) -> subproce
     )
 
 
-def test_a_refused_witness_says_so(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
-    process = witness_process(start_server(), tmp_path / "out.npz", "/chat?user_id=same")
+def test_an_observer_that_is_refused_reports_it(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    process = observer_process(start_server(), tmp_path / "out.npz", "/chat?user_id=same")
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "the server did not let witness 1 in" in errors
+    assert "the server did not let observer 1 in" in errors
     assert "409" in errors
 
 
-def test_witnesses_that_lose_their_server_say_so_and_leave_their_file(
+def test_observers_that_lose_their_server_report_it_and_write_their_file(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
     server = start_server("--notice-limit", "0")
-    process = witness_process(server, tmp_path / "out.npz", "/chat?user_id={user}")
+    process = observer_process(server, tmp_path / "out.npz", "/chat?user_id={user}")
     deadline = time.monotonic() + 30
     while server.clients() != ["w000", "w001"]:
         assert time.monotonic() < deadline
@@ -142,40 +150,40 @@ def test_witnesses_that_lose_their_server_say_so_and_leave_their_file(
     server.stop()
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "fell out: the server closed the connection" in errors
+    assert "was disconnected: the server closed the connection" in errors
     assert len(Observation.load(tmp_path / "out.npz").joined_ns) == 2
 
 
 @pytest.mark.skipif(shutil.which("k6") is None, reason="k6 is not installed")
-def test_k6_and_the_witnesses_count_the_same_messages(tmp_path: Path) -> None:
-    opinion = inquiry(direct).ask(K6Generator("k6"), RATE, tmp_path / "run")
-    assert other_than_busy(opinion.problems) == []
-    assert opinion.claim.messages == MESSAGES
-    assert opinion.claim.figures.delivered == MESSAGES * USERS
-    assert opinion.witnessed.delivered == MESSAGES * WITNESSES
+def test_k6_and_the_observers_count_the_same_messages(tmp_path: Path) -> None:
+    check = check_runner(direct).run(K6Generator("k6"), RATE, tmp_path / "run")
+    assert other_than_busy(check.problems) == []
+    assert check.reported.messages == MESSAGES
+    assert check.reported.figures.delivered == MESSAGES * USERS
+    assert check.observed.delivered == MESSAGES * OBSERVERS
 
 
 # The command
 
 
-def test_the_command_asks_about_any_server_and_shows_what_failed(tmp_path: Path) -> None:
+def test_the_command_checks_any_server_and_shows_what_failed(tmp_path: Path) -> None:
     server = f"{sys.executable} -m server --strategy queue --notice-limit 0 --port {{port}}"
     load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
     out = tmp_path / "opinions"
     result = CliRunner().invoke(
         command, ["--target-command", server, *load, "--k6", str(tmp_path / "no-k6"), "--out", str(out)]
     )
-    (opinion,) = msgspec.json.decode((out / "opinions.json").read_bytes(), type=list[Opinion])
-    assert (opinion.witnessed.delivered, opinion.claim.figures.delivered) == (2 * 20, 4 * 20)
-    assert opinion.deliveries_per_s == 6 * 20
+    (check,) = msgspec.json.decode((out / "opinions.json").read_bytes(), type=list[CrossCheck])
+    assert (check.observed.delivered, check.reported.figures.delivered) == (2 * 20, 4 * 20)
+    assert check.deliveries_per_s == 6 * 20
     assert "k6 cannot be run" in result.stderr
     assert "give the path of its binary (--k6)" in result.stderr
     assert "swarm" in result.stdout
-    assert ("agree" if opinion.agrees else "differ") in result.stdout
+    assert ("agree" if check.agrees else "differ") in result.stdout
     assert result.exit_code == 3
 
 
-def test_when_no_opinion_comes_about_there_is_no_table() -> None:
+def test_without_any_result_there_is_no_table() -> None:
     server = f"{FAULTY_SERVER} --fault fragment --port {{port}}"
     load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
     result = CliRunner().invoke(command, ["--target-command", server, *load])
@@ -204,7 +212,7 @@ def test_a_server_that_does_not_start_fails_the_call(tmp_path: Path) -> None:
         (["--out", "."], "give a folder that does not exist yet"),
     ],
 )
-def test_wrong_use(flags: list[str], says: str) -> None:
+def test_invalid_options_are_refused(flags: list[str], says: str) -> None:
     result = CliRunner().invoke(command, flags)
     assert result.exit_code == 2
     assert says in " ".join(result.output.replace("│", " ").split())
@@ -238,7 +246,7 @@ def test_fragments_unknown_opcodes_and_masked_frames_are_not_read(head: bytes) -
         frame_size(head)
 
 
-async def test_a_witness_reads_a_stream_in_any_pieces_and_answers_pings() -> None:
+async def test_an_observer_reads_a_stream_in_any_pieces_and_answers_pings() -> None:
     stamp = b'{"text": "lt1|000001|00000002|%019d|%019d|xxx"}' % (3, 4)
     stream = frame(stamp + b"y" * 200) + frame(b"Hi", 0x89) + frame(b"no stamp") + frame(stamp) * 2
     ended, pong = asyncio.Event(), asyncio.get_running_loop().create_future()
@@ -256,87 +264,89 @@ async def test_a_witness_reads_a_stream_in_any_pieces_and_answers_pings() -> Non
 
     deliveries: list[Delivery] = []
     async with asyncio.timeout(10), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        witness = Witness(5, deliveries.append, ended.set)
-        await witness.join(server.sockets[0].getsockname(), "/chat")
+        observer = Observer(5, deliveries.append, ended.set)
+        await observer.join(server.sockets[0].getsockname(), "/chat")
         await ended.wait()
         assert await pong == b"\x8a\x82" + bytes(4) + b"Hi"
-        witness.close()
-    assert witness.why_ended == "the server hung up"
+        observer.close()
+    assert observer.why_ended == "the server closed the socket"
     assert [delivery[:5] for delivery in deliveries] == [(5, 1, 2, 3, 4)] * 3
 
 
-# Opinions
+# Agreement
 
 
 WINDOW = Window(1_000_000_000, 2_000_000_000, 3_000_000_000)
-CLAIM = Claim("swarm", WINDOW, 2, Figures(4, 4, 1.0, 1.0), uncertainty_ms=0.1)
+RESULT = GeneratorResult("swarm", WINDOW, 2, Figures(4, 4, 1.0, 1.0), uncertainty_ms=0.1)
 DUE_NS = 1_500_000_000
 
 
-def delivery(witness: int, seq: int, latency_ms: float, due_ns: int = DUE_NS) -> Delivery:
-    return Delivery(witness, 0, seq, due_ns, due_ns, due_ns + int(latency_ms * 1e6), from_kernel=True)
+def delivery(observer: int, seq: int, latency_ms: float, due_ns: int = DUE_NS) -> Delivery:
+    return Delivery(observer, 0, seq, due_ns, due_ns, due_ns + int(latency_ms * 1e6), from_kernel=True)
 
 
-def opinion_of(deliveries: list[Delivery], claim: Claim = CLAIM, joined_after: tuple[int, int] = (0, 2)) -> Opinion:
+def check_of(
+    deliveries: list[Delivery], result: GeneratorResult = RESULT, joined_after: tuple[int, int] = (0, 2)
+) -> CrossCheck:
     seen = Observation.of(deliveries, [(10, after) for after in joined_after])
-    return compare(claim, seen, users=2, witnesses=2, room_rate=2)
+    return compare(result, seen, users=2, observers=2, room_rate=2)
 
 
-ALL = [delivery(witness, seq, 1.4) for witness in (0, 1) for seq in (0, 1)]
+ALL = [delivery(observer, seq, 1.4) for observer in (0, 1) for seq in (0, 1)]
 
 
 def test_figures_within_the_tolerance_agree() -> None:
-    opinion = opinion_of(ALL)
-    assert opinion.witnessed == Figures(4, 4, 1.4, 1.4)
-    assert opinion.deliveries_per_s == 8
-    assert (opinion.problems, opinion.remarks) == ([], [])
-    assert opinion.agrees
+    check = check_of(ALL)
+    assert check.observed == Figures(4, 4, 1.4, 1.4)
+    assert check.deliveries_per_s == 8
+    assert (check.problems, check.remarks) == ([], [])
+    assert check.agrees
 
 
-def test_what_no_witness_got_in_time_is_never() -> None:
+def test_a_delivery_that_came_after_the_drain_counts_as_never() -> None:
     too_late = delivery(1, 1, 2_000)
-    opinion = opinion_of([*ALL[:3], too_late])
-    assert opinion.witnessed == Figures(4, 3, 1.4, None)
-    assert not opinion.agrees
+    check = check_of([*ALL[:3], too_late])
+    assert check.observed == Figures(4, 3, 1.4, None)
+    assert not check.agrees
 
 
 def test_only_messages_of_the_window_count() -> None:
     outside = [delivery(0, seq, 900, due_ns=due_ns) for seq, due_ns in ((7, 999_999_999), (8, 2_000_000_000))]
-    assert opinion_of([*ALL, *outside]) == opinion_of(ALL)
+    assert check_of([*ALL, *outside]) == check_of(ALL)
 
 
 def test_the_first_copy_counts() -> None:
-    opinion = opinion_of([*ALL, delivery(0, 0, 90)])
-    assert opinion.witnessed == opinion_of(ALL).witnessed
-    assert opinion.remarks == ["the witnesses got 1 messages more than once; the first copy counts"]
+    check = check_of([*ALL, delivery(0, 0, 90)])
+    assert check.observed == check_of(ALL).observed
+    assert check.remarks == ["the observers got 1 messages more than once; the first copy counts"]
 
 
-def test_a_message_that_the_generator_does_not_know_of_speaks_against_it() -> None:
-    opinion = opinion_of([*ALL, delivery(0, 2, 1.4)])
-    assert opinion.problems == [
-        "the witnesses saw 3 messages of the window, the generator says it sent 2",
+def test_a_message_that_the_generator_did_not_send_is_a_problem() -> None:
+    check = check_of([*ALL, delivery(0, 2, 1.4)])
+    assert check.problems == [
+        "the observers saw 3 messages of the window, the generator says it sent 2",
     ]
-    assert not opinion.agrees
+    assert not check.agrees
 
 
-def test_witnesses_that_came_too_late_or_sat_elsewhere_are_told() -> None:
+def test_observers_that_joined_late_or_elsewhere_are_reported() -> None:
     seen = Observation.of(ALL, [(10, 0), (WINDOW.start_ns, 5)])
-    opinion = compare(CLAIM, seen, users=2, witnesses=2, room_rate=2)
-    assert "only 1 of 2 witnesses were in the room when the window began" in opinion.problems[0]
-    assert "a witness joined 3 members away from its seat" in opinion.remarks[0]
-    assert not opinion.agrees
+    check = compare(RESULT, seen, users=2, observers=2, room_rate=2)
+    assert "only 1 of 2 observers were in the room when the window began" in check.problems[0]
+    assert "an observer joined 3 members away from its position" in check.remarks[0]
+    assert not check.agrees
 
 
-def test_a_claim_that_is_not_believable_is_not_agreed_with() -> None:
-    assert not opinion_of(ALL, msgspec.structs.replace(CLAIM, problems=["too late"])).agrees
+def test_an_invalid_generator_result_never_agrees() -> None:
+    assert not check_of(ALL, msgspec.structs.replace(RESULT, problems=["too late"])).agrees
 
 
-def test_nobody_saw_anything() -> None:
-    assert opinion_of([]).witnessed == Figures(4, 0, None, None)
+def test_without_deliveries_there_are_no_percentiles() -> None:
+    assert check_of([]).observed == Figures(4, 0, None, None)
 
 
 @pytest.mark.parametrize(
-    ("claimed_ms", "seen_ms", "agrees"),
+    ("reported_ms", "observed_ms", "agrees"),
     [
         (1.5, 1.0, True),
         (1.51, 1.0, False),
@@ -350,9 +360,9 @@ def test_nobody_saw_anything() -> None:
     ],
 )
 def test_the_tolerance_is_the_larger_of_a_tenth_and_half_a_millisecond(
-    claimed_ms: float | None, seen_ms: float | None, agrees: bool
+    reported_ms: float | None, observed_ms: float | None, agrees: bool
 ) -> None:
-    assert agree(claimed_ms, seen_ms) is agrees
+    assert agree(reported_ms, observed_ms) is agrees
 
 
 def test_percentiles_are_over_what_was_expected() -> None:
@@ -363,9 +373,17 @@ def test_percentiles_are_over_what_was_expected() -> None:
     assert percentile([], 0, 0.5) is None
 
 
-def test_seats_are_equally_far_apart_from_first_to_last() -> None:
-    assert spread(500, 21) == list(range(0, 501, 25))
-    assert spread(7, 4) == [0, 2, 4, 7]
+def test_join_positions_are_equally_far_apart_from_first_to_last() -> None:
+    assert join_positions(500, 21) == list(range(0, 501, 25))
+    assert join_positions(7, 4) == [0, 2, 4, 7]
+
+
+def test_stored_names_stay_as_they_were(tmp_path: Path) -> None:
+    Observation.of(ALL, [(10, 0), (20, 2)]).save(tmp_path / "witnesses.npz")
+    with np.load(tmp_path / "witnesses.npz") as file:
+        assert file.files[:2] == ["witness", "sender"]
+    stored = msgspec.to_builtins(check_of(ALL))
+    assert list(stored) == ["room_rate", "deliveries_per_s", "claim", "witnessed", "problems", "remarks"]
 
 
 def test_an_observation_is_the_same_after_saving(tmp_path: Path) -> None:
