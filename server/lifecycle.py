@@ -1,4 +1,4 @@
-"""A server process from its socket to its end."""
+"""A server process from its socket to its exit."""
 
 from __future__ import annotations
 
@@ -9,45 +9,20 @@ from types import FrameType
 
 import click
 import uvicorn
-from fastapi import FastAPI
 
 from server.app import create_app
+from server.config import BACKLOG, ChatConfig
 from server.protocol import ChatProtocol
 from server.rooms import Rooms
 from server.settings import Settings
-from server.telemetry import Counters
 
-SHUTDOWN_LIMIT_S = 8
-"""For all connections together, each of which has its own, shorter limit: `server.protocol.CLOSE_GRACE_S`."""
 FORCED_EXIT_LIMIT_S = 1.0
-BACKLOG = 2_048
 SEND_BUFFER_BYTES = 131_072
 """The kernel's buffer for one connection: enough for seconds of a lively room, or a link of 10 Mbit/s and 100 ms.
 
 Left to itself it grows to megabytes on a fast link, and a member that does not read would be noticed only when that
 is full. Where `--outbox-bytes` is less, so is this. Linux doubles the figure for its own bookkeeping.
 """
-
-
-class ChatConfig(uvicorn.Config):
-    """uvicorn's configuration, with what a `ChatProtocol` needs besides: how long to bear with a slow peer."""
-
-    def __init__(self, app: FastAPI, settings: Settings, counters: Counters) -> None:
-        self.outbox_bytes = settings.outbox_bytes
-        self.slow_after_s = settings.slow_after_s
-        self.counters = counters
-        super().__init__(
-            app,
-            loop="uvloop",
-            ws=ChatProtocol,
-            ws_max_size=settings.max_message_bytes,
-            ws_per_message_deflate=settings.compression,
-            access_log=False,
-            log_level="warning",
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
-        )
 
 
 class ChatServer(uvicorn.Server):
@@ -59,7 +34,7 @@ class ChatServer(uvicorn.Server):
         app = create_app(settings)
         self._strategy = settings.strategy
         self.rooms: Rooms = app.state.rooms
-        super().__init__(ChatConfig(app, settings, self.rooms.counters))
+        super().__init__(ChatConfig(app, settings, self.rooms.counters, ChatProtocol))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections, then say so on stdout."""

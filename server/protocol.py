@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import TimerHandle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -13,11 +13,9 @@ from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
+from server.config import ChatConfig
 from server.frames import count_frames
 from server.inbox import Inbox
-
-if TYPE_CHECKING:
-    from server.lifecycle import ChatConfig
 
 EXTENSION = "chatroom.frames"
 """The ASGI extension by which an application finds the `ChatProtocol` behind its WebSocket."""
@@ -30,7 +28,6 @@ READ_AHEAD_BYTES = 65_536
 
 uvicorn stops and starts reading at every message, which costs two system calls each.
 """
-
 
 Outlets = dict["ChatProtocol", Callable[[bytes], None]]
 """How to write ready frames to each of several peers, at this moment."""
