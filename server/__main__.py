@@ -7,6 +7,7 @@ import resource
 
 import click
 
+from server.errors import StrategyError
 from server.lifecycle import ChatServer, bind
 from server.settings import Settings
 from server.strategies import STRATEGIES, strategy_named
@@ -19,7 +20,7 @@ SPARE_FILES = 1_000
 def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
     try:
         return strategy_named(name).name
-    except ValueError as error:
+    except StrategyError as error:
         raise click.BadParameter(str(error)) from None
 
 

@@ -5,23 +5,16 @@ from __future__ import annotations
 import unicodedata
 from http import HTTPStatus
 
+from server.errors import RefusedError
 from server.member import Member
 from server.room import Room
 from server.settings import Settings
 from server.strategies import strategy_named
 from server.telemetry import Counters
 
-LONGEST_NAME = 64
-INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+MAX_NAME_LENGTH = 64
+INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
 """Unicode categories of characters that could make a name look like another one."""
-
-
-class RefusedError(Exception):
-    """A join is refused; `status` is the HTTP status of the denial and the text says why."""
-
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 class Rooms:
@@ -83,13 +76,13 @@ def _check_name(what: str, name: str) -> None:
     if not name:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"missing {what}; join with /chat?user_id=NAME&room=ROOM")
     if (
-        len(name) > LONGEST_NAME
+        len(name) > MAX_NAME_LENGTH
         or name != name.strip()
         or name.startswith("@")
-        or any(unicodedata.category(character) in INVISIBLE for character in name)
+        or any(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in name)
     ):
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
-            f"bad {what} {name[: LONGEST_NAME + 1]!r}; choose 1 to {LONGEST_NAME} characters, none of them "
+            f"bad {what} {name[: MAX_NAME_LENGTH + 1]!r}; choose 1 to {MAX_NAME_LENGTH} characters, none of them "
             "invisible, no blank at either end, no '@' at the start",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.errors import UnknownStrategyError
 from server.strategies import plugins
 from server.strategies.base import Strategy
 from server.strategies.coalesced import CoalescedStrategy
@@ -21,7 +22,8 @@ def strategy_named(name: str) -> type[Strategy]:
     """Return the strategy of that name: a built-in one, or else one that another distribution brings along.
 
     Raises:
-        ValueError: there is none, and the text lists those there are; or it cannot be used, and the text says why.
+        UnknownStrategyError: there is none.
+        PluginError: it is installed, but cannot be used.
 
     """
     if name in STRATEGIES:
@@ -30,4 +32,4 @@ def strategy_named(name: str) -> type[Strategy]:
     if name in installed:
         return plugins.load(name)
     *others, last = dict.fromkeys([*STRATEGIES, *installed])
-    raise ValueError(f"unknown strategy {name!r}; choose {', '.join(others)} or {last}")
+    raise UnknownStrategyError(f"unknown strategy {name!r}; choose {', '.join(others)} or {last}")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import inspect
 from importlib.metadata import EntryPoint, entry_points
 
+from server.errors import PluginError
 from server.strategies.base import Strategy
 
 GROUP = "chatroom_bench.strategies"
-
-
-class PluginError(ValueError):
-    """A strategy that is installed cannot be used; the text names its distribution and says why."""
 
 
 def installed_names() -> list[str]:
