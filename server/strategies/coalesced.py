@@ -19,14 +19,14 @@ from server.telemetry import Counters
 FLUSH_BYTES = 262_144
 """Flush without waiting for the turn's end above this, so that one turn alone does not fill an outbox."""
 
-LONGEST_REST_S = 0.001
+MAX_REST_S = 0.001
 """Without a bound a longer flush would make for a longer rest, a larger batch, and an even longer flush."""
 
 
 class CoalescedStrategy(Strategy):
     """Broadcasts wait for the end of the event loop's turn, then leave together.
 
-    After a flush the room rests for as long as the flush took, at most `LONGEST_REST_S` and in uvloop's whole
+    After a flush the room rests for as long as the flush took, at most `MAX_REST_S` and in uvloop's whole
     milliseconds, so that one of less than half a millisecond is followed by none: what comes meanwhile shares
     the next one, so that a busy room has fewer and larger writes, and an idle one waits for nothing.
     All members see one order. A slow member delays nobody: its connection holds frames back and kicks it in the end.
@@ -84,6 +84,6 @@ class CoalescedStrategy(Strategy):
         began_s = monotonic()
         deque(map(call, self._outlets.values(), repeat(frames)), maxlen=0)
         ended_s = monotonic()
-        self._rested_s = ended_s + min(ended_s - began_s, LONGEST_REST_S)
+        self._rested_s = ended_s + min(ended_s - began_s, MAX_REST_S)
         for broadcast in broadcasts:
             self._counters.sent(broadcast, len(self._outlets))

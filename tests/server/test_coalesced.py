@@ -159,7 +159,7 @@ async def test_a_flush_that_fails_is_told_and_not_repeated() -> None:
 async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
+    monkeypatch.setattr("server.strategies.coalesced.MAX_REST_S", 10.0)
     async with room_of(connection := Connection(write_s=0.5)) as (strategy, _):
         await strategy.publish(Broadcast(b"first", "user"))
         await connection.has_written.wait()
@@ -172,7 +172,7 @@ async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one
 
 
 async def test_a_flush_that_comes_early_is_followed_by_a_whole_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
+    monkeypatch.setattr("server.strategies.coalesced.MAX_REST_S", 10.0)
     first, second, large, third, fourth = b"first", b"second", b"x" * (FLUSH_BYTES + 1), b"third", b"fourth"
     async with room_of(connection := Connection(write_s=0.5)) as (strategy, _):
         await strategy.publish(Broadcast(first, "user"))
