@@ -13,9 +13,10 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from websockets.frames import CloseCode
 
-from server.deferred_handler import Outlasting, outlast
+from server.deferred_handler import DeferredHandler, defer
+from server.errors import RefusedError
 from server.member import Member
-from server.rooms import RefusedError, Rooms
+from server.rooms import Rooms
 from server.settings import Settings
 from server.telemetry import Stats, Telemetry
 from server.telemetry.prometheus import Metrics
@@ -25,7 +26,7 @@ STATIC = Path(__file__).parent / "static"
 DENIAL = "websocket.http.response"
 """The ASGI extension by which a handshake may be answered with an HTTP response."""
 
-LONGEST_REASON_BYTES = 123
+MAX_REASON_BYTES = 123
 """What a close frame has room for beside its code (RFC 6455, section 5.5)."""
 
 SECURITY_HEADERS = {
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the chat room as an ASGI application; its `state.rooms` are the `Rooms`.
 
     Raises:
-        ValueError: there is no strategy of the name in `settings`.
+        StrategyError: there is no strategy of the name in `settings`.
 
     """
     telemetry = Telemetry(settings.strategy)
@@ -69,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         response.headers.update(SECURITY_HEADERS)
         return response
 
-    app.add_middleware(Outlasting)
+    app.add_middleware(DeferredHandler)
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -100,7 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
         except RefusedError as refused:
             await _refuse(websocket, refused)
         else:
-            outlast(websocket, partial(rooms.host, room, member))
+            defer(websocket, partial(rooms.host, room, member))
 
     return app
 
@@ -111,7 +112,7 @@ async def _refuse(websocket: WebSocket, refused: RefusedError) -> None:
         await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
     else:
         await websocket.accept()
-        await websocket.close(CloseCode.POLICY_VIOLATION, _within(LONGEST_REASON_BYTES, str(refused)))
+        await websocket.close(CloseCode.POLICY_VIOLATION, _within(MAX_REASON_BYTES, str(refused)))
 
 
 def _within(size_bytes: int, text: str) -> str:
