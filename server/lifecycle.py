@@ -17,6 +17,7 @@ from server.rooms import Rooms
 from server.settings import Settings
 
 FORCED_EXIT_LIMIT_S = 1.0
+FORCED_EXIT_POLL_S = 0.1
 SEND_BUFFER_BYTES = 131_072
 """The kernel's buffer for one connection: enough for seconds of a lively room, or a link of 10 Mbit/s and 100 ms.
 
@@ -48,14 +49,27 @@ class ChatServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection with code 1012 and wait for them, within bounds."""
         self.rooms.silence()
-        await super().shutdown(sockets)
+        # Since Python 3.12 asyncio's server is only closed once its last connection is, forced exit or not.
+        aborting = asyncio.create_task(self._abort_when_forced())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            aborting.cancel()
         if self.force_exit:
-            await self._leave_nothing_behind()
+            await self._finish_forced_exit()
 
-    async def _leave_nothing_behind(self) -> None:
-        """End what uvicorn would leave to be cancelled, with a traceback for each connection."""
+    async def _abort_when_forced(self) -> None:
+        while not self.force_exit:
+            await asyncio.sleep(FORCED_EXIT_POLL_S)
+        self._abort_connections()
+
+    def _abort_connections(self) -> None:
         for connection in tuple(self.server_state.connections):
             connection.transport.abort()
+
+    async def _finish_forced_exit(self) -> None:
+        """End what uvicorn would leave to be cancelled, with a traceback for each connection."""
+        self._abort_connections()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=FORCED_EXIT_LIMIT_S)
         await self.lifespan.shutdown()
