@@ -1,4 +1,4 @@
-"""The FastAPI application: routes and what runs beside them."""
+"""The FastAPI application: routes, middleware and lifespan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DENIAL = "websocket.http.response"
 """The ASGI extension by which a handshake may be answered with an HTTP response."""
 
 MAX_REASON_BYTES = 123
-"""What a close frame has room for beside its code (RFC 6455, section 5.5)."""
+"""Space for the reason in a close frame, beside its code (RFC 6455, section 5.5)."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -65,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.middleware("http")
-    async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         response.headers.update(SECURITY_HEADERS)
         return response
@@ -107,13 +107,13 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _refuse(websocket: WebSocket, refused: RefusedError) -> None:
-    """Say why a join is refused: in the HTTP response, or in the close frame where the server can send no other."""
+    """Refuse a join with the reason: in an HTTP response, or in a close frame if the server cannot send one."""
     if DENIAL in websocket.scope.get("extensions", {}):
         await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
     else:
         await websocket.accept()
-        await websocket.close(CloseCode.POLICY_VIOLATION, _within(MAX_REASON_BYTES, str(refused)))
+        await websocket.close(CloseCode.POLICY_VIOLATION, _truncate(str(refused), MAX_REASON_BYTES))
 
 
-def _within(size_bytes: int, text: str) -> str:
+def _truncate(text: str, size_bytes: int) -> str:
     return text.encode()[:size_bytes].decode(errors="ignore")

@@ -23,9 +23,7 @@ class ChatConfig(uvicorn.Config):
     `protocol` is the class of each WebSocket connection.
     """
 
-    def __init__(
-        self, app: FastAPI, settings: Settings, counters: Counters, protocol: type[asyncio.Protocol]
-    ) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, counters: Counters, protocol: type[asyncio.Protocol]) -> None:
         self.outbox_bytes = settings.outbox_bytes
         self.slow_after_s = settings.slow_after_s
         self.counters = counters

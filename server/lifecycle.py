@@ -19,15 +19,15 @@ from server.settings import Settings
 FORCED_EXIT_LIMIT_S = 1.0
 FORCED_EXIT_POLL_S = 0.1
 SEND_BUFFER_BYTES = 131_072
-"""The kernel's buffer for one connection: enough for seconds of a lively room, or a link of 10 Mbit/s and 100 ms.
+"""The kernel's buffer for one connection: enough for seconds of a busy room, or a link of 10 Mbit/s and 100 ms.
 
-Left to itself it grows to megabytes on a fast link, and a member that does not read would be noticed only when that
+Without a limit it grows to megabytes on a fast link, and a member that does not read would be noticed only when that
 is full. Where `--outbox-bytes` is less, so is this. Linux doubles the figure for its own bookkeeping.
 """
 
 
 class ChatServer(uvicorn.Server):
-    """uvicorn with a line that says it is ready, and exit code 0 when it is told to stop."""
+    """uvicorn with a ready line on stdout, and exit code 0 after SIGINT or SIGTERM."""
 
     config: ChatConfig
 
@@ -48,7 +48,7 @@ class ChatServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection with code 1012 and wait for them, within bounds."""
-        self.rooms.silence()
+        self.rooms.stop_notices()
         # Since Python 3.12 asyncio's server is only closed once its last connection is, forced exit or not.
         aborting = asyncio.create_task(self._abort_when_forced())
         try:
@@ -59,7 +59,7 @@ class ChatServer(uvicorn.Server):
             await self._finish_forced_exit()
 
     async def _abort_when_forced(self) -> None:
-        while not self.force_exit:
+        while not self.force_exit:  # noqa: ASYNC110 - set by a signal handler; uvicorn polls it too
             await asyncio.sleep(FORCED_EXIT_POLL_S)
         self._abort_connections()
 
@@ -68,7 +68,7 @@ class ChatServer(uvicorn.Server):
             connection.transport.abort()
 
     async def _finish_forced_exit(self) -> None:
-        """End what uvicorn would leave to be cancelled, with a traceback for each connection."""
+        """End what uvicorn would leave to be cancelled, which prints a traceback for each connection."""
         self._abort_connections()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=FORCED_EXIT_LIMIT_S)

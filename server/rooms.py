@@ -1,4 +1,4 @@
-"""All rooms of a server, and who may come in."""
+"""All rooms of a server, and who may join."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 class Rooms:
-    """The rooms by name: the first to come opens a room, the last to go closes it."""
+    """The rooms by name: the first user to join opens a room, the last to leave closes it."""
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self._strategy = strategy_named(settings.strategy)
@@ -51,7 +51,7 @@ class Rooms:
         room.names.add(name)
 
     async def host(self, room_name: str, member: Member) -> None:
-        """Have a user in a room where its name is reserved, until it goes; then its name is free again."""
+        """Keep a user in a room where its name is reserved, until it leaves; then its name is free again."""
         room = self._rooms[room_name]
         try:
             await member.accept()
@@ -66,8 +66,8 @@ class Rooms:
         rooms = [room for name, room in self._rooms.items() if room_name in (None, name)]
         return [member for room in rooms for member in room.members.values()]
 
-    def silence(self) -> None:
-        """Announce nothing from now on: the server stops, and n members leaving would cost n^2 notices."""
+    def stop_notices(self) -> None:
+        """Announce nothing from now on: when the server stops, n members leaving would cost n^2 notices."""
         for room in self._rooms.values():
             room.announces = False
 

@@ -1,4 +1,4 @@
-"""The ways to get a message to every member of a room, each behind a name."""
+"""The broadcast strategies by name."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["STRATEGIES", "Strategy", "strategy_named"]
 STRATEGIES: dict[str, type[Strategy]] = {
     strategy.name: strategy for strategy in (DirectStrategy, QueueStrategy, GatherStrategy, CoalescedStrategy)
 }
-"""Those that are built in. No other distribution can take the place of one."""
+"""The built-in ones. No other distribution can replace one."""
 
 
 def strategy_named(name: str) -> type[Strategy]:
-    """Return the strategy of that name: a built-in one, or else one that another distribution brings along.
+    """Return the strategy of that name: a built-in one, or else one from another distribution.
 
     Raises:
         UnknownStrategyError: there is none.

@@ -1,4 +1,4 @@
-"""Strategy `coalesced`: one frame for all members, one write a member for all that came in during one loop turn."""
+"""Strategy `coalesced`: one frame for all members, one write a member for all broadcasts of one loop turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server.strategies.base import Strategy
 from server.telemetry import Counters
 
 FLUSH_BYTES = 262_144
-"""Flush without waiting for the turn's end above this, so that one turn alone does not fill an outbox."""
+"""Above this, flush before the turn ends, so that one turn alone does not fill an outbox."""
 
 MAX_REST_S = 0.001
 """Without a bound a longer flush would make for a longer rest, a larger batch, and an even longer flush."""
@@ -46,7 +46,7 @@ class CoalescedStrategy(Strategy):
         self._due: asyncio.TimerHandle | None = None
 
     async def publish(self, broadcast: Broadcast) -> None:
-        """Return at once, unless a member's server is not ours: such a member is sent its copy here."""
+        """Return at once, unless members have a `PlainConnection`: these are sent their copies here."""
         if not self._pending:
             self._due = self._loop.call_later(max(0.0, self._rested_s - monotonic()), self._flush)
         frame = text_frame(broadcast.payload)
@@ -78,7 +78,7 @@ class CoalescedStrategy(Strategy):
         if not self._pending:
             return
         if self._due:
-            self._due.cancel()  # it would cut short the rest that begins here, where this flush came before it
+            self._due.cancel()  # this flush came before it, and it would cut short the rest that begins here
         frames, broadcasts = b"".join(self._pending_frames), self._pending
         self._pending, self._pending_frames, self._pending_bytes = [], [], 0
         began_s = monotonic()
