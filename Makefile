@@ -13,9 +13,12 @@ compare: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
-# The same tests, with the coverage of what runs in their own processes; fails below the floor in pyproject.toml.
+# A small comparison and the same tests, with their coverage; fails below the floor in pyproject.toml.
 coverage: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --cov --cov-report term $(ARGS)
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage .ci/small_comparison.sh
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --cov --cov-append --cov-report term $(ARGS)
 
 # A part of the tests and a small comparison under each other Python that this machine has, 3.12 or later.
 test-pythons: $(INSTALLED)
