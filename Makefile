@@ -18,7 +18,7 @@ coverage: $(INSTALLED)
 	$(BIN)/coverage erase
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage .ci/small_comparison.sh
 	$(BIN)/coverage combine --quiet
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --cov --cov-append --cov-report term $(ARGS)
+	$(MAKE) test ARGS='--cov --cov-append --cov-report term $(ARGS)'
 
 # A part of the tests and a small comparison under each other Python that this machine has, 3.12 or later.
 test-pythons: $(INSTALLED)
