@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
 from loadtest.schedule.churn import Turnover
+from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
 
 
@@ -20,11 +21,7 @@ class Options:
     A member that falls out comes back every `rejoin_every_s` seconds until it is in again; 0 is not at all.
     """
 
-    rate: Rate
-    burst: Burst
-    message_size: int
-    arrival: str
-    seed: int
+    load: Load
     steps: tuple[int, ...]
     dwell_s: float
     warmup_s: float
@@ -48,15 +45,17 @@ class Options:
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
         return cls(
-            rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
-            burst=Burst(
-                factor=positive(parsed.burst_factor),
-                start_ns=_ns_in_window("--burst-at", parsed.burst_at, dwell_s),
-                length_ns=int(positive(parsed.burst_for) * 1e9),
+            load=Load(
+                rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
+                burst=Burst(
+                    factor=positive(parsed.burst_factor),
+                    start_ns=_ns_in_window("--burst-at", parsed.burst_at, dwell_s),
+                    length_ns=int(positive(parsed.burst_for) * 1e9),
+                ),
+                arrival=_arrival(parsed.arrival),
+                seed=count(parsed.seed),
+                message_size=count(parsed.message_size),
             ),
-            message_size=count(parsed.message_size),
-            arrival=_arrival(parsed.arrival),
-            seed=count(parsed.seed),
             steps=counts,
             dwell_s=dwell_s,
             warmup_s=not_negative(parsed.warmup),

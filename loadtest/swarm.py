@@ -22,9 +22,9 @@ from loadtest import live, report
 from loadtest.client import descriptors
 from loadtest.client.target import Target, resolve
 from loadtest.coordinator.coordinator import Conductor
+from loadtest.ledger.records import MAX_SENDER
 from loadtest.ledger.result import SwarmResult
 from loadtest.options import Options
-from loadtest.schedule.stamp import MAX_SENDER
 from loadtest.worker.generator import Generator
 from loadtest.worker.messages import TO_CONDUCTOR, TO_GENERATOR, ToConductor, ToGenerator
 

@@ -13,7 +13,7 @@ from locust.exception import StopUser
 
 from loadtest.client.connect import ConnectError
 from loadtest.client.websocket import WebSocket
-from loadtest.ledger.ledger import NEVER
+from loadtest.ledger.records import NEVER
 from loadtest.live import TYPE
 from loadtest.swarm import Swarm
 from loadtest.worker.membership import Member, Membership

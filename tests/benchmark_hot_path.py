@@ -16,7 +16,8 @@ from websockets.uri import parse_uri
 
 from loadtest.client.frames import FrameSplitter
 from loadtest.ledger.aggregate import Account
-from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.ledger.ledger import judge
+from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.stamp import find_stamps, stamped_text
 from loadtest.worker.generator import SLICE, SLICE_BYTES

@@ -17,13 +17,15 @@ import msgspec
 from loadtest.client.descriptors import all_granted
 from loadtest.coordinator.workers import SILENT_S, Peers
 from loadtest.ledger.aggregate import Figures
+from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Case, Judge, JudgeError
-from loadtest.ledger.ledger import Sends, Window
+from loadtest.ledger.records import Sends, Window, pack
 from loadtest.ledger.result import FORMAT, Step, SwarmResult, write
 from loadtest.ledger.validity import Measured, to_step
 from loadtest.options import Options
 from loadtest.schedule.plan import plan
-from loadtest.worker.messages import Collect, Ledger, Received, Stop, ToConductor, ToGenerator, WindowOrder, pack
+from loadtest.schedule.window_order import WindowOrder
+from loadtest.worker.messages import Collect, Ledger, Stop, ToConductor, ToGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +190,7 @@ class Conductor:
         while True:
             end_ns = start_ns + int(self._options.dwell_s * 1e9)
             order = WindowOrder(next(self._numbers), room, begin_ns, start_ns, end_ns, self._next_seq)
-            planned = plan(self._options, order)
+            planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1
             logger.info("%d users: window %d", users, order.number)
             ordered = self._peers.alive

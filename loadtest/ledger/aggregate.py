@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from loadtest.ledger.ledger import NEVER, POSITIONS, Integers, Judgement
-from loadtest.ledger.result import Latency, MedianAndTail, Second
+from loadtest.ledger.ledger import POSITIONS, Judgement
+from loadtest.ledger.records import NEVER, Integers
+from loadtest.ledger.result import HIGHEST_US, Latency, MedianAndTail, Second
 from loadtest.ledger.timeline import seconds_of
 
 _COUNTS = (
@@ -23,8 +24,6 @@ _TIMES = (
 )
 TIMELINE_SECONDS = 3600
 """Of a run of hours the timeline keeps the last one, so that memory stays bounded."""
-HIGHEST_US = 3_600_000_000
-"""The highest trackable value, one hour in microseconds: here it means *never*."""
 
 
 def new_histogram() -> HdrHistogram:

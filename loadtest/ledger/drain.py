@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, key, match
+from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, key, match
 
 
 class Tally:

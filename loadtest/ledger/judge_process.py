@@ -21,17 +21,11 @@ import gevent.queue
 import msgspec
 
 from loadtest.ledger.aggregate import Account, Figures
-from loadtest.ledger.ledger import Deliveries, Judgement, Members, Sends, Window, complete, judge
-from loadtest.worker.messages import Records, unpack
+from loadtest.ledger.handover import Received
+from loadtest.ledger.ledger import Judgement, complete, judge
+from loadtest.ledger.records import Deliveries, Members, Records, Sends, Window, unpack
 
 _LENGTH = struct.Struct("<Q")
-
-
-class Received(msgspec.Struct, frozen=True, tag="received"):
-    """To the judge: packed deliveries of the window of this number."""
-
-    number: int
-    deliveries: list[bytes]
 
 
 class Case(msgspec.Struct, frozen=True, tag="case"):

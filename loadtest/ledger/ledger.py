@@ -2,81 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.schedule.stamp import MAX_SEQ
+from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 
-Integers = npt.NDArray[np.int64]
 POSITIONS = 10
-NEVER = np.iinfo(np.int64).max
-
-
-class Columns:
-    """Base of the records below: frozen dataclasses whose fields are int64 arrays of one length."""
-
-    @classmethod
-    def concatenate(cls, parts: list[Self]) -> Self:
-        """Join records; of none, records of length 0."""
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        empty = np.empty(0, np.int64)
-        return cls(**{name: np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in names})
-
-    def select(self, which: npt.NDArray[np.bool_] | Integers) -> Self:
-        """Return the records that a mask or an index array picks."""
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
-        return type(self)(**{name: getattr(self, name)[which] for name in names})
-
-
-@dataclass(frozen=True, slots=True)
-class Members(Columns):
-    """Who is in the room; `left_ns` is `NEVER` but for members that left by their own plan."""
-
-    member: Integers
-    joined_ns: Integers
-    left_ns: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Sends(Columns):
-    """Messages that were due; `sent_ns` is when the send was attempted, `NEVER` if it never was."""
-
-    sender: Integers
-    seq: Integers
-    due_ns: Integers
-    sent_ns: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries(Columns):
-    """Stamped messages as each receiver got them, in its own order.
-
-    `arrival_ns` is an upper bound of the arrival, `floor_ns` a lower one; `read_ns` is when the swarm read it.
-    """
-
-    receiver: Integers
-    sender: Integers
-    seq: Integers
-    due_ns: Integers
-    arrival_ns: Integers
-    floor_ns: Integers
-    read_ns: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Messages due in [start_ns, end_ns) that have until `drain_end_ns` to arrive; CLOCK_REALTIME nanoseconds.
-
-    A member that leaves by its plan is owed only what was due at least `leave_margin_ns` before it left.
-    """
-
-    start_ns: int
-    end_ns: int
-    drain_end_ns: int
-    leave_margin_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +55,6 @@ class Judgement:
     def missing(self) -> int:
         """Deliveries that were owed and did not arrive before the drain ended."""
         return self.expected - self.delivered
-
-
-def key(sender: Integers, seq: Integers) -> Integers:
-    """Return one number a message, in order of sender and then of its messages."""
-    keys: Integers = sender * (MAX_SEQ + 1) + seq
-    return keys
 
 
 def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries) -> Judgement:
@@ -219,14 +146,6 @@ def owed_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np
 def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     due_ns = sends.due_ns[:, None]
     return (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
-
-
-def match(sorted_keys: Integers, keys: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Return each key's position in `sorted_keys`, and whether it is there at all."""
-    if not len(sorted_keys):
-        return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
-    position = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return position, sorted_keys[position] == keys
 
 
 def _is_first(pair: Integers, pairs: int) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 FORMAT = 1
+HIGHEST_US = 3_600_000_000
+"""The highest value of a histogram, one hour in microseconds: it stands for a delivery that never came."""
 
 
 class Latency(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loadtest.ledger.ledger import Integers, Judgement
+from loadtest.ledger.ledger import Judgement
+from loadtest.ledger.records import Integers
 from loadtest.ledger.result import Second
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loadtest.ledger.aggregate import Figures
-from loadtest.ledger.ledger import Window
+from loadtest.ledger.handover import Cost
+from loadtest.ledger.records import Window
 from loadtest.ledger.result import Generator, Step
-from loadtest.worker.messages import Cost
 
 LEAST_ATTEMPTED = 0.99
 SCHEDULE_LAG_MS = 5.0

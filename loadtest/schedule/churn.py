@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 
 
 @dataclass(frozen=True, slots=True)

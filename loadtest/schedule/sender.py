@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from loadtest.client.websocket import WebSocket
-from loadtest.ledger.ledger import NEVER, Sends
-from loadtest.options import Options
+from loadtest.ledger.records import NEVER, Sends
 from loadtest.schedule.clock import Clock
+from loadtest.schedule.load import Load
 from loadtest.schedule.plan import plan
 from loadtest.schedule.stamp import stamped_text
 from loadtest.schedule.timer import new_timer
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 
 
 class Sender:
@@ -26,12 +26,12 @@ class Sender:
 
     def __init__(
         self,
-        options: Options,
+        load: Load,
         clock: Clock,
         websocket_of: Callable[[int], WebSocket | None],
         is_away: Callable[[int], bool],
     ) -> None:
-        self._options = options
+        self._load = load
         self._clock = clock
         self._websocket_of = websocket_of
         self._is_away = is_away
@@ -52,7 +52,7 @@ class Sender:
 
         It sends those of its own members.
         """
-        planned = plan(self._options, order)
+        planned = plan(self._load, order)
         everything = zip(planned.due_ns.tolist(), planned.sender.tolist(), planned.seq.tolist(), strict=True)
         self._due = self._due[self._next :] + [message for message in everything if is_own(message[1])]
         self._next = 0
@@ -87,7 +87,7 @@ class Sender:
         self._log.append((sender, seq, due_ns, sent_ns))
         self.sent += 1
         try:
-            websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._options.message_size))
+            websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._load.message_size))
         except Exception as error:  # noqa: BLE001  # whatever one connection's fault, the others' messages are due
             websocket.abort(f"the swarm could not send: {error!r}")
 

@@ -12,13 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-PREFIX = b"lt1|"
-WIDTHS = {"sender": 6, "seq": 8, "due_ns": 19, "sent_ns": 19}
-LENGTH = len(PREFIX) + sum(width + 1 for width in WIDTHS.values())
-MAX_SENDER = 10 ** WIDTHS["sender"] - 1
-MAX_SEQ = 10 ** WIDTHS["seq"] - 1
+from loadtest.ledger.records import MAX_SENDER, MAX_SEQ, Integers
 
-Integers = npt.NDArray[np.int64]
+PREFIX = b"lt1|"
+WIDTHS = {"sender": len(str(MAX_SENDER)), "seq": len(str(MAX_SEQ)), "due_ns": 19, "sent_ns": 19}
+LENGTH = len(PREFIX) + sum(width + 1 for width in WIDTHS.values())
+
 Bytes = npt.NDArray[np.uint8]
 
 

@@ -15,27 +15,15 @@ import psutil
 from loadtest.client.descriptors import all_granted
 from loadtest.client.websocket import Read, WebSocket
 from loadtest.ledger.drain import Tally
-from loadtest.ledger.ledger import Deliveries, Sends
+from loadtest.ledger.handover import Cost, Received
+from loadtest.ledger.records import Deliveries, Sends, pack, unpack
 from loadtest.options import Options
 from loadtest.schedule.arrivals import Rate
 from loadtest.schedule.clock import Clock, boot_id
 from loadtest.schedule.sender import Sender
+from loadtest.schedule.window_order import WindowOrder
 from loadtest.worker.membership import Membership
-from loadtest.worker.messages import (
-    Collect,
-    Cost,
-    Ledger,
-    Ping,
-    Pong,
-    Received,
-    State,
-    Stop,
-    ToConductor,
-    ToGenerator,
-    WindowOrder,
-    pack,
-    unpack,
-)
+from loadtest.worker.messages import Collect, Ledger, Ping, Pong, State, Stop, ToConductor, ToGenerator
 from loadtest.worker.read_batching import Nap, may_nap
 from loadtest.worker.recorder import Counters, Recorder
 
@@ -67,15 +55,16 @@ class Generator:
     """
 
     def __init__(self, options: Options, tell: Callable[[ToConductor], None]) -> None:
+        load = options.load
         self._tell = tell
-        self._most_per_s = Rate(options.rate.per_second * options.burst.factor, options.rate.of_each_user)
+        self._most_per_s = Rate(load.rate.per_second * load.burst.factor, load.rate.of_each_user)
         self._turnover = options.turnover
-        self._seed = options.seed
+        self._seed = load.seed
         self._clock = Clock()
         self._boot_id = boot_id()  # now, while there are descriptors to read it with
         self._recorder = Recorder(self._clock)
         self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
-        self._sender = Sender(options, self._clock, self.members.open_websocket, self.members.is_away)
+        self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
         self._nap = Nap(self._recorder.reads, self._sender.gate_ns)
         self._received = 0
         self._windows: dict[int, _OpenWindow] = {}

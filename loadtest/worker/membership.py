@@ -11,7 +11,7 @@ import gevent.pool
 import numpy as np
 
 from loadtest.client.websocket import WebSocket
-from loadtest.ledger.ledger import NEVER, Members
+from loadtest.ledger.records import NEVER, Members
 from loadtest.schedule.churn import Departure
 from loadtest.schedule.clock import Clock
 from loadtest.worker.recorder import Recorder

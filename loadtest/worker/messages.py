@@ -7,13 +7,10 @@ Times are CLOCK_REALTIME nanoseconds unless named otherwise.
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, TypeVar
-
 import msgspec
-import numpy as np
 
-from loadtest.ledger.ledger import Columns, Deliveries, Members, Sends
+from loadtest.ledger.handover import Cost, Received
+from loadtest.schedule.window_order import WindowOrder
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
@@ -28,22 +25,6 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
     ping_ns: int
     time_ns: int
     boot_id: str
-
-
-class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
-    """Conductor to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
-
-    `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
-    number of an earlier window's messages. `ahead_ns` is how far the generator's clock is ahead of the conductor's.
-    """
-
-    number: int
-    room: list[int]
-    begin_ns: int
-    start_ns: int
-    end_ns: int
-    first_seq: int = 0
-    ahead_ns: int = 0
 
 
 class Collect(msgspec.Struct, frozen=True, tag="collect"):
@@ -74,26 +55,6 @@ class State(msgspec.Struct, frozen=True, tag="state"):
     problems: list[str]
 
 
-class Cost(msgspec.Struct, frozen=True):
-    """What a window cost a generator's process, and how it read: seconds, bytes, counts, nanoseconds."""
-
-    wall_s: float
-    cpu_s: float
-    rss_bytes: int
-    reads: int
-    frames: int
-    without_timestamp: int
-    arrived_in_window: int
-    clock_step_ns: int
-
-
-class Received(msgspec.Struct, frozen=True, tag="received"):
-    """Generator to conductor: some of a window's deliveries, each part as `pack` makes it."""
-
-    number: int
-    deliveries: list[bytes]
-
-
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     """Generator to conductor: the rest of a window's records (see `pack`), after all that it received.
 
@@ -111,17 +72,3 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
 ToGenerator = Ping | WindowOrder | Collect | Stop
 ToConductor = Pong | State | Received | Ledger
 TO_GENERATOR, TO_CONDUCTOR = "chatroom-to-generator", "chatroom-to-conductor"
-
-Records = TypeVar("Records", Members, Sends, Deliveries)
-
-
-def pack(records: Columns) -> bytes:
-    """Return the records' columns, one after the other, as little-endian int64."""
-    return b"".join(getattr(records, field.name).astype("<i8").tobytes() for field in fields(records))  # type: ignore[arg-type]
-
-
-def unpack(kind: type[Records], data: bytes) -> Records:
-    """Return what `pack` was given."""
-    names = [field.name for field in fields(kind)]
-    columns: Any = np.frombuffer(data, "<i8").astype(np.int64).reshape(len(names), -1)
-    return kind(*columns)

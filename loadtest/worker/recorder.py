@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.client.websocket import Read, WebSocket
-from loadtest.ledger.ledger import Deliveries
+from loadtest.ledger.records import Deliveries
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.stamp import find_stamps
 

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from loadtest.ledger.aggregate import HIGHEST_US, Account, Figures, latency, new_histogram, percentile_ms, record
-from loadtest.ledger.ledger import NEVER
+from loadtest.ledger.aggregate import Account, Figures, latency, new_histogram, percentile_ms, record
+from loadtest.ledger.records import NEVER
+from loadtest.ledger.result import HIGHEST_US
 
 
 def test_percentiles_agree_with_numpy_to_three_digits() -> None:

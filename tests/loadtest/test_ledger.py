@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from loadtest.ledger.aggregate import Account
 from loadtest.ledger.drain import Tally
-from loadtest.ledger.ledger import NEVER, Columns, Deliveries, Judgement, Members, Sends, Window, judge
+from loadtest.ledger.ledger import Judgement, judge
+from loadtest.ledger.records import NEVER, Columns, Deliveries, Members, Sends, Window
 from loadtest.ledger.timeline import seconds_of
 
 Rows = Sequence[tuple[int, ...]]

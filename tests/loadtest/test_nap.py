@@ -9,7 +9,7 @@ from collections.abc import Sized
 import gevent
 import pytest
 
-from loadtest.ledger.ledger import NEVER
+from loadtest.ledger.records import NEVER
 from loadtest.worker.read_batching import FULL_TURN, NAP_NS, Nap, may_nap
 
 

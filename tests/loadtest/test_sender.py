@@ -7,30 +7,13 @@ from typing import Any
 
 import gevent
 
-from loadtest.options import Options
 from loadtest.schedule.arrivals import Burst, Rate
-from loadtest.schedule.churn import Turnover
 from loadtest.schedule.clock import Clock
+from loadtest.schedule.load import Load
 from loadtest.schedule.sender import Sender
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 
-OPTIONS = Options(
-    rate=Rate(200.0, of_each_user=False),
-    burst=Burst(1.0, 0, 1),
-    message_size=64,
-    arrival="constant",
-    seed=1,
-    steps=(2,),
-    dwell_s=0.5,
-    warmup_s=0.0,
-    drain_s=1.0,
-    url_path="/",
-    stalled=0,
-    stalled_bytes_per_s=0,
-    turnover=Turnover(0.0, 0, 0.0),
-    rejoin_every_s=0.0,
-    swarm_out=None,
-)
+LOAD = Load(rate=Rate(200.0, of_each_user=False), burst=Burst(1.0, 0, 1), arrival="constant", seed=1, message_size=64)
 
 
 class Connection:
@@ -52,7 +35,7 @@ class Connection:
 
 def test_a_sending_that_fails_ends_that_connection_only() -> None:
     connections: dict[int, Any] = {0: Connection(is_broken=True), 1: Connection(is_broken=False)}
-    sender = Sender(OPTIONS, Clock(), connections.get, lambda _: False)
+    sender = Sender(LOAD, Clock(), connections.get, lambda _: False)
     try:
         begin_ns = time.time_ns()
         sender.begin(WindowOrder(0, [0, 1], begin_ns, begin_ns, begin_ns + 500_000_000), lambda _: True)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.schedule.stamp import LENGTH, MAX_SENDER, MAX_SEQ, find_stamps, sent_ns_in, stamped_text
+from loadtest.ledger.records import MAX_SENDER, MAX_SEQ
+from loadtest.schedule.stamp import LENGTH, find_stamps, sent_ns_in, stamped_text
 
 senders = st.integers(0, MAX_SENDER)
 seqs = st.integers(0, MAX_SEQ)

@@ -12,7 +12,7 @@ import pytest
 
 from loadtest.ledger import result
 from loadtest.schedule.churn import Turnover
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
 

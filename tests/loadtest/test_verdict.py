@@ -14,10 +14,11 @@ import pytest
 
 from loadtest.ledger import result
 from loadtest.ledger.aggregate import Account
-from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.ledger.handover import Cost
+from loadtest.ledger.ledger import judge
+from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
 from loadtest.ledger.result import Step
 from loadtest.ledger.validity import Measured, to_step
-from loadtest.worker.messages import Cost
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
 
