@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.errors import OptionError
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
 from loadtest.schedule.churn import Turnover
 from loadtest.schedule.load import Load
@@ -38,7 +39,7 @@ class Options:
         """Read Locust's parsed options, which its web UI may have changed.
 
         Raises:
-            ValueError: a value that only the web UI can bring is out of its range, or two of them do not go together.
+            OptionError: a value that only the web UI can bring is out of its range, or two of them do not go together.
 
         """
         counts = steps(parsed.steps or "")
@@ -78,9 +79,9 @@ def steps(text: str) -> tuple[int, ...]:
     try:
         counts = tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError as error:
-        raise ValueError(f"{text!r} is no list of user counts; write as in 50,100,200") from error
+        raise OptionError(f"{text!r} is no list of user counts; write as in 50,100,200") from error
     if any(later <= earlier for earlier, later in zip((0, *counts), counts, strict=False)):
-        raise ValueError(f"user counts {text!r} do not grow; write as in 50,100,200")
+        raise OptionError(f"user counts {text!r} do not grow; write as in 50,100,200")
     return counts
 
 
@@ -88,7 +89,7 @@ def positive(value: str | float) -> float:
     """Read a number above 0."""
     number = float(value)
     if not 0 < number < float("inf"):
-        raise ValueError(f"{value} is no number above 0")
+        raise OptionError(f"{value} is no number above 0")
     return number
 
 
@@ -96,7 +97,7 @@ def not_negative(value: str | float) -> float:
     """Read a number from 0 up."""
     number = float(value)
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{value} is no number from 0 up")
+        raise OptionError(f"{value} is no number from 0 up")
     return number
 
 
@@ -104,7 +105,7 @@ def count(value: str | float) -> int:
     """Read a whole number from 0 up."""
     number = int(value)
     if number < 0:
-        raise ValueError(f"{value} is no whole number from 0 up")
+        raise OptionError(f"{value} is no whole number from 0 up")
     return number
 
 
@@ -112,29 +113,29 @@ def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
     """Read a moment of a window, in seconds after its start, as nanoseconds."""
     moment = not_negative(seconds)
     if moment >= dwell_s:
-        raise ValueError(f"{flag} {moment:g} is not within a window of {dwell_s:g} s; lower it or raise --dwell")
+        raise OptionError(f"{flag} {moment:g} is not within a window of {dwell_s:g} s; lower it or raise --dwell")
     return int(moment * 1e9)
 
 
 def _fewer(flag: str, number: int, users: int | None) -> int:
     """Read how many of the users are of some other kind; at least one is to be left, where it is known of how many."""
     if users is not None and number >= users:
-        raise ValueError(f"{flag} {number} leaves nobody of {users} users to measure; lower it or have more users")
+        raise OptionError(f"{flag} {number} leaves nobody of {users} users to measure; lower it or have more users")
     return number
 
 
 def _writable(text: str) -> str:
     if text and Path(text).is_dir():
-        raise ValueError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
+        raise OptionError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
     directory = Path(text).absolute().parent
     if text and not os.access(directory, os.W_OK):
-        raise ValueError(f"{text} cannot be written: {directory} is no folder that may be written to")
+        raise OptionError(f"{text} cannot be written: {directory} is no folder that may be written to")
     return text
 
 
 def _arrival(name: str) -> str:
     if name not in ARRIVALS:
-        raise ValueError(f"unknown arrival {name!r}; choose {' or '.join(ARRIVALS)}")
+        raise OptionError(f"unknown arrival {name!r}; choose {' or '.join(ARRIVALS)}")
     return name
 
 

@@ -22,6 +22,7 @@ from loadtest import live, report
 from loadtest.client import descriptors
 from loadtest.client.target import Target, resolve
 from loadtest.coordinator.coordinator import Conductor
+from loadtest.errors import OptionError, UserLimitError
 from loadtest.ledger.records import MAX_SENDER
 from loadtest.ledger.result import SwarmResult
 from loadtest.options import Options
@@ -112,13 +113,15 @@ class Swarm:
         """Return a number for a new user of this process, unique in the whole swarm.
 
         Raises:
-            ValueError: this process has had as many users as it has numbers.
+            UserLimitError: this process has had as many users as it has numbers.
 
         """
         number = next(self._count)
         worker = max(0, getattr(self._runner, "worker_index", 0))
         if number >= USERS_PER_WORKER or worker * USERS_PER_WORKER + number > MAX_SENDER:
-            raise ValueError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers, or start anew")
+            raise UserLimitError(
+                f"a worker numbers at most {USERS_PER_WORKER} users; start more workers, or start anew"
+            )
         return worker * USERS_PER_WORKER + number
 
     def choose_users(self) -> None:
@@ -163,7 +166,7 @@ class Swarm:
     def _resolve(self, path: str) -> Target:
         try:
             return resolve(self._environment.host or DEFAULT_HOST, path)
-        except (ValueError, OSError) as error:
+        except (OptionError, OSError) as error:
             raise StopTest(str(error)) from error
 
     # Locust's events

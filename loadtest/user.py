@@ -11,8 +11,8 @@ import gevent
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtest.client.connect import ConnectError
 from loadtest.client.websocket import WebSocket
+from loadtest.errors import ConnectError, LostError
 from loadtest.ledger.records import NEVER
 from loadtest.live import TYPE
 from loadtest.swarm import Swarm
@@ -22,10 +22,6 @@ CONNECT_LIMIT_S = 30.0
 SIP_S = 0.1
 LEAST_RECEIVE_BUFFER_BYTES = 1
 """The system makes of it the least that it allows, a few KiB."""
-
-
-class LostError(Exception):
-    """A member fell out of the room without having planned to."""
 
 
 class RoomUser(User):

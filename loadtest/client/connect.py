@@ -12,6 +12,7 @@ import gevent.monkey
 import gevent.socket
 
 from loadtest.client.target import Target
+from loadtest.errors import ConnectError
 
 READ_BYTES = 65536
 """The most that is read from a socket at a time."""
@@ -20,10 +21,6 @@ READABLE, WRITABLE = 1, 2
 # From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.
 _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and sys.maxsize > 2**32 else None
 _plain_socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
-
-
-class ConnectError(Exception):
-    """The connection was not made or not upgraded; the text says by whom and why."""
 
 
 def dial(target: Target, deadline: float, receive_buffer_bytes: int | None) -> socket.socket:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 
-from loadtest.client.connect import READ_BYTES, READABLE, ConnectError, wait_for
+from loadtest.client.connect import READ_BYTES, READABLE, wait_for
+from loadtest.errors import ConnectError
 
 
 class Tls:

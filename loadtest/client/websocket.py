@@ -18,10 +18,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
-from loadtest.client.connect import READ_BYTES, READABLE, WRITABLE, ConnectError, dial, wait_for
+from loadtest.client.connect import READ_BYTES, READABLE, WRITABLE, dial, wait_for
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.client.target import Target
 from loadtest.client.tls import Tls
+from loadtest.errors import ConnectError
 
 _ANCILLARY_BYTES = 64
 _CLOSE = 0x80 | Opcode.CLOSE

@@ -16,9 +16,10 @@ import msgspec
 
 from loadtest.client.descriptors import all_granted
 from loadtest.coordinator.workers import SILENT_S, Peers
+from loadtest.errors import JudgeError
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.handover import Received
-from loadtest.ledger.judge_process import Case, Judge, JudgeError
+from loadtest.ledger.judge_process import Case, Judge
 from loadtest.ledger.records import Sends, Window, pack
 from loadtest.ledger.result import FORMAT, Step, SwarmResult, write
 from loadtest.ledger.validity import Measured, to_step

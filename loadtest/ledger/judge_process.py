@@ -20,6 +20,7 @@ import gevent.lock
 import gevent.queue
 import msgspec
 
+from loadtest.errors import JudgeError
 from loadtest.ledger.aggregate import Account, Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.ledger import Judgement, complete, judge
@@ -54,10 +55,6 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
 
 
 _ToJudge = Received | Case | Begin | Report
-
-
-class JudgeError(Exception):
-    """There is no report."""
 
 
 class Judge:

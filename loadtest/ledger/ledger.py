@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from loadtest.ledger.limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 
 POSITIONS = 10
@@ -189,4 +190,4 @@ def _is_saturated(window: Window, sends: Sends, owed: npt.NDArray[np.bool_], arr
 
     half = under_way((window.start_ns + window.end_ns) // 2)
     end = under_way(window.end_ns)
-    return bool(end > 0.02 * owed.sum() and end > 1.5 * half)
+    return bool(end > MAX_BACKLOG_RATIO * owed.sum() and end > MAX_BACKLOG_GROWTH * half)

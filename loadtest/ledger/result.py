@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from loadtest.errors import ResultError
+
 FORMAT = 1
 HIGHEST_US = 3_600_000_000
 """The highest value of a histogram, one hour in microseconds: it stands for a delivery that never came."""
@@ -139,7 +141,7 @@ def read(path: Path) -> SwarmResult:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is no swarm result, or one of another format.
+        ResultError: the file is not a swarm's result, or has another format.
 
     """
     data = path.read_bytes()
@@ -148,8 +150,8 @@ def read(path: Path) -> SwarmResult:
         if format_ == FORMAT:
             return msgspec.json.decode(data, type=SwarmResult)
     except msgspec.DecodeError as error:
-        raise ValueError(f"{path} is not a swarm result: {error}; run the swarm again with --swarm-out") from error
-    raise ValueError(f"{path} has format {format_}, this version reads {FORMAT}; run the swarm again")
+        raise ResultError(f"{path} is not a swarm result: {error}; run the swarm again with --swarm-out") from error
+    raise ResultError(f"{path} has format {format_}, this version reads {FORMAT}; run the swarm again")
 
 
 class _Versioned(msgspec.Struct):

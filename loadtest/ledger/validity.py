@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.handover import Cost
+from loadtest.ledger.limits import (
+    MAX_BUSY_PERCENT,
+    MAX_CLOCK_STEP_NS,
+    MAX_SCHEDULE_LAG_MS,
+    MAX_SCHEDULE_LAG_RATIO,
+    MAX_UNCERTAINTY_RATIO,
+    MIN_ATTEMPTED_RATIO,
+)
 from loadtest.ledger.records import Window
 from loadtest.ledger.result import Generator, Step
-
-LEAST_ATTEMPTED = 0.99
-SCHEDULE_LAG_MS = 5.0
-SCHEDULE_LAG_SHARE = 0.2
-CLOCK_STEP_NS = 1_000_000
-BUSY_PERCENT = 90.0
-UNCERTAIN_SHARE = 0.5
 
 
 @dataclass(slots=True)
@@ -123,19 +124,19 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
         )
     if not planned:
         reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")
-    if offered < LEAST_ATTEMPTED * planned and not measured.rejoins:
+    if offered < MIN_ATTEMPTED_RATIO * planned and not measured.rejoins:
         reasons.append(
             f"only {offered} of {planned} messages were sent; members fell out of the room or the "
             "generator could not keep up: see the failures, offer less or use more workers"
         )
-    limit_ms = max(SCHEDULE_LAG_MS, SCHEDULE_LAG_SHARE * (figures.latency_ms.p99 or 0.0))
+    limit_ms = max(MAX_SCHEDULE_LAG_MS, MAX_SCHEDULE_LAG_RATIO * (figures.latency_ms.p99 or 0.0))
     if generator.schedule_lag_p99_ms > limit_ms:
         reasons.append(
             f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, allowed are "
             f"{limit_ms:.2f} ms; the generator is too busy: offer less, use more workers or free its core"
         )
     step_ns = max((cost.clock_step_ns for costs in measured.costs for cost in costs), default=0)
-    if step_ns > CLOCK_STEP_NS:
+    if step_ns > MAX_CLOCK_STEP_NS:
         reasons.append(
             f"the system's clock was set by {step_ns / 1e6:.1f} ms in the window; "
             "stop time synchronisation from stepping it and run again"
@@ -146,9 +147,9 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
 def _warnings(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
     warnings = []
     p99_ms = figures.latency_ms.p99
-    if generator.cpu_percent > BUSY_PERCENT:
+    if generator.cpu_percent > MAX_BUSY_PERCENT:
         warnings.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
-    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > UNCERTAIN_SHARE * p99_ms:
+    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > MAX_UNCERTAINTY_RATIO * p99_ms:
         warnings.append(
             f"a delivery may have come up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) before it was "
             "noticed, as one read brought many; read the latencies as 'at most'"

@@ -16,9 +16,9 @@ import trustme
 from websockets.http11 import Request
 from websockets.sync.server import ServerConnection, serve
 
-from loadtest.client.connect import ConnectError
 from loadtest.client.target import Target
 from loadtest.client.websocket import Read, WebSocket
+from loadtest.errors import ConnectError
 
 GARBAGE = b"this is no record of TLS"
 LIMIT_S = 30
