@@ -119,9 +119,7 @@ class Swarm:
         number = next(self._count)
         worker = max(0, getattr(self._runner, "worker_index", 0))
         if number >= USERS_PER_WORKER or worker * USERS_PER_WORKER + number > MAX_SENDER:
-            raise UserLimitError(
-                f"a worker numbers at most {USERS_PER_WORKER} users; start more workers, or start anew"
-            )
+            raise UserLimitError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers or restart")
         return worker * USERS_PER_WORKER + number
 
     def choose_users(self) -> None:

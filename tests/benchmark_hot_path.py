@@ -15,7 +15,7 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from loadtest.client.frames import FrameSplitter
-from loadtest.ledger.aggregate import Account
+from loadtest.ledger.aggregate import Aggregate
 from loadtest.ledger.ledger import judge
 from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
 from loadtest.schedule.clock import Clock
@@ -114,10 +114,10 @@ def test_judging(benchmark: Any, members: int, messages: int) -> None:
     sends = Sends(np.zeros(messages, np.int64), seq, due_ns, due_ns)
     window = Window(0, messages * 10_000_000, NEVER, 0)
 
-    def judge_all() -> Account:
-        account = Account()
-        account.add(judge(window, room, sends, deliveries))
-        return account
+    def judge_all() -> Aggregate:
+        aggregate = Aggregate()
+        aggregate.add(judge(window, room, sends, deliveries))
+        return aggregate
 
     benchmark.extra_info["deliveries"] = members * messages
     assert benchmark(judge_all).figures().missing == 0

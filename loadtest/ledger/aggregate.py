@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from loadtest.ledger.ledger import POSITIONS, Judgement
 from loadtest.ledger.records import NEVER, Integers
-from loadtest.ledger.result import HIGHEST_US, Latency, MedianAndTail, Second
+from loadtest.ledger.result import (
+    HIGHEST_US,
+    Counts,
+    Latency,
+    MedianAndTail,
+    Second,
+    WindowFigures,
+    shared_fields,
+)
 from loadtest.ledger.timeline import seconds_of
 
-_COUNTS = (
-    *("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered"),
-    *("order_conflicts", "foreign", "not_judged"),
-)
 _TIMES = (
     *("latency", "response", "first_receiver", "last_receiver", "spread"),
     *("uncertainty", "read_lag", "schedule_lag"),
@@ -71,28 +74,10 @@ def _record_missing(histogram: HdrHistogram, count: int) -> None:
         histogram.record_value(HIGHEST_US, count)
 
 
-class Figures(msgspec.Struct, frozen=True):
-    """What an account comes to, in the terms of `Step` and `Generator`."""
+class Figures(WindowFigures, frozen=True, kw_only=True):
+    """What an aggregate comes to, in the terms of `Step` and `Generator`."""
 
     windows: int
-    planned_messages: int
-    offered_messages: int
-    expected: int
-    delivered: int
-    missing: int
-    late: int
-    duplicates: int
-    reordered: int
-    order_conflicts: int
-    foreign: int
-    not_judged: int
-    saturated: bool
-    latency_ms: Latency
-    response_ms: Latency
-    first_receiver_ms: MedianAndTail
-    last_receiver_ms: MedianAndTail
-    spread_ms: MedianAndTail
-    position_ms: list[MedianAndTail]
     schedule_lag_ms: Latency
     read_lag_ms: Latency
     arrival_uncertainty_p99_ms: float
@@ -101,7 +86,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Account:
+class Aggregate:
     """The running sum over windows.
 
     Histograms hold microseconds. In those of deliveries (`latency`, `response`, `by_position`) and of messages
@@ -109,16 +94,7 @@ class Account:
     """
 
     windows: int = 0
-    messages: int = 0
-    sent: int = 0
-    expected: int = 0
-    delivered: int = 0
-    late: int = 0
-    duplicates: int = 0
-    reordered: int = 0
-    order_conflicts: int = 0
-    foreign: int = 0
-    not_judged: int = 0
+    counts: Counts = field(default_factory=Counts.zero)
     saturated: bool = False
     latency: HdrHistogram = field(default_factory=new_histogram)
     response: HdrHistogram = field(default_factory=new_histogram)
@@ -135,13 +111,12 @@ class Account:
         """Add one window."""
         self.timeline += seconds_of(judgement)
         self.windows += 1
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(judgement, name))
+        self.counts += judgement.counts
         self.saturated |= judgement.saturated
         for name in _TIMES:
             record(getattr(self, name), getattr(judgement, name))
-        _record_missing(self.latency, judgement.missing)
-        _record_missing(self.response, judgement.missing)
+        _record_missing(self.latency, judgement.counts.missing)
+        _record_missing(self.response, judgement.counts.missing)
         for position, histogram in enumerate(self.by_position):
             record(histogram, judgement.latency[judgement.position == position])
             _record_missing(histogram, int(judgement.missing_by_position[position]))
@@ -149,18 +124,8 @@ class Account:
     def figures(self) -> Figures:
         """Work out the percentiles."""
         return Figures(
+            **shared_fields(Counts, self.counts),
             windows=self.windows,
-            planned_messages=self.messages,
-            offered_messages=self.sent,
-            expected=self.expected,
-            delivered=self.delivered,
-            missing=self.expected - self.delivered,
-            late=self.late,
-            duplicates=self.duplicates,
-            reordered=self.reordered,
-            order_conflicts=self.order_conflicts,
-            foreign=self.foreign,
-            not_judged=self.not_judged,
             saturated=self.saturated,
             latency_ms=latency(self.latency),
             response_ms=latency(self.response),

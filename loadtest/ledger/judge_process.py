@@ -1,7 +1,7 @@
 """The judge: a process of its own in which windows are judged, so that judging one never holds up the next.
 
 It runs only when nobody else wants the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
-records and cases from its standard input and keeps the account.
+records and cases from its standard input and keeps the aggregate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import gevent.queue
 import msgspec
 
 from loadtest.errors import JudgeError
-from loadtest.ledger.aggregate import Account, Figures
+from loadtest.ledger.aggregate import Aggregate, Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.ledger import Judgement, complete, judge
 from loadtest.ledger.records import Deliveries, Members, Records, Sends, Window, unpack
@@ -47,7 +47,7 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
-    """To the judge: a new step, and so a new account."""
+    """To the judge: a new step, and so a new aggregate."""
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
@@ -58,7 +58,7 @@ _ToJudge = Received | Case | Begin | Report
 
 
 class Judge:
-    """The judge's process, from the conductor's side; to be closed. It keeps the account of the present step.
+    """The judge's process, from the conductor's side; to be closed. It keeps the aggregate of the present step.
 
     Only `report` waits for it, as it may get no CPU time for a while.
     """
@@ -88,7 +88,7 @@ class Judge:
         self._unsent.put(Received(number, deliveries))
 
     def judge(self, case: Case) -> None:
-        """Judge a window whose deliveries were all received, and add it to the account."""
+        """Judge a window whose deliveries were all received, and add it to the aggregate."""
         self._unsent.put(case)
 
     @property
@@ -168,7 +168,7 @@ def main() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
         os.nice(19)
-    account = Account()
+    aggregate = Aggregate()
     received: dict[int, list[bytes]] = defaultdict(list)
     while True:
         try:
@@ -179,11 +179,11 @@ def main() -> None:
             case Received(number, deliveries):
                 received[number] += deliveries
             case Case():
-                account.add(_decide(message, received.pop(message.number, [])))
+                aggregate.add(_decide(message, received.pop(message.number, [])))
             case Begin():
-                account = Account()
+                aggregate = Aggregate()
             case Report():
-                _send(sys.stdout.buffer, account.figures() if account.windows else None)
+                _send(sys.stdout.buffer, aggregate.figures() if aggregate.windows else None)
 
 
 def _decide(case: Case, deliveries: list[bytes]) -> Judgement:

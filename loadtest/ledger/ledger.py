@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from loadtest.ledger.limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
+from loadtest.ledger.result import Counts
 
 POSITIONS = 10
 
@@ -26,17 +27,7 @@ class Judgement:
     """
 
     start_ns: int
-
-    messages: int
-    sent: int
-    expected: int
-    delivered: int
-    late: int
-    duplicates: int
-    reordered: int
-    order_conflicts: int
-    foreign: int
-    not_judged: int
+    counts: Counts
     saturated: bool
     latency: Integers
     response: Integers
@@ -51,11 +42,6 @@ class Judgement:
     second: Integers
     messages_by_second: Integers
     expected_by_second: Integers
-
-    @property
-    def missing(self) -> int:
-        """Deliveries that were owed and did not arrive before the drain ended."""
-        return self.expected - self.delivered
 
 
 def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries) -> Judgement:
@@ -101,18 +87,22 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
+    expected, delivered = int(owed.sum()), int(in_time.sum())
     return Judgement(
         start_ns=window.start_ns,
-        messages=messages,
-        sent=int(was_sent.sum()),
-        expected=int(owed.sum()),
-        delivered=int(in_time.sum()),
-        late=int((owed & ~in_time & (copies > 0)).sum()),
-        duplicates=int((copies - 1)[owed & (copies > 1)].sum()),
-        reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
-        order_conflicts=_order_conflicts(receiver, message),
-        foreign=foreign,
-        not_judged=int(not_judged.sum()),
+        counts=Counts(
+            planned_messages=messages,
+            offered_messages=int(was_sent.sum()),
+            expected=expected,
+            delivered=delivered,
+            missing=expected - delivered,
+            late=int((owed & ~in_time & (copies > 0)).sum()),
+            duplicates=int((copies - 1)[owed & (copies > 1)].sum()),
+            reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
+            order_conflicts=_order_conflicts(receiver, message),
+            foreign=foreign,
+            not_judged=int(not_judged.sum()),
+        ),
         saturated=_is_saturated(window, sends, owed, np.where(in_time, arrival, NEVER)),
         latency=judged.arrival_ns - sent_ns,
         response=judged.arrival_ns - judged.due_ns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Self
 
 import msgspec
 
@@ -58,35 +59,13 @@ class Generator(msgspec.Struct, frozen=True):
     reads_without_timestamp: int
 
 
-class Step(msgspec.Struct, frozen=True):
-    """The judged window of one user count.
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the messages of one or more windows: exact counts, per receiver and message.
 
-    Counts are exact, per receiver and message. `expected` is what was owed, `delivered + missing == expected`.
-    `arrived_in_window` counts every stamped delivery that arrived between `window_start_ns` and
-    `window_end_ns`, whichever window its message was due in: throughput and CPU per delivery divide by it.
-    `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
-    `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
-    tenth of the room by order of joining.
-    `users` of which `joined` are in the room, `stalled` of those never read and are owed nothing. `order_conflicts` are
-    deliveries that came after a message that the room's first member had later.
-    `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the delivery latency of everything owed, in
-    microseconds, as a base64 HdrHistogram V2 log, missing deliveries at its highest value.
-    `timeline` has a row a second, of the last hour where it was longer.
+    `planned_messages` were due and `offered_messages` of them sent; all others count deliveries, of which
+    `delivered + missing == expected`. `order_conflicts` came after a message that the room's first member had later.
     """
 
-    users: int
-    joined: int
-    stalled: int
-    valid: bool
-    reasons: list[str]
-    warnings: list[str]
-    windows: int
-    window_s: float
-    window_start_ns: int
-    window_end_ns: int
-    drain_end_ns: int
-    drained: bool
-    saturated: bool
     planned_messages: int
     offered_messages: int
     expected: int
@@ -98,15 +77,68 @@ class Step(msgspec.Struct, frozen=True):
     order_conflicts: int
     foreign: int
     not_judged: int
-    arrived_in_window: int
-    deliveries_per_s: float
+
+    @classmethod
+    def zero(cls) -> Self:
+        """Return the counts of no window."""
+        return cls(**dict.fromkeys(cls.__struct_fields__, 0))
+
+    def __add__(self, other: Counts) -> Counts:
+        """Sum up each count."""
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.__struct_fields__})
+
+
+class WindowFigures(Counts, frozen=True, kw_only=True):
+    """What became of the messages, and how long they took.
+
+    `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
+    `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
+    tenth of the room by order of joining.
+    """
+
+    saturated: bool
     latency_ms: Latency
     response_ms: Latency
     first_receiver_ms: MedianAndTail
     last_receiver_ms: MedianAndTail
     spread_ms: MedianAndTail
     position_ms: list[MedianAndTail]
+
+
+class StepFigures(WindowFigures, frozen=True, kw_only=True):
+    """What a swarm's step and a cell of a campaign's summary have in common.
+
+    `joined` of `users` are in the room. `window_s` is the length of all windows together.
+    """
+
+    users: int
+    joined: int
+    valid: bool
+    reasons: list[str]
+    warnings: list[str]
+    drained: bool
+    window_s: float
+    deliveries_per_s: float
     generator: Generator
+
+
+class Step(StepFigures, frozen=True, kw_only=True):
+    """The judged windows of one user count.
+
+    `stalled` of the users are never read; nothing is expected at them. `arrived_in_window` counts every stamped
+    delivery that arrived between `window_start_ns` and `window_end_ns`, whichever window its message was due in:
+    throughput and CPU per delivery divide by it.
+    `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the latency of all expected deliveries, in microseconds, as a
+    base64 HdrHistogram V2 log, missing deliveries at its highest value.
+    `timeline` has a row a second, of the last hour where it was longer.
+    """
+
+    stalled: int
+    windows: int
+    window_start_ns: int
+    window_end_ns: int
+    drain_end_ns: int
+    arrived_in_window: int
     histogram: str
     timeline: list[Second]
 
@@ -127,6 +159,11 @@ class SwarmResult(msgspec.Struct, frozen=True):
     messages_sent: int = 0
     deliveries_received: int = 0
     members_lost: int = 0
+
+
+def shared_fields(base: type[msgspec.Struct], value: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that `value` has from `base`, by name, to make another struct of that base from."""
+    return {name: getattr(value, name) for name in base.__struct_fields__}
 
 
 def write(result: SwarmResult, path: Path) -> None:

@@ -16,7 +16,7 @@ from loadtest.ledger.limits import (
     MIN_ATTEMPTED_RATIO,
 )
 from loadtest.ledger.records import Window
-from loadtest.ledger.result import Generator, Step
+from loadtest.ledger.result import Generator, Step, WindowFigures, shared_fields
 
 
 @dataclass(slots=True)
@@ -51,6 +51,7 @@ def to_step(measured: Measured, figures: Figures) -> Step:
     generator = _generator(figures, costs, arrived)
     reasons = _reasons(measured, figures, generator)
     return Step(
+        **shared_fields(WindowFigures, figures),
         users=measured.users,
         joined=measured.joined,
         stalled=measured.stalled,
@@ -63,26 +64,8 @@ def to_step(measured: Measured, figures: Figures) -> Step:
         window_end_ns=windows[-1].end_ns,
         drain_end_ns=windows[-1].drain_end_ns,
         drained=measured.drained,
-        saturated=figures.saturated,
-        planned_messages=figures.planned_messages,
-        offered_messages=figures.offered_messages,
-        expected=figures.expected,
-        delivered=figures.delivered,
-        missing=figures.missing,
-        late=figures.late,
-        duplicates=figures.duplicates,
-        reordered=figures.reordered,
-        order_conflicts=figures.order_conflicts,
-        foreign=figures.foreign,
-        not_judged=figures.not_judged,
         arrived_in_window=arrived,
         deliveries_per_s=arrived / window_s,
-        latency_ms=figures.latency_ms,
-        response_ms=figures.response_ms,
-        first_receiver_ms=figures.first_receiver_ms,
-        last_receiver_ms=figures.last_receiver_ms,
-        spread_ms=figures.spread_ms,
-        position_ms=figures.position_ms,
         generator=generator,
         histogram=figures.histogram,
         timeline=figures.timeline,

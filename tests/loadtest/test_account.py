@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from loadtest.ledger.aggregate import Account, Figures, latency, new_histogram, percentile_ms, record
+from loadtest.ledger.aggregate import Aggregate, Figures, latency, new_histogram, percentile_ms, record
 from loadtest.ledger.records import NEVER
-from loadtest.ledger.result import HIGHEST_US
+from loadtest.ledger.result import HIGHEST_US, Counts
 
 
 def test_percentiles_agree_with_numpy_to_three_digits() -> None:
@@ -47,11 +47,12 @@ def test_the_rank_is_exact_for_hundreds_of_millions(missing: int, p99_9: float |
 
 
 def test_figures_are_the_accounts() -> None:
-    account = Account(windows=2, expected=7, delivered=5, saturated=True)
-    record(account.latency, np.array([1_000_000, NEVER]))
-    record(account.by_position[9], np.array([5_000_000]))
-    record(account.schedule_lag, np.array([2_000_000]))
-    figures = msgspec.msgpack.decode(msgspec.msgpack.encode(account.figures()), type=Figures)
+    counts = msgspec.structs.replace(Counts.zero(), expected=7, delivered=5, missing=2)
+    aggregate = Aggregate(windows=2, counts=counts, saturated=True)
+    record(aggregate.latency, np.array([1_000_000, NEVER]))
+    record(aggregate.by_position[9], np.array([5_000_000]))
+    record(aggregate.schedule_lag, np.array([2_000_000]))
+    figures = msgspec.msgpack.decode(msgspec.msgpack.encode(aggregate.figures()), type=Figures)
     assert (figures.windows, figures.expected, figures.missing, figures.saturated) == (2, 7, 2, True)
     assert (figures.latency_ms.p50, figures.latency_ms.max) == (1.0, None)
     assert figures.position_ms[9].p50 == pytest.approx(5.0, rel=0.001)

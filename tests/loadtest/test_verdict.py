@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from loadtest.ledger import result
-from loadtest.ledger.aggregate import Account
+from loadtest.ledger.aggregate import Aggregate
 from loadtest.ledger.handover import Cost
 from loadtest.ledger.ledger import judge
 from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
@@ -90,8 +90,8 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
     arrival_ns = np.where(came, sent + 1_000_000, 0)
     columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns, arrival_ns)
     window = Window(0, max(count, 1) * 1_000_000, NEVER, 0)
-    account = Account()
-    account.add(
+    aggregate = Aggregate()
+    aggregate.add(
         judge(
             window,
             Members(np.array([0]), np.array([0]), np.array([NEVER])),
@@ -99,7 +99,7 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
             Deliveries(*(column[came] for column in columns)),
         )
     )
-    return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), account.figures())  # type: ignore[arg-type]
+    return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), aggregate.figures())  # type: ignore[arg-type]
 
 
 PUNCTUAL = [n * 1_000_000 for n in range(200)]
