@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.errors import OptionError
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
-from loadtest.schedule.churn import Turnover
+from loadtest.schedule.churn import Churn
 from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
 
@@ -30,7 +30,7 @@ class Options:
     url_path: str
     stalled: int
     stalled_bytes_per_s: int
-    turnover: Turnover
+    churn: Churn
     rejoin_every_s: float
     swarm_out: Path | None
 
@@ -64,7 +64,7 @@ class Options:
             url_path=parsed.url_path,
             stalled=_fewer("--stalled", count(parsed.stalled), counts[0] if counts else parsed.num_users),
             stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
-            turnover=Turnover(
+            churn=Churn(
                 churn_rate=not_negative(parsed.churn_rate),
                 storm_after_ns=_ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
                 storm_jitter_s=not_negative(parsed.reconnect_jitter),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from loadtest.ledger.result import Step, SwarmResult
 
-LEAST_WIDTH = 110
+MIN_WIDTH = 110
 
 
 def exit_code(result: SwarmResult | None) -> int:
@@ -22,7 +22,7 @@ def exit_code(result: SwarmResult | None) -> int:
 def show(result: SwarmResult) -> None:
     """Print the tables, what may not be believed and why, and what was not measured."""
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, LEAST_WIDTH)
+    console.width = max(console.width, MIN_WIDTH)
     if result.steps:
         console.print(_counts(result.steps), _times(result.steps))
     else:

@@ -19,8 +19,8 @@ from loadtest.swarm import Swarm
 from loadtest.worker.membership import Member, Membership
 
 CONNECT_LIMIT_S = 30.0
-SIP_S = 0.1
-LEAST_RECEIVE_BUFFER_BYTES = 1
+THROTTLED_READ_EVERY_S = 0.1
+MIN_RECEIVE_BUFFER_BYTES = 1
 """The system makes of it the least that it allows, a few KiB."""
 
 
@@ -107,7 +107,7 @@ class ChatUser(RoomUser):
                 return
             gevent.sleep(every_s)
         if was_planned:
-            self.member = members.join(number, websocket, self._lost, gone.seat)
+            self.member = members.join(number, websocket, self._lost, gone.slot)
         else:
             members.rejoin(gone, websocket, self._lost)
             self.member = gone
@@ -130,7 +130,7 @@ class StalledUser(RoomUser):
 
     def receive_buffer_bytes(self, swarm: Swarm) -> int | None:
         """Return room for what is read at a time, twice, as the system keeps half of it to itself."""
-        return max(LEAST_RECEIVE_BUFFER_BYTES, 2 * _sip_bytes(swarm))
+        return max(MIN_RECEIVE_BUFFER_BYTES, 2 * _throttled_read_bytes(swarm))
 
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:  # noqa: ARG002
         """Be there, and no more."""
@@ -141,9 +141,9 @@ class StalledUser(RoomUser):
     def stall(self) -> None:
         """Read a little now and then, or nothing, until told to stop."""
         if self.websocket:
-            sip_bytes = _sip_bytes(Swarm.of(self.environment))
-            while sip_bytes and not self.websocket.ended.wait(SIP_S):
-                self.websocket.sip(sip_bytes)
+            read_bytes = _throttled_read_bytes(Swarm.of(self.environment))
+            while read_bytes and not self.websocket.ended.wait(THROTTLED_READ_EVERY_S):
+                self.websocket.read_throttled(read_bytes)
             self.websocket.ended.wait()
         raise StopUser
 
@@ -155,8 +155,8 @@ class StalledUser(RoomUser):
             self.websocket.abort()
 
 
-def _sip_bytes(swarm: Swarm) -> int:
-    return math.ceil(swarm.options.stalled_bytes_per_s * SIP_S)
+def _throttled_read_bytes(swarm: Swarm) -> int:
+    return math.ceil(swarm.options.stalled_bytes_per_s * THROTTLED_READ_EVERY_S)
 
 
 def _problem(error: Exception) -> str:

@@ -61,7 +61,7 @@ def other_than_busy(reasons: Iterable[str]) -> list[str]:
     return [reason for reason in reasons if "after they were due" not in reason]
 
 
-def is_believable(step: Step) -> bool:
+def is_valid_unless_busy(step: Step) -> bool:
     """Whether nothing speaks against a step but that this machine was busy with something else."""
     return not other_than_busy(step.reasons)
 

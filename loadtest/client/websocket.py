@@ -104,12 +104,12 @@ class WebSocket:
         tag: int,
         gate_ns: list[int],
         catch_up: Callable[[], None],
-        hurry: Callable[[], None],
+        request_parse: Callable[[], None],
     ) -> None:
         """Read in hub callbacks from now on.
 
         `keep` gets everything that is read, and once a read of nothing, at the end. Whenever a read ends at or after
-        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due. `hurry`
+        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due. `request_parse`
         is called when a read looks like a close frame, so that a member that was kicked soon sends no more.
         """
         now_ns = time.time_ns
@@ -140,7 +140,7 @@ class WebSocket:
                 return
             keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
             if data[0] == _CLOSE:
-                hurry()
+                request_parse()
             if read_ns >= gate_ns[0]:
                 catch_up()
 
@@ -160,7 +160,7 @@ class WebSocket:
         watcher.stop()
         watcher.close()
 
-    def sip(self, most_bytes: int) -> None:
+    def read_throttled(self, most_bytes: int) -> None:
         """Read at most so many bytes, if they are there, and drop them; pings are answered. Instead of `watch`."""
         try:
             data = self._socket.recv(most_bytes)
@@ -179,7 +179,7 @@ class WebSocket:
         self.splitter.feed(self._first_bytes + plain)
         self._first_bytes = b""
         if self.protocol.writes:
-            self.answer()
+            self.send_replies()
 
     @property
     def is_open(self) -> bool:
@@ -190,7 +190,7 @@ class WebSocket:
         """Send a text message (UTF-8); returns at once, also when the socket is full."""
         self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
 
-    def answer(self) -> None:
+    def send_replies(self) -> None:
         """Send what the protocol has to say after it was fed, such as pongs; give up what it judged malformed."""
         data = b"".join(self.protocol.data_to_send())
         if self.ended.is_set():
@@ -204,7 +204,7 @@ class WebSocket:
         """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`."""
         if self.is_open:
             self.protocol.send_close(1000)
-            self.answer()
+            self.send_replies()
             self.ended.wait(timeout_s)
         self.abort()
 

@@ -7,7 +7,7 @@ import numpy as np
 from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, key, match
 
 
-class Tally:
+class Drain:
     """Marks each pair of message and member at its first arrival. The verdict is the ledger's; this only ends the wait.
 
     `never_sent` are messages that nobody will receive. A member that has left waits for nothing.

@@ -19,7 +19,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 class Received(msgspec.Struct, frozen=True, tag="received"):
-    """Generator to conductor: some of a window's deliveries, each part as `pack` makes it."""
+    """Generator to coordinator: some of a window's deliveries, each part as `pack` makes it."""
 
     number: int
     deliveries: list[bytes]

@@ -58,7 +58,7 @@ _ToJudge = Received | Case | Begin | Report
 
 
 class Judge:
-    """The judge's process, from the conductor's side; to be closed. It keeps the aggregate of the present step.
+    """The judge's process, from the coordinator's side; to be closed. It keeps the aggregate of the present step.
 
     Only `report` waits for it, as it may get no CPU time for a while.
     """

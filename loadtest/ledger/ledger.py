@@ -73,7 +73,7 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     arrival = np.full((messages, receivers), NEVER, np.int64)
     arrival[message, receiver] = deliveries.arrival_ns
 
-    owed = owed_pairs(window, members, sends)
+    owed = expected_pairs(window, members, sends)
     not_judged = ~owed & _was_in(members, sends)
     in_time = owed & (arrival <= window.drain_end_ns)
 
@@ -81,7 +81,7 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     judged, judged_message = deliveries.select(counts), message[counts]
     sent_ns = sends.sent_ns[judged_message]
     was_sent = sends.sent_ns != NEVER
-    is_owed = owed.any(axis=1)
+    is_expected = owed.any(axis=1)
     first = np.where(in_time, arrival, NEVER).min(axis=1, initial=NEVER)
     last = np.where(owed, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
     position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
@@ -109,9 +109,9 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
         uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
-        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_owed],
-        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_owed],
-        spread=np.where(last == NEVER, NEVER, last - first)[is_owed],
+        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected],
+        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_expected],
+        spread=np.where(last == NEVER, NEVER, last - first)[is_expected],
         position=position[receiver[counts]],
         missing_by_position=np.bincount(position, (owed & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
         second=second[judged_message],
@@ -128,7 +128,7 @@ def complete(planned: Sends, sends: Sends, withdrawn: Sends) -> Sends:
     return Sends.concatenate([sends, replace(untried, sent_ns=np.full(len(untried.seq), NEVER))])
 
 
-def owed_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
+def expected_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     """Tell for each message (row) and member (column) whether the member is owed it."""
     owed_until = np.where(members.left_ns == NEVER, NEVER, members.left_ns - window.leave_margin_ns)
     return _was_in(members, sends) & (sends.due_ns[:, None] <= owed_until[None, :])

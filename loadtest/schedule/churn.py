@@ -23,7 +23,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Turnover:
+class Churn:
     """How many users a second leave for good, a new one in place of each; and when all drop at once, 0 for never.
 
     Those that drop come back within `storm_jitter_s` seconds, at times drawn evenly.

@@ -1,4 +1,4 @@
-"""The swarm's one clock: the CLOCK_REALTIME of the machine that the conductor runs on."""
+"""The swarm's one clock: the CLOCK_REALTIME of the machine that the coordinator runs on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 class Clock:
-    """Reads the conductor's clock on any machine; nanoseconds.
+    """Reads the coordinator's clock on any machine; nanoseconds.
 
-    `ahead_ns` is how far this machine's own clock is ahead of the conductor's: 0 on the conductor's machine.
+    `ahead_ns` is how far this machine's own clock is ahead of the coordinator's: 0 on the coordinator's machine.
     `steady_ns` goes on evenly from the last `fix()`, whatever happens to the system's clock.
     """
 
@@ -29,23 +29,23 @@ class Clock:
         return abs(_realtime_less_monotonic_ns() - self._offset_ns)
 
     def now_ns(self) -> int:
-        """Return the conductor's time, comparable to receive times of the kernel less `ahead_ns`."""
+        """Return the coordinator's time, comparable to receive times of the kernel less `ahead_ns`."""
         return time.time_ns() - self.ahead_ns
 
     def steady_ns(self) -> int:
-        """Return the conductor's time by the monotonic clock, for schedules."""
+        """Return the coordinator's time by the monotonic clock, for schedules."""
         return time.monotonic_ns() + self._offset_ns - self.ahead_ns
 
     def to_monotonic_ns(self, time_ns: int) -> int:
-        """Return the CLOCK_MONOTONIC of a conductor's time."""
+        """Return the CLOCK_MONOTONIC of a coordinator's time."""
         return time_ns + self.ahead_ns - self._offset_ns
 
     def from_system_ns(self, time_ns: int) -> int:
-        """Return the conductor's time of this machine's CLOCK_REALTIME."""
+        """Return the coordinator's time of this machine's CLOCK_REALTIME."""
         return time_ns - self.ahead_ns
 
     def to_system_ns(self, time_ns: int) -> int:
-        """Return this machine's CLOCK_REALTIME of a conductor's time."""
+        """Return this machine's CLOCK_REALTIME of a coordinator's time."""
         return time_ns + self.ahead_ns
 
 

@@ -1,6 +1,6 @@
-"""What the conductor and the generators tell each other.
+"""What the coordinator and the generators tell each other.
 
-The conductor is on Locust's master, or in the only process; generators are where the users are.
+The coordinator is on Locust's master, or in the only process; generators are where the users are.
 All of it goes through Locust's own `runner.send_message`; a lone process sends to itself.
 Times are CLOCK_REALTIME nanoseconds unless named otherwise.
 """
@@ -14,13 +14,13 @@ from loadtest.schedule.window_order import WindowOrder
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Conductor to generators: asks what time it is there."""
+    """Coordinator to generators: asks what time it is there."""
 
     time_ns: int
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
-    """Generator to conductor: the `Ping`'s time again, the generator's own, and which system it runs on."""
+    """Generator to coordinator: the `Ping`'s time again, the generator's own, and which system it runs on."""
 
     ping_ns: int
     time_ns: int
@@ -28,19 +28,19 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 
 
 class Collect(msgspec.Struct, frozen=True, tag="collect"):
-    """Conductor to generators: hand over the ledger of a window, which is then forgotten."""
+    """Coordinator to generators: hand over the ledger of a window, which is then forgotten."""
 
     number: int
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """Conductor to generators: what is due after `end_ns` is not sent any more."""
+    """Coordinator to generators: what is due after `end_ns` is not sent any more."""
 
     end_ns: int
 
 
 class State(msgspec.Struct, frozen=True, tag="state"):
-    """Generator to conductor, several times a second: who is in the room, what happened so far, what is still to come.
+    """Generator to coordinator, several times a second: who is in the room, what happened so far, what is still to come.
 
     `sent` and `received` count stamped messages since the run began, those of warm-ups too.
     """
@@ -56,7 +56,7 @@ class State(msgspec.Struct, frozen=True, tag="state"):
 
 
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
-    """Generator to conductor: the rest of a window's records (see `pack`), after all that it received.
+    """Generator to coordinator: the rest of a window's records (see `pack`), after all that it received.
 
     `Received` and this are the answer to `Collect`. `sends` is what was attempted or could not be, `withdrawn` what was
     planned for members that left by plan.
@@ -69,6 +69,6 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     cost: Cost
 
 
-ToGenerator = Ping | WindowOrder | Collect | Stop
-ToConductor = Pong | State | Received | Ledger
-TO_GENERATOR, TO_CONDUCTOR = "chatroom-to-generator", "chatroom-to-conductor"
+ToWorker = Ping | WindowOrder | Collect | Stop
+ToCoordinator = Pong | State | Received | Ledger
+TO_WORKER, TO_COORDINATOR = "chatroom-to-generator", "chatroom-to-coordinator"

@@ -12,24 +12,24 @@ from collections.abc import Sized
 import gevent
 import gevent.monkey
 
-NAP_NS = 500_000
-FULL_TURN = 64
+BATCH_NS = 500_000
+FULL_BATCH = 64
 """A turn that made this many reads was worth its wake-up; the next one begins at once."""
 
-RARELY = 0.1
+MAX_MESSAGES_A_BATCH = 0.1
 
 _sleep = gevent.monkey.get_original("time", "sleep")
 
 
-def may_nap(room_rate: float) -> bool:
+def may_batch(room_rate: float) -> bool:
     """Tell whether, at this many messages a second, a nap would rarely see two messages come to one member.
 
     Two that share a read share a receive time, which for the first of them is only an upper bound.
     """
-    return room_rate * NAP_NS / 1e9 <= RARELY
+    return room_rate * BATCH_NS / 1e9 <= MAX_MESSAGES_A_BATCH
 
 
-class Nap:
+class ReadBatching:
     """Sleeps before each turn of the hub while `is_on`, but never beyond `gate_ns[0]` (CLOCK_REALTIME)."""
 
     def __init__(self, reads: Sized, gate_ns: list[int]) -> None:
@@ -38,17 +38,17 @@ class Nap:
         self._gate_ns = gate_ns
         self._last = 0
         self._watcher = gevent.get_hub().loop.prepare(ref=False)
-        self._watcher.start(self._nap)
+        self._watcher.start(self._read_batching)
 
     def close(self) -> None:
-        """Nap no more."""
+        """ReadBatching no more."""
         self._watcher.stop()
         self._watcher.close()
 
-    def _nap(self) -> None:
+    def _read_batching(self) -> None:
         reads = len(self._reads)
         made, self._last = reads - self._last, reads
-        if self.is_on and made < FULL_TURN:
-            left_ns = min(NAP_NS, self._gate_ns[0] - time.time_ns())
+        if self.is_on and made < FULL_BATCH:
+            left_ns = min(BATCH_NS, self._gate_ns[0] - time.time_ns())
             if left_ns > 0:
                 _sleep(left_ns / 1e9)

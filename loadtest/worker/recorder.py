@@ -86,7 +86,7 @@ class Recorder:
                 continue
             messages = stream.websocket.splitter.feed(received)
             if stream.websocket.protocol.writes:
-                stream.websocket.answer()
+                stream.websocket.send_replies()
             count = len(messages.starts)
             if count:
                 data.append(messages.data)

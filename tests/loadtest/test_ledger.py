@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.ledger.aggregate import Aggregate
-from loadtest.ledger.drain import Tally
+from loadtest.ledger.drain import Drain
 from loadtest.ledger.ledger import Judgement, judge
 from loadtest.ledger.records import NEVER, Columns, Deliveries, Members, Sends, Window
 from loadtest.ledger.timeline import seconds_of
@@ -175,13 +175,13 @@ def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
     judgement = judged(members, sends, deliveries)
     planned = columns(Sends, [send for send in sends if 100 <= send[2] < 200])
     never_sent = columns(Sends, [send for send in sends if send[3] == NEVER])
-    tally = Tally(planned, columns(Members, members), never_sent)
+    drain = Drain(planned, columns(Members, members), never_sent)
     for one in deliveries:
-        tally.add(columns(Deliveries, [one]))
+        drain.add(columns(Deliveries, [one]))
     unsent_pairs = sum(
         joined <= due for _, joined, _ in members for _, _, due, sent in sends if 100 <= due < 200 and sent == NEVER
     )
-    assert tally.outstanding == judgement.counts.missing - judgement.counts.late - unsent_pairs
+    assert drain.outstanding == judgement.counts.missing - judgement.counts.late - unsent_pairs
 
 
 def test_each_second_has_its_own_row_of_what_was_due_in_it() -> None:

@@ -10,15 +10,15 @@ import gevent
 import pytest
 
 from loadtest.ledger.records import NEVER
-from loadtest.worker.read_batching import FULL_TURN, NAP_NS, Nap, may_nap
+from loadtest.worker.read_batching import BATCH_NS, FULL_BATCH, ReadBatching, may_batch
 
 
 @pytest.mark.parametrize(("room_rate", "expected"), [(1.0, True), (200.0, True), (201.0, False), (2000.0, False)])
 def test_naps_are_for_rooms_whose_messages_come_far_apart(room_rate: float, expected: bool) -> None:
-    assert may_nap(room_rate) == expected
+    assert may_batch(room_rate) == expected
 
 
-def turns(nap: Nap, duration_ns: int = 100 * NAP_NS) -> int:
+def turns(nap: ReadBatching, duration_ns: int = 100 * BATCH_NS) -> int:
     """Count the hub's turns while a socket is ready all the time."""
     one, other = socket.socketpair()
     count = 0
@@ -52,17 +52,17 @@ class GrowingBy:
 
 
 def test_turns_are_at_least_a_nap_apart_while_it_is_on() -> None:
-    nap = Nap([], [NEVER])
+    nap = ReadBatching([], [NEVER])
     nap.is_on = True
     assert 0 < turns(nap) <= 105
 
 
 @pytest.mark.parametrize(
     ("reads", "due_ns", "is_on"),
-    [([], NEVER, False), ([], 0, True), (GrowingBy(FULL_TURN), NEVER, True)],
+    [([], NEVER, False), ([], 0, True), (GrowingBy(FULL_BATCH), NEVER, True)],
     ids=["off", "something is due", "much was read"],
 )
 def test_there_is_no_nap(reads: Sized, due_ns: int, is_on: bool) -> None:
-    nap = Nap(reads, [due_ns])
+    nap = ReadBatching(reads, [due_ns])
     nap.is_on = is_on
     assert turns(nap) > 105

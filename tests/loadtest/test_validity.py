@@ -111,16 +111,16 @@ def test_a_punctual_swarm_is_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("never_sent", "is_believed"),
+    ("never_sent", "is_valid"),
     [(2, True), (3, False)],
 )
-def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_believed: bool) -> None:
-    assert step_of([NEVER] * never_sent + PUNCTUAL[never_sent:]).valid == is_believed
+def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_valid: bool) -> None:
+    assert step_of([NEVER] * never_sent + PUNCTUAL[never_sent:]).valid == is_valid
 
 
-@pytest.mark.parametrize(("late_ms", "is_believed"), [(4.9, True), (5.1, False)])
-def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_believed: bool) -> None:
-    assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_believed
+@pytest.mark.parametrize(("late_ms", "is_valid"), [(4.9, True), (5.1, False)])
+def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_valid: bool) -> None:
+    assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_valid
 
 
 def test_a_window_without_messages_is_no_measurement() -> None:
