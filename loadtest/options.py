@@ -17,9 +17,9 @@ from loadtest.schedule.stamp import LENGTH
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run of the swarm; `steps` is empty for windows that follow one another at Locust's own user count.
+    """One run of the swarm; `steps` is empty for consecutive windows at Locust's own user count.
 
-    A member that falls out comes back every `rejoin_every_s` seconds until it is in again; 0 is not at all.
+    A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never.
     """
 
     load: Load
@@ -39,7 +39,7 @@ class Options:
         """Read Locust's parsed options, which its web UI may have changed.
 
         Raises:
-            OptionError: a value that only the web UI can bring is out of its range, or two of them do not go together.
+            OptionError: a value from the web UI is out of its range, or two values do not go together.
 
         """
         counts = steps(parsed.steps or "")
@@ -79,9 +79,9 @@ def steps(text: str) -> tuple[int, ...]:
     try:
         counts = tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError as error:
-        raise OptionError(f"{text!r} is no list of user counts; write as in 50,100,200") from error
+        raise OptionError(f"invalid user counts {text!r}; write as in 50,100,200") from error
     if any(later <= earlier for earlier, later in zip((0, *counts), counts, strict=False)):
-        raise OptionError(f"user counts {text!r} do not grow; write as in 50,100,200")
+        raise OptionError(f"user counts must increase, not {text!r}; write as in 50,100,200")
     return counts
 
 
@@ -89,23 +89,23 @@ def positive(value: str | float) -> float:
     """Read a number above 0."""
     number = float(value)
     if not 0 < number < float("inf"):
-        raise OptionError(f"{value} is no number above 0")
+        raise OptionError(f"must be above 0, not '{value}'")
     return number
 
 
 def not_negative(value: str | float) -> float:
-    """Read a number from 0 up."""
+    """Read a number of 0 or more."""
     number = float(value)
     if not 0 <= number < float("inf"):
-        raise OptionError(f"{value} is no number from 0 up")
+        raise OptionError(f"must be 0 or more, not '{value}'")
     return number
 
 
 def count(value: str | float) -> int:
-    """Read a whole number from 0 up."""
+    """Read a whole number of 0 or more."""
     number = int(value)
     if number < 0:
-        raise OptionError(f"{value} is no whole number from 0 up")
+        raise OptionError(f"must be a whole number, 0 or more, not '{value}'")
     return number
 
 
@@ -118,9 +118,9 @@ def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
 
 
 def _fewer(flag: str, number: int, users: int | None) -> int:
-    """Read how many of the users are of some other kind; at least one is to be left, where it is known of how many."""
+    """Read how many users are of another kind; at least one must be left, where the number of all users is known."""
     if users is not None and number >= users:
-        raise OptionError(f"{flag} {number} leaves nobody of {users} users to measure; lower it or have more users")
+        raise OptionError(f"{flag} {number} leaves none of {users} users to measure; lower it or have more users")
     return number
 
 
@@ -129,7 +129,7 @@ def _writable(text: str) -> str:
         raise OptionError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
     directory = Path(text).absolute().parent
     if text and not os.access(directory, os.W_OK):
-        raise OptionError(f"{text} cannot be written: {directory} is no folder that may be written to")
+        raise OptionError(f"{text} cannot be written: {directory} is not a writable folder; name a file in another")
     return text
 
 
@@ -167,7 +167,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         count,
         metavar="BYTES",
     )
-    flag("--arrival", "constant", f"how messages follow one another: {' or '.join(ARRIVALS)}", _arrival)
+    flag("--arrival", "constant", f"how messages are spaced: {' or '.join(ARRIVALS)}", _arrival)
     flag("--seed", 1, "seed of the schedule: the same seed sends the same messages at the same times", count)
     flag(
         "--steps",
@@ -177,16 +177,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
     )
     flag("--dwell", 5.0, "seconds of a window", positive, metavar="S")
-    flag("--warmup", 2.0, "seconds of the same load before a window, not judged", not_negative, metavar="S")
+    flag("--warmup", 2.0, "seconds of the same load before a window that are not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
-    flag("--burst-factor", 1.0, "messages of a burst follow one another so much faster; 1: none", positive, metavar="F")
+    flag("--burst-factor", 1.0, "a burst multiplies the message rate by this; 1: no burst", positive, metavar="F")
     flag("--burst-at", 0.0, "seconds into each window at which its burst begins", not_negative, metavar="S")
     flag("--burst-for", 1.0, "seconds of a burst", positive, metavar="S")
     flag(
         "--stalled",
         0,
-        "of the users, this many join, read as --stalled-bytes-per-s says, and send nothing",
+        "this many of the users join, read at --stalled-bytes-per-s, and send nothing",
         count,
         metavar="K",
     )

@@ -1,4 +1,4 @@
-"""How many users Locust keeps: the coordinator's present step, until it has finished."""
+"""How many users Locust runs: those of the coordinator's current step, until it has finished."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from loadtest.swarm import Swarm
 
 
 class StepShape(LoadTestShape):
-    """Follows the coordinator. Without `--steps` it keeps Locust's own user count until `-t` is over."""
+    """Follows the coordinator. Without `--steps` it keeps Locust's own user count until `-t` has passed."""
 
     use_common_options = True
 

@@ -1,4 +1,4 @@
-"""Ties the swarm to one Locust environment: its events, its messages between processes, its end."""
+"""Connects the swarm to a Locust environment: its events, its messages between processes, its end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ECHO_S = 1.0
 class Swarm:
     """The swarm of one Locust environment, over all its runs.
 
-    A process that has users has a `generator` while a run goes on; one that decides the user count has a `coordinator`.
+    During a run, a process with users has a `generator`, and the one that decides the user count a `coordinator`.
     """
 
     _all: ClassVar[weakref.WeakKeyDictionary[Environment, Swarm]] = weakref.WeakKeyDictionary()
@@ -98,7 +98,7 @@ class Swarm:
 
     @property
     def options(self) -> Options:
-        """The flags as they are now; Locust's web UI can change them between runs.
+        """The current flags; Locust's web UI can change them between runs.
 
         Raises:
             StopTest: a flag has a value that is not allowed.
@@ -130,10 +130,10 @@ class Swarm:
         self._environment.user_classes = [*healthy, self._stalled_user] if stalled else healthy
 
     def begin(self) -> None:
-        """Begin a run, as Locust's `test_start` says.
+        """Begin a run, at Locust's `test_start`.
 
         Raises:
-            StopTest: the flags or the host do not allow it.
+            StopTest: the flags or the host are invalid.
 
         """
         descriptors.raise_limit()
@@ -156,7 +156,7 @@ class Swarm:
             )
 
     def finish(self) -> None:
-        """End the measurement, with what was measured so far."""
+        """End the measurement and keep what was measured so far."""
         if self.coordinator:
             self.coordinator.finish()
             self.result = self.coordinator.result

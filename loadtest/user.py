@@ -1,4 +1,4 @@
-"""Chat users: what one does in the room is the generator's affair; here it joins, stays and leaves."""
+"""Chat users as Locust runs them: they join, stay and leave. The generator sends and receives for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from loadtest.worker.membership import Member, Membership
 CONNECT_LIMIT_S = 30.0
 THROTTLED_READ_EVERY_S = 0.1
 MIN_RECEIVE_BUFFER_BYTES = 1
-"""The system makes of it the least that it allows, a few KiB."""
+"""The system raises this to its own minimum, a few KiB."""
 
 
 class RoomUser(User):
@@ -30,7 +30,7 @@ class RoomUser(User):
     abstract = True
 
     def on_start(self) -> None:
-        """Connect, and tell the generator."""
+        """Connect and register with the generator."""
         swarm = Swarm.of(self.environment)
         assert swarm.generator is not None
         number = swarm.next_number()
@@ -38,7 +38,7 @@ class RoomUser(User):
             self.joined(swarm.generator.members, number, websocket)
 
     def connect(self, swarm: Swarm, number: int, *, is_last_try: bool = True) -> WebSocket | None:
-        """Connect; where that fails for the last time, the generator is told why."""
+        """Connect; if the last try fails, the reason is passed to the generator."""
         websocket = WebSocket(swarm.target, f"u{number:06d}", self.receive_buffer_bytes(swarm))
         started = time.perf_counter()
         try:
@@ -52,15 +52,15 @@ class RoomUser(User):
         return websocket
 
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:
-        """Do what this kind of user does once it is in."""
+        """Start what this kind of user does in the room."""
         raise NotImplementedError
 
     def receive_buffer_bytes(self, swarm: Swarm) -> int | None:  # noqa: ARG002
-        """Return the size of this kind of user's receive buffer; `None` is the system's own."""
+        """Return the size of this kind of user's receive buffer; `None` for the system's default."""
         return None
 
     def report(self, name: str, started: float, error: Exception | None) -> None:
-        """Tell Locust's statistics of something that began at `started` (perf_counter, seconds)."""
+        """Report an event that began at `started` (perf_counter, seconds) to Locust's statistics."""
         fire: Any = self.environment.events.request.fire
         fire(
             request_type=TYPE,
@@ -73,7 +73,7 @@ class RoomUser(User):
 
 
 class ChatUser(RoomUser):
-    """A member that sends when the schedule says so and receives everything."""
+    """A member that sends by schedule and receives everything."""
 
     member: Member | None = None
 
@@ -83,34 +83,34 @@ class ChatUser(RoomUser):
 
     @task
     def stay(self) -> None:
-        """Stay until the connection ends; come back where that is planned, or `--rejoin-every` says so."""
+        """Stay until the connection ends; come back if that is planned or `--rejoin-every` is given."""
         while self.member:
             self.member.websocket.ended.wait()
-            gone, self.member = self.member, None
-            self._come_back(gone)
+            left, self.member = self.member, None
+            self._come_back(left)
         raise StopUser
 
-    def _come_back(self, gone: Member) -> None:
+    def _come_back(self, left: Member) -> None:
         swarm = Swarm.of(self.environment)
         if swarm.generator is None:
             return
         members = swarm.generator.members
         every_s = members.rejoin_every_s
-        was_planned = gone.left_ns != NEVER
-        pause_s = gone.away_s if was_planned else every_s or None
+        was_planned = left.left_ns != NEVER
+        pause_s = left.away_s if was_planned else every_s or None
         if pause_s is None:
             return
         gevent.sleep(pause_s)
-        number = swarm.next_number() if was_planned else gone.number
+        number = swarm.next_number() if was_planned else left.number
         while (websocket := self.connect(swarm, number, is_last_try=not every_s)) is None:
             if not every_s:
                 return
             gevent.sleep(every_s)
         if was_planned:
-            self.member = members.join(number, websocket, self._lost, gone.slot)
+            self.member = members.join(number, websocket, self._lost, left.slot)
         else:
-            members.rejoin(gone, websocket, self._lost)
-            self.member = gone
+            members.rejoin(left, websocket, self._lost)
+            self.member = left
 
     def on_stop(self) -> None:
         """Leave the room."""
@@ -123,23 +123,23 @@ class ChatUser(RoomUser):
 
 
 class StalledUser(RoomUser):
-    """A member that reads slowly or never, with a receive buffer to match; `--stalled` says how many there are."""
+    """A member that reads slowly or never, with a small receive buffer; `--stalled` says how many there are."""
 
-    abstract = True  # Locust is only told of it when there are to be some
+    abstract = True  # Locust gets this class only when there are to be stalled users
     websocket: WebSocket | None = None
 
     def receive_buffer_bytes(self, swarm: Swarm) -> int | None:
-        """Return room for what is read at a time, twice, as the system keeps half of it to itself."""
+        """Return twice the bytes of a read, as the system keeps half of the buffer for itself."""
         return max(MIN_RECEIVE_BUFFER_BYTES, 2 * _throttled_read_bytes(swarm))
 
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:  # noqa: ARG002
-        """Be there, and no more."""
+        """Register as stalled."""
         self.websocket = websocket
         members.stalled.add(websocket)
 
     @task
     def stall(self) -> None:
-        """Read a little now and then, or nothing, until told to stop."""
+        """Read at the throttled rate, or nothing, until stopped."""
         if self.websocket:
             read_bytes = _throttled_read_bytes(Swarm.of(self.environment))
             while read_bytes and not self.websocket.ended.wait(THROTTLED_READ_EVERY_S):
@@ -148,7 +148,7 @@ class StalledUser(RoomUser):
         raise StopUser
 
     def on_stop(self) -> None:
-        """Go without a word."""
+        """Abort the connection, without a close handshake."""
         generator = Swarm.of(self.environment).generator
         if self.websocket and generator:
             generator.members.stalled.discard(self.websocket)

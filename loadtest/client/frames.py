@@ -1,7 +1,7 @@
 """Splits what one server sends into messages, quickly.
 
 An unfragmented, unmasked text frame that has come whole is found by its header alone. Every other frame goes to
-`websockets`' Sans-I/O protocol, from its boundary on: it answers pings and closes, and judges what is malformed.
+`websockets`' Sans-I/O protocol, from its boundary on: it replies to pings and closes, and finds what is malformed.
 Framing: RFC 6455, section 5.2.
 """
 
@@ -33,8 +33,8 @@ _NOTHING = Messages(b"", [], [], whole=True)
 class FrameSplitter:
     """One connection's incoming side, from after the handshake on.
 
-    `protocol` must be open and must have been given nothing beyond the handshake; what it wants to answer
-    waits in its `data_to_send()`. Once it is no longer open, further bytes are ignored.
+    `protocol` must be open and must have been given nothing beyond the handshake; its replies
+    wait in `data_to_send()`. Once it is no longer open, further bytes are ignored.
     """
 
     __slots__ = ("_fragments", "_remaining", "_rest", "protocol")

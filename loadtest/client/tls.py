@@ -10,7 +10,7 @@ from loadtest.errors import ConnectError
 
 
 class Tls:
-    """One connection's TLS; `error` says what broke it, if anything did."""
+    """One connection's TLS; `error` says what broke it; empty while it works."""
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self.error = ""

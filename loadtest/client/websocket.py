@@ -1,7 +1,7 @@
 """A WebSocket client for swarms: cooperative while it connects, read in the hub's own callbacks after that.
 
-What is read is only kept, with the kernel's receive time (SO_TIMESTAMPNS, socket(7)); it is parsed later by
-`recorder.py`. Sends never wait: what a full socket does not take is kept and follows as room comes.
+Reads are only kept, with the kernel's receive time (SO_TIMESTAMPNS, socket(7)), and parsed later by the worker's
+recorder. Sends never wait: what a full socket does not take is kept and follows once the socket is writable.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _ANCILLARY_BYTES = 64
 _CLOSE = 0x80 | Opcode.CLOSE
 _UPGRADED = b"HTTP/1.1 101 "
 Read = tuple[int, bytes, bytes | None, int]
-"""A connection's tag, what a read brought, its receive time (a timespec, where there is one), when it was read."""
+"""A connection's tag, a read's bytes, their receive time (a timespec, where there is one), the time of the read."""
 
 
 class WebSocket:
-    """One connection. Open after `connect()`; `ended` is set once it carries nothing more, whoever ended it."""
+    """One connection. Open after `connect()`; `ended` is set once it has ended, by either side."""
 
     def __init__(self, target: Target, user: str, receive_buffer_bytes: int | None = None) -> None:
         """Prepare a connection; the system may round its receive buffer up."""
@@ -55,8 +55,8 @@ class WebSocket:
         """Connect and upgrade, yielding to other greenlets meanwhile.
 
         Raises:
-            ConnectError: nobody answered in time, or the server refused; its status and body are in the text.
-            OSError: the system refused, as for want of descriptors.
+            ConnectError: no reply came in time, or the server refused; its status and body are in the text.
+            OSError: the system refused, for example because descriptors ran out.
 
         """
         deadline = time.monotonic() + timeout_s
@@ -75,10 +75,10 @@ class WebSocket:
             raise
 
     def _upgrade(self, deadline: float) -> bytes:
-        """Read the server's answer; return what it sent after the handshake."""
-        answer = b""
+        """Read the server's reply; return what it sent after the handshake."""
+        reply = b""
         while True:
-            head, end, rest = answer.partition(b"\r\n\r\n")
+            head, end, rest = reply.partition(b"\r\n\r\n")
             if end:  # a refusal is handed over below
                 self.protocol.receive_data(head + end)
             if self.protocol.state is OPEN:
@@ -88,13 +88,13 @@ class WebSocket:
             wait_for(self._socket, READABLE, deadline, "upgrade")
             data, ancillary, _, _ = self._socket.recvmsg(READ_BYTES, _ANCILLARY_BYTES)
             self._first_time = ancillary[0][2] if ancillary and self._tls is None else None
-            answer += self._tls.decrypt(data) if self._tls else data
+            reply += self._tls.decrypt(data) if self._tls else data
             if self._tls and self._tls.error:
                 raise ConnectError(f"TLS: {self._tls.error}")
-            is_refused = len(answer) >= len(_UPGRADED) and not answer.startswith(_UPGRADED)
+            is_refused = len(reply) >= len(_UPGRADED) and not reply.startswith(_UPGRADED)
             if is_refused or not data:
-                self.protocol.receive_data(answer)
-                answer = b""
+                self.protocol.receive_data(reply)
+                reply = b""
             if not data:
                 self.protocol.receive_eof()
 
@@ -108,9 +108,9 @@ class WebSocket:
     ) -> None:
         """Read in hub callbacks from now on.
 
-        `keep` gets everything that is read, and once a read of nothing, at the end. Whenever a read ends at or after
-        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due. `request_parse`
-        is called when a read looks like a close frame, so that a member that was kicked soon sends no more.
+        `keep` gets every read, and at the end one of no bytes. After a read at or after `gate_ns[0]`, `catch_up` is
+        called: hundreds of reads in one turn of the hub must not delay what is due. `request_parse` is called when
+        a read looks like a close frame, so that a member that was kicked soon stops sending.
         """
         now_ns = time.time_ns
         recvmsg = self._socket.recvmsg
@@ -160,10 +160,10 @@ class WebSocket:
         watcher.stop()
         watcher.close()
 
-    def read_throttled(self, most_bytes: int) -> None:
-        """Read at most so many bytes, if they are there, and drop them; pings are answered. Instead of `watch`."""
+    def read_throttled(self, max_bytes: int) -> None:
+        """Read at most so many bytes, if there are any, and drop them; pings get replies. Instead of `watch`."""
         try:
-            data = self._socket.recv(most_bytes)
+            data = self._socket.recv(max_bytes)
             if not data:
                 self._end("the server closed the connection without a close frame")
                 return
@@ -191,14 +191,14 @@ class WebSocket:
         self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
 
     def send_replies(self) -> None:
-        """Send what the protocol has to say after it was fed, such as pongs; give up what it judged malformed."""
+        """Send the protocol's replies, such as pongs, to what it was fed; end the connection if that was malformed."""
         data = b"".join(self.protocol.data_to_send())
         if self.ended.is_set():
             return
         if data:
             self._send(data)
         if self.protocol.parser_exc is not None:
-            self._end(f"the server sent what is no WebSocket: {self.protocol.parser_exc}")
+            self._end(f"the server sent malformed WebSocket data: {self.protocol.parser_exc}")
 
     def close(self, timeout_s: float) -> None:
         """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`."""
@@ -209,7 +209,7 @@ class WebSocket:
         self.abort()
 
     def abort(self, why: str = "") -> None:
-        """End the connection at once; `why` is given where nobody wanted it."""
+        """End the connection at once; `why` is given where that was not planned."""
         self._end(why)
 
     def _send(self, data: bytes) -> None:
@@ -264,4 +264,4 @@ def _refusal(error: Exception) -> str:
         response = error.response
         body = bytes(response.body).decode(errors="replace")[:200]
         return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
-    return f"no WebSocket server answered: {error}"
+    return f"no WebSocket server replied: {error}"

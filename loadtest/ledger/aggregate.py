@@ -1,4 +1,4 @@
-"""Folds judged windows of one user count together and works out the figures of the sum."""
+"""Sums the judged windows of one user count and computes their figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TIMES = (
     *("uncertainty", "read_lag", "schedule_lag"),
 )
 TIMELINE_SECONDS = 3600
-"""Of a run of hours the timeline keeps the last one, so that memory stays bounded."""
+"""The timeline keeps the last hour, so that memory stays bounded."""
 
 
 def new_histogram() -> HdrHistogram:
@@ -37,7 +37,7 @@ def new_histogram() -> HdrHistogram:
 def record(histogram: HdrHistogram, values_ns: Integers) -> None:
     """Record nanoseconds as microseconds, rounded; `NEVER` becomes the highest value."""
     values_us = np.clip((values_ns.clip(max=NEVER - 500) + 500) // 1000, 0, HIGHEST_US)
-    # Three digits are 11 bits; without the bits below them there are few different values to record one by one.
+    # Three digits are 11 bits. With the bits below cleared there are few distinct values to record one by one.
     too_fine = np.maximum(np.frexp(values_us.astype(np.float64))[1] - 11, 0)
     values_us = values_us >> too_fine << too_fine
     for value, count in zip(*np.unique(values_us, return_counts=True), strict=True):
@@ -45,10 +45,10 @@ def record(histogram: HdrHistogram, values_ns: Integers) -> None:
 
 
 def percentile_ms(histogram: HdrHistogram, percentile: float) -> float | None:
-    """Return a percentile in milliseconds; `None` if it falls among what never came, or if there is nothing.
+    """Return a percentile in milliseconds; `None` if it falls among missing deliveries or the histogram is empty.
 
     The value of rank ceil(p/100 * n): HdrHistogram's own rounds the rank, and so may pass over the first missing one.
-    It is worked out in whole numbers, with three decimals of the percentile: 99.9 is no float, and n may be billions.
+    It is computed in whole numbers, with three decimals of the percentile: no float is 99.9, and n may be billions.
     """
     total = histogram.get_total_count()
     if not total:
@@ -75,7 +75,7 @@ def _record_missing(histogram: HdrHistogram, count: int) -> None:
 
 
 class Figures(WindowFigures, frozen=True, kw_only=True):
-    """What an aggregate comes to, in the terms of `Step` and `Generator`."""
+    """The figures of an aggregate, in the terms of `Step` and `Generator`."""
 
     windows: int
     schedule_lag_ms: Latency
@@ -90,7 +90,7 @@ class Aggregate:
     """The running sum over windows.
 
     Histograms hold microseconds. In those of deliveries (`latency`, `response`, `by_position`) and of messages
-    (`first_receiver`, `last_receiver`, `spread`) what never came is at `HIGHEST_US`.
+    (`first_receiver`, `last_receiver`, `spread`) a missing one is at `HIGHEST_US`.
     """
 
     windows: int = 0
@@ -122,7 +122,7 @@ class Aggregate:
             _record_missing(histogram, int(judgement.missing_by_position[position]))
 
     def figures(self) -> Figures:
-        """Work out the percentiles."""
+        """Compute the percentiles."""
         return Figures(
             **shared_fields(Counts, self.counts),
             windows=self.windows,

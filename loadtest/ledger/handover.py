@@ -1,4 +1,4 @@
-"""What each worker hands over of a window beside its records: its deliveries in parts, and what the window cost it."""
+"""What a worker hands over of a window beside its ledger: its deliveries in parts, and what the window cost it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a window cost a generator's process, and how it read: seconds, bytes, counts, nanoseconds."""
+    """What a window cost a worker's process, and how it read: seconds, bytes, counts, nanoseconds."""
 
     wall_s: float
     cpu_s: float
@@ -19,7 +19,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 class Received(msgspec.Struct, frozen=True, tag="received"):
-    """Generator to coordinator: some of a window's deliveries, each part as `pack` makes it."""
+    """Worker to coordinator to judge: some of a window's deliveries, each part as `pack` makes it."""
 
     number: int
     deliveries: list[bytes]

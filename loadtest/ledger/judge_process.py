@@ -1,7 +1,7 @@
-"""The judge: a process of its own in which windows are judged, so that judging one never holds up the next.
+"""The judge: a process of its own in which windows are judged, so that judging one never delays the next.
 
-It runs only when nobody else wants the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
-records and cases from its standard input and keeps the aggregate.
+It runs only when no other process needs the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
+records and cases from its standard input and sums them up.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Case(msgspec.Struct, frozen=True, tag="case"):
-    """To the judge: a window, what was planned in it, and the packed records of each generator.
+    """To the judge: a window, what was planned in it, and the packed records of each worker.
 
-    Its deliveries have come before.
+    Its deliveries were sent before.
     """
 
     number: int
@@ -47,18 +47,18 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
-    """To the judge: a new step, and so a new aggregate."""
+    """To the judge: begin a new step with a new aggregate."""
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """To the judge: answer with the figures of all cases since the step began, or `None` if there were none."""
+    """To the judge: reply with the figures of all cases since the step began, or `None` if there were none."""
 
 
 _ToJudge = Received | Case | Begin | Report
 
 
 class Judge:
-    """The judge's process, from the coordinator's side; to be closed. It keeps the aggregate of the present step.
+    """The judge's process, from the coordinator's side; to be closed. It sums them up of the present step.
 
     Only `report` waits for it, as it may get no CPU time for a while.
     """
@@ -71,8 +71,8 @@ class Judge:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
-            # Ctrl-C is for the swarm, which closes this in its own time. Not a session of its own: Linux shares the CPU
-            # between sessions first (autogroup), so to be idle in one's own means nothing to the swarm's.
+            # Ctrl-C goes to the swarm, which closes this process itself. Not a session of its own: Linux shares the CPU
+            # between sessions first (autogroup), so SCHED_IDLE in another session would not yield to the swarm's.
             process_group=0,
         )
         self._unsent: gevent.queue.Queue[_ToJudge] = gevent.queue.Queue()
@@ -103,24 +103,24 @@ class Judge:
             JudgeError: the process has ended, or did not answer in time.
 
         """
-        asking = gevent.spawn(self._ask)  # on its own: should the caller be killed, the answer is read all the same
+        asking = gevent.spawn(self._ask)  # a greenlet of its own reads the reply even if the caller is killed
         try:
-            answer: Figures | EOFError | None = asking.get(timeout=limit_s)
+            reply: Figures | EOFError | None = asking.get(timeout=limit_s)
         except gevent.Timeout:
             raise JudgeError(f"the judge's process did not answer within {limit_s:g} s") from None
-        if isinstance(answer, EOFError):
-            raise JudgeError("the judge's process has ended") from answer
-        return answer
+        if isinstance(reply, EOFError):
+            raise JudgeError("the judge's process has ended") from reply
+        return reply
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._writer.kill()
-        with suppress(BrokenPipeError):  # it has ended, which `report` told
+        with suppress(BrokenPipeError):  # it has ended, which `report` reported
             self._process.stdin.close()
-        self._process.kill()  # it may be stopped, or busy with what nobody waits for any more
-        with self._one_at_a_time:  # one who still waits for an answer gets the end of the stream
+        self._process.kill()  # it may be stopped, or busy with a report that nobody waits for
+        with self._one_at_a_time:  # a greenlet that still waits for a reply gets the end of the stream
             self._process.stdout.close()
         self._process.wait()
 
@@ -130,7 +130,7 @@ class Judge:
             try:
                 _send(self._process.stdin, message)
             except OSError:
-                return  # it has ended, which `report` tells
+                return  # it has ended, which `report` reports
 
     def _ask(self) -> Figures | EOFError | None:
         assert self._process.stdout is not None

@@ -1,4 +1,4 @@
-"""Judges a window exactly: every message that was due in it, at every member that was owed it."""
+"""Judges a window exactly: every message that was due in it, at every member where it is expected."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ POSITIONS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of a window's messages; times in nanoseconds.
+    """The counts and times of a window's messages; nanoseconds.
 
     `latency`, `response` (from due), `uncertainty` and `read_lag` have one value a delivery, `schedule_lag` one a
-    message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that was owed
-    to somebody, `NEVER` where a member missed it, or all did.
+    message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that is
+    expected anywhere, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
     `missing_by_position` has one a tenth. `second` has one value a delivery: how many whole seconds after the window's
     start its message was due; `messages_by_second` and `expected_by_second` have one a second.
@@ -45,11 +45,11 @@ class Judgement:
 
 
 def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries) -> Judgement:
-    """Judge one window by the design's meaning of *owed*.
+    """Judge one window by the design's definition of *expected*.
 
-    Every pair of message and member is looked at by itself, so a duplicate never makes up for a loss. A delivery
-    that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. One of
-    a message of which nobody knows that it was sent, because its generator died, counts for nothing.
+    Every pair of message and member is judged on its own, so a duplicate never compensates for a loss. A delivery
+    that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. It is
+    ignored if its message is not known to have been sent, because the worker died.
     """
     sends = sends.select((sends.due_ns >= window.start_ns) & (sends.due_ns < window.end_ns))
     sends = sends.select(np.argsort(key(sends.sender, sends.seq)))
@@ -73,21 +73,21 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     arrival = np.full((messages, receivers), NEVER, np.int64)
     arrival[message, receiver] = deliveries.arrival_ns
 
-    owed = expected_pairs(window, members, sends)
-    not_judged = ~owed & _was_in(members, sends)
-    in_time = owed & (arrival <= window.drain_end_ns)
+    is_expected = expected_pairs(window, members, sends)
+    not_judged = ~is_expected & _was_in(members, sends)
+    in_time = is_expected & (arrival <= window.drain_end_ns)
 
-    counts = in_time[message, receiver]
-    judged, judged_message = deliveries.select(counts), message[counts]
+    is_in_time = in_time[message, receiver]
+    judged, judged_message = deliveries.select(is_in_time), message[is_in_time]
     sent_ns = sends.sent_ns[judged_message]
     was_sent = sends.sent_ns != NEVER
-    is_expected = owed.any(axis=1)
+    is_expected_anywhere = is_expected.any(axis=1)
     first = np.where(in_time, arrival, NEVER).min(axis=1, initial=NEVER)
-    last = np.where(owed, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
+    last = np.where(is_expected, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
     position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
-    expected, delivered = int(owed.sum()), int(in_time.sum())
+    expected, delivered = int(is_expected.sum()), int(in_time.sum())
     return Judgement(
         start_ns=window.start_ns,
         counts=Counts(
@@ -96,32 +96,32 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
             expected=expected,
             delivered=delivered,
             missing=expected - delivered,
-            late=int((owed & ~in_time & (copies > 0)).sum()),
-            duplicates=int((copies - 1)[owed & (copies > 1)].sum()),
+            late=int((is_expected & ~in_time & (copies > 0)).sum()),
+            duplicates=int((copies - 1)[is_expected & (copies > 1)].sum()),
             reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
             order_conflicts=_order_conflicts(receiver, message),
             foreign=foreign,
             not_judged=int(not_judged.sum()),
         ),
-        saturated=_is_saturated(window, sends, owed, np.where(in_time, arrival, NEVER)),
+        saturated=_is_saturated(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
         latency=judged.arrival_ns - sent_ns,
         response=judged.arrival_ns - judged.due_ns,
         uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
-        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected],
-        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_expected],
-        spread=np.where(last == NEVER, NEVER, last - first)[is_expected],
-        position=position[receiver[counts]],
-        missing_by_position=np.bincount(position, (owed & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
+        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected_anywhere],
+        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_expected_anywhere],
+        spread=np.where(last == NEVER, NEVER, last - first)[is_expected_anywhere],
+        position=position[receiver[is_in_time]],
+        missing_by_position=np.bincount(position, (is_expected & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
         second=second[judged_message],
         messages_by_second=np.bincount(second, minlength=seconds),
-        expected_by_second=np.bincount(second, owed.sum(axis=1), seconds).astype(np.int64),
+        expected_by_second=np.bincount(second, is_expected.sum(axis=1), seconds).astype(np.int64),
     )
 
 
 def complete(planned: Sends, sends: Sends, withdrawn: Sends) -> Sends:
-    """Return what was sent and, as never sent, what else was planned, but for what was withdrawn since."""
+    """Return `sends` and, as never sent, what else was planned and not withdrawn."""
     accounted = np.sort(np.concatenate([key(known.sender, known.seq) for known in (sends, withdrawn)]))
     _, is_accounted = match(accounted, key(planned.sender, planned.seq))
     untried = planned.select(~is_accounted)
@@ -129,9 +129,9 @@ def complete(planned: Sends, sends: Sends, withdrawn: Sends) -> Sends:
 
 
 def expected_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
-    """Tell for each message (row) and member (column) whether the member is owed it."""
-    owed_until = np.where(members.left_ns == NEVER, NEVER, members.left_ns - window.leave_margin_ns)
-    return _was_in(members, sends) & (sends.due_ns[:, None] <= owed_until[None, :])
+    """Tell for each message (row) and member (column) whether a delivery is expected."""
+    expected_until = np.where(members.left_ns == NEVER, NEVER, members.left_ns - window.leave_margin_ns)
+    return _was_in(members, sends) & (sends.due_ns[:, None] <= expected_until[None, :])
 
 
 def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
@@ -171,13 +171,13 @@ def _order_conflicts(receiver: Integers, message: Integers) -> int:
     return int((position < np.maximum.accumulate(position)).sum())
 
 
-def _is_saturated(window: Window, sends: Sends, owed: npt.NDArray[np.bool_], arrival: Integers) -> bool:
-    """Tell whether what is under way grew through the window's second half, to over 2 % of all that was owed."""
+def _is_saturated(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> bool:
+    """Tell whether the deliveries in flight grew through the window's second half to over 2 % of those expected."""
 
-    def under_way(at_ns: int) -> int:
-        sent = (sends.sent_ns <= at_ns)[:, None] & owed
+    def in_flight(at_ns: int) -> int:
+        sent = (sends.sent_ns <= at_ns)[:, None] & is_expected
         return int(sent.sum()) - int((sent & (arrival <= at_ns)).sum())
 
-    half = under_way((window.start_ns + window.end_ns) // 2)
-    end = under_way(window.end_ns)
-    return bool(end > MAX_BACKLOG_RATIO * owed.sum() and end > MAX_BACKLOG_GROWTH * half)
+    half = in_flight((window.start_ns + window.end_ns) // 2)
+    end = in_flight(window.end_ns)
+    return bool(end > MAX_BACKLOG_RATIO * is_expected.sum() and end > MAX_BACKLOG_GROWTH * half)

@@ -32,7 +32,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Members(Columns):
-    """Who is in the room; `left_ns` is `NEVER` but for members that left by their own plan."""
+    """Who is in the room; `left_ns` is `NEVER` except for members that left by plan."""
 
     member: Integers
     joined_ns: Integers
@@ -69,7 +69,7 @@ class Deliveries(Columns):
 class Window:
     """Messages due in [start_ns, end_ns) that have until `drain_end_ns` to arrive; CLOCK_REALTIME nanoseconds.
 
-    A member that leaves by its plan is owed only what was due at least `leave_margin_ns` before it left.
+    Of a member that leaves by plan, only deliveries due at least `leave_margin_ns` before it left are expected.
     """
 
     start_ns: int

@@ -1,4 +1,4 @@
-"""What a swarm writes to `--swarm-out`: one Step a user count, in the names of a cell of `summary.json`."""
+"""The result that a swarm writes to `--swarm-out`: a `Step` for each user count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MedianAndTail(msgspec.Struct, frozen=True):
 
 
 class Second(msgspec.Struct, frozen=True):
-    """What became of the messages due within one second, from `start_ns` (CLOCK_REALTIME); latency in milliseconds."""
+    """The messages due within one second from `start_ns` (CLOCK_REALTIME); latency in milliseconds."""
 
     start_ns: int
     messages: int
@@ -44,7 +44,7 @@ class Second(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True):
-    """What the swarm itself cost and how far it strayed from its plan, over the window."""
+    """The swarm's own cost, and how late it sent and read, over the window."""
 
     schedule_lag_p50_ms: float
     schedule_lag_p99_ms: float
@@ -60,10 +60,11 @@ class Generator(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the messages of one or more windows: exact counts, per receiver and message.
+    """The exact counts of one or more windows.
 
-    `planned_messages` were due and `offered_messages` of them sent; all others count deliveries, of which
-    `delivered + missing == expected`. `order_conflicts` came after a message that the room's first member had later.
+    `planned_messages` were due and `offered_messages` of them sent. The others count deliveries, a pair of message and
+    receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
+    member received later.
     """
 
     planned_messages: int
@@ -89,7 +90,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WindowFigures(Counts, frozen=True, kw_only=True):
-    """What became of the messages, and how long they took.
+    """The counts and latencies of one or more windows.
 
     `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
     `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
@@ -106,7 +107,7 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
 
 
 class StepFigures(WindowFigures, frozen=True, kw_only=True):
-    """What a swarm's step and a cell of a campaign's summary have in common.
+    """The figures that a swarm's step and a cell of a campaign's summary have in common.
 
     `joined` of `users` are in the room. `window_s` is the length of all windows together.
     """
@@ -125,7 +126,7 @@ class StepFigures(WindowFigures, frozen=True, kw_only=True):
 class Step(StepFigures, frozen=True, kw_only=True):
     """The judged windows of one user count.
 
-    `stalled` of the users are never read; nothing is expected at them. `arrived_in_window` counts every stamped
+    Of `stalled` users nothing is expected. `arrived_in_window` counts every stamped
     delivery that arrived between `window_start_ns` and `window_end_ns`, whichever window its message was due in:
     throughput and CPU per delivery divide by it.
     `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the latency of all expected deliveries, in microseconds, as a
@@ -144,10 +145,10 @@ class Step(StepFigures, frozen=True, kw_only=True):
 
 
 class SwarmResult(msgspec.Struct, frozen=True):
-    """A whole swarm: the steps it measured and the user counts it did not come to.
+    """A whole run: the steps that were measured and the user counts that were not.
 
-    `messages_sent` and `deliveries_received` count everything stamped, that of warm-ups too, until the room was quiet
-    at the end; `members_lost` counts users that could not join or fell out.
+    `messages_sent` and `deliveries_received` count all stamped messages, those of warm-ups too, until the room was
+    quiet at the end; `members_lost` counts users that could not join or fell out.
     """
 
     format: int
@@ -167,7 +168,7 @@ def shared_fields(base: type[msgspec.Struct], value: msgspec.Struct) -> dict[str
 
 
 def write(result: SwarmResult, path: Path) -> None:
-    """Write `result` to `path` in one rename, so that a reader never sees half a file."""
+    """Write `result` to `path` in one rename, so that a reader never sees part of a file."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
     temporary.replace(path)

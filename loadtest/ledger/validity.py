@@ -1,4 +1,4 @@
-"""Turns what was measured at one user count into a Step, and says whether it may be believed."""
+"""Turns the windows of one user count into a `Step`, and judges whether it is valid."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from loadtest.ledger.result import Generator, Step, WindowFigures, shared_fields
 
 @dataclass(slots=True)
 class Measured:
-    """The judged windows of one user count; `costs` has one list a window, one entry a generator.
+    """The judged windows of one user count; `costs` has one list a window, one entry a worker.
 
-    Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and no fault of the swarm's.
+    Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and the step stays valid.
     """
 
     users: int
@@ -38,12 +38,12 @@ class Measured:
     wanted_stalled: int = 0
 
     def note(self, *problems: str) -> None:
-        """Keep what speaks against the figures, each problem once."""
+        """Keep problems that make the figures invalid, each once."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
 
 def to_step(measured: Measured, figures: Figures) -> Step:
-    """Sum up a user count and judge whether its figures may be believed; windows without figures are left out."""
+    """Sum up a user count and judge whether its figures are valid; windows without figures are left out."""
     windows = sorted(measured.windows[: figures.windows], key=lambda window: window.start_ns)
     costs = measured.costs[: figures.windows]
     window_s = sum(window.end_ns - window.start_ns for window in windows) / 1e9
@@ -92,7 +92,7 @@ def _generator(figures: Figures, by_window: Sequence[Sequence[Cost]], arrived: i
 
 
 def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
-    """Say why the figures may not be believed, and what to do; nothing where they may."""
+    """Say why the figures are invalid and what to do; empty where they are valid."""
     planned, offered = figures.planned_messages, figures.offered_messages
     reasons = list(measured.problems)
     if measured.joined < measured.users:
@@ -106,7 +106,7 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
             "see the failures, and the workers' logs where there are workers"
         )
     if not planned:
-        reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")
+        reasons.append("nothing was due in the window; raise the rate (--room-rate, --user-rate) or --dwell")
     if offered < MIN_ATTEMPTED_RATIO * planned and not measured.rejoins:
         reasons.append(
             f"only {offered} of {planned} messages were sent; members fell out of the room or the "
@@ -115,7 +115,7 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
     limit_ms = max(MAX_SCHEDULE_LAG_MS, MAX_SCHEDULE_LAG_RATIO * (figures.latency_ms.p99 or 0.0))
     if generator.schedule_lag_p99_ms > limit_ms:
         reasons.append(
-            f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, allowed are "
+            f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, the limit is "
             f"{limit_ms:.2f} ms; the generator is too busy: offer less, use more workers or free its core"
         )
     step_ns = max((cost.clock_step_ns for costs in measured.costs for cost in costs), default=0)
@@ -134,13 +134,13 @@ def _warnings(measured: Measured, figures: Figures, generator: Generator) -> lis
         warnings.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
     if p99_ms is not None and generator.arrival_uncertainty_p99_ms > MAX_UNCERTAINTY_RATIO * p99_ms:
         warnings.append(
-            f"a delivery may have come up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) before it was "
-            "noticed, as one read brought many; read the latencies as 'at most'"
+            f"deliveries may have arrived up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) earlier than "
+            "recorded, as one read brought many; the latencies are upper bounds"
         )
     if generator.reads_without_timestamp:
         warnings.append(
             f"{generator.reads_without_timestamp} messages came without a receive time of the kernel (as with TLS "
-            "or on macOS); theirs is when they were read"
+            "or on macOS); the time of their read stands in for it"
         )
     if measured.clock_uncertainty_ns:
         warnings.append(
@@ -148,7 +148,7 @@ def _warnings(measured: Measured, figures: Figures, generator: Generator) -> lis
             "and so is every latency between machines"
         )
     if figures.saturated:
-        warnings.append("saturated: what was under way grew through the window, so latency measures the window")
+        warnings.append("saturated: the messages in flight grew through the window, so latency depends on its length")
     if figures.foreign:
         warnings.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return warnings

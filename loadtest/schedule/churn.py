@@ -1,4 +1,4 @@
-"""Who leaves the room and comes back while a window runs: churn, and reconnect storms; planned before it begins."""
+"""Which users leave and rejoin while a window runs: churn, and reconnect storms; planned before it begins."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from loadtest.schedule.window_order import WindowOrder
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """At `time_ns` the user of this number in the room's order leaves, and comes back `away_s` seconds later.
-
-    A user that leaves for `is_drop` is cut off, without a close handshake.
-    """
+    """At `time_ns` a user leaves, to rejoin `away_s` seconds later; if `is_drop`, without a close handshake."""
 
     time_ns: int
     user: int
@@ -24,9 +21,9 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Churn:
-    """How many users a second leave for good, a new one in place of each; and when all drop at once, 0 for never.
+    """How many users a second are replaced by new ones, and when all drop at once: 0 for never.
 
-    Those that drop come back within `storm_jitter_s` seconds, at times drawn evenly.
+    Those that drop rejoin within `storm_jitter_s` seconds, at uniformly random times.
     """
 
     churn_rate: float

@@ -11,7 +11,7 @@ class Clock:
     """Reads the coordinator's clock on any machine; nanoseconds.
 
     `ahead_ns` is how far this machine's own clock is ahead of the coordinator's: 0 on the coordinator's machine.
-    `steady_ns` goes on evenly from the last `fix()`, whatever happens to the system's clock.
+    `steady_ns` runs evenly from the last `fix()`, even if the system's clock is set.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Clock:
         self.fix()
 
     def fix(self) -> None:
-        """Take the present difference between the system's clock and the monotonic one as the true one."""
+        """Take the current difference between the system's clock and the monotonic one as the true one."""
         self._offset_ns = _realtime_less_monotonic_ns()
 
     @property
@@ -51,7 +51,7 @@ class Clock:
 
 @functools.cache
 def boot_id() -> str:
-    """Return what tells one running system from all others; empty where the system does not say."""
+    """Return the identifier of this boot of this system; empty where there is none."""
     path = Path("/proc/sys/kernel/random/boot_id")
     return path.read_text().strip() if path.exists() else ""
 

@@ -1,4 +1,4 @@
-"""What the whole swarm is to send in a window: the same in every process that has the order and the flags."""
+"""What the whole swarm is to send in a window: the same in every process with the same order and flags."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def plan(load: Load, order: WindowOrder) -> Sends:
     length_ns = order.end_ns - order.begin_ns
     schedule = with_burst(ARRIVALS[load.arrival], burst, load.rate, len(order.room), length_ns, random)
     due_ns = schedule.due_ns + order.begin_ns
-    seq = order.first_seq + _how_many_before(schedule.sender)
+    seq = order.first_seq + _rank_among_equals(schedule.sender)
     return Sends(np.array(order.room, np.int64)[schedule.sender], seq, due_ns, due_ns)
 
 
-def _how_many_before(values: Integers) -> Integers:
-    """Return for each value how many like it come before it."""
+def _rank_among_equals(values: Integers) -> Integers:
+    """Return for each value how many equal ones come before it."""
     order = np.argsort(values, kind="stable")
     grouped = values[order]
     starts = np.searchsorted(grouped, grouped)

@@ -6,10 +6,10 @@ import msgspec
 
 
 class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
-    """Coordinator to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
+    """Coordinator to worker: send by schedule from `begin_ns` to `end_ns`; messages due from `start_ns` on are judged.
 
     `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
-    number of an earlier window's messages. `ahead_ns` is how far the generator's clock is ahead of the coordinator's.
+    number of an earlier window's messages. `ahead_ns` is how far the worker's clock is ahead of the coordinator's.
     """
 
     number: int

@@ -48,7 +48,7 @@ class Generator:
         self._churn = options.churn
         self._seed = load.seed
         self._clock = Clock()
-        self._boot_id = boot_id()  # now, while there are descriptors to read it with
+        self._boot_id = boot_id()  # now, while there are descriptors left to read it with
         self._recorder = Recorder(self._clock)
         self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
         self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
@@ -125,7 +125,7 @@ class Generator:
 
     def _hand_over(self, number: int) -> None:
         reads = self._recorder.counters.reads + len(self._recorder.reads)
-        while self._recorder.counters.reads < reads:  # what comes meanwhile belongs to a later window
+        while self._recorder.counters.reads < reads:  # later reads belong to a later window
             self._digest()
             gevent.sleep(0.001)
         window = self._windows[number]

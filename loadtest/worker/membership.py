@@ -1,4 +1,4 @@
-"""Who of a process's users is in the room, and who left it, when and why."""
+"""Which of a process's users are in the room, and which left it, when and why."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CLOSE_LIMIT_S = 2.0
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A member of the room; `left_ns` is set when it leaves by its own plan. Times are of this machine's clock.
+    """A member of the room; `left_ns` is set when it leaves by plan. Times are of this machine's clock.
 
-    A user that leaves and comes back is a new member, on the `slot` of the old one: the number that it had at first, by
-    which a schedule knows it. `away_s` is how long it is to stay away, `None` for good.
+    A user that leaves and comes back is a new member in the `slot` of the old one: its first number, which schedules
+    use. `away_s` is how long it is to stay away, `None` if it does not come back.
     """
 
     number: int
@@ -36,10 +36,10 @@ class Member:
 
 
 class Membership:
-    """The members of this process, by their slots. Stalled members have none: they send nothing and are owed nothing.
+    """The members of this process, by their slots. Stalled members have none: they send nothing, nothing is expected.
 
-    `watch` begins to read a connection under a tag of the recorder. A member that falls out is a problem, unless it
-    may try to come back every `rejoin_every_s` seconds.
+    `watch` begins to read a connection under a tag of the recorder. A member that falls out is a problem, unless
+    `rejoin_every_s` is not 0: then it tries to rejoin at that interval, in seconds.
     """
 
     def __init__(
@@ -62,21 +62,21 @@ class Membership:
         self.failed = 0
         self.problems: list[str] = []
 
-    # Coming
+    # Joining
 
     def join(
         self, number: int, websocket: WebSocket, on_lost: Callable[[str], None], slot: int | None = None
     ) -> Member:
-        """Take a connected user into the room, on the slot that it had before, if any.
+        """Add a connected user as a member, in the slot that it had before, if any.
 
-        `on_lost` gets the reason should it fall out of the room unplanned.
+        `on_lost` gets the reason if it falls out of the room unplanned.
         """
         member = Member(number, number if slot is None else slot, websocket, time.time_ns())
         self._add(member, on_lost)
         return member
 
     def rejoin(self, member: Member, websocket: WebSocket, on_lost: Callable[[str], None]) -> None:
-        """Have a member back that fell out: it is the same member, and was owed everything meanwhile."""
+        """Take back a member that fell out: it is the same one, and its deliveries were expected meanwhile."""
         if member in self._left:
             self._left.remove(member)
         self.failed += 1
@@ -104,20 +104,20 @@ class Membership:
         self._watch(websocket, tag)
 
     def fail(self, problem: str) -> None:
-        """Count a user that could not join or fell out, and keep the reason for the verdict."""
+        """Count a user that could not join or fell out, and keep the reason."""
         self.failed += 1
         if problem not in self.problems:
             self.problems.append(problem)
 
-    # Going
+    # Leaving
 
     def leave(self, member: Member, away_s: float | None = None) -> None:
-        """Let a member leave by its own plan, with a close handshake, for `away_s` seconds or for good."""
+        """Let a member leave by plan, with a close handshake, for `away_s` seconds or (`None`) forever."""
         if self._remove(member, away_s):
             member.websocket.close(CLOSE_LIMIT_S)
 
     def drop(self, member: Member, away_s: float) -> None:
-        """Cut a member's connection by its own plan, for `away_s` seconds."""
+        """Cut a member's connection by plan, for `away_s` seconds."""
         if self._remove(member, away_s):
             member.websocket.abort()
 
@@ -132,11 +132,11 @@ class Membership:
         return True
 
     def plan(self, departures: list[Departure]) -> None:
-        """Have members leave when it is their time."""
+        """Let members leave at the planned times."""
         self._departing.spawn(self._depart, departures)
 
     def cancel(self) -> None:
-        """Have nobody leave by plan any more."""
+        """Cancel the planned departures."""
         self._departing.kill(block=False)
 
     def _depart(self, departures: list[Departure]) -> None:
@@ -145,17 +145,17 @@ class Membership:
                 gevent.sleep(wait_ns / 1e9)
             member = self._present.get(departure.user)
             if member is None:
-                continue  # it is not back from the time before
+                continue  # it has not rejoined since its last departure
             if departure.is_drop:
                 self.drop(member, departure.away_s)
             else:
                 gevent.spawn(self.leave, member, departure.away_s)
 
-    # Who is there
+    # Members
 
     @property
     def slots(self) -> list[int]:
-        """The slots that are taken just now, ascending."""
+        """The slots of the members that are in the room, ascending."""
         return sorted(self._present)
 
     def owns(self, slot: int) -> bool:
@@ -167,23 +167,23 @@ class Membership:
         return slot in self._away
 
     def open_websocket(self, slot: int) -> WebSocket | None:
-        """Return the connection of the member on a slot, `None` where nobody is or nothing can be sent."""
+        """Return the connection of the member in a slot, `None` where there is none or it cannot send."""
         member = self._present.get(slot)
         return member.websocket if member and member.websocket.is_open else None
 
     def records(self) -> Members:
-        """Return all members, those that are gone too, as the ledger has them, in the coordinator's time."""
-        here = self._clock.from_system_ns
-        room = [
-            (m.number, here(m.joined_ns), NEVER if m.left_ns == NEVER else here(m.left_ns))
+        """Return the records of all members, those that left too, in the coordinator's time."""
+        to_coordinator_ns = self._clock.from_system_ns
+        rows = [
+            (m.number, to_coordinator_ns(m.joined_ns), NEVER if m.left_ns == NEVER else to_coordinator_ns(m.left_ns))
             for m in (*self._present.values(), *self._left)
         ]
-        return Members(*np.array(room, np.int64).reshape(-1, 3).T)
+        return Members(*np.array(rows, np.int64).reshape(-1, 3).T)
 
     def forget(self, before_ns: int) -> None:
-        """Forget those that left by plan before a time of the coordinator's."""
+        """Forget members that left by plan before a time of the coordinator's clock."""
         self._left = [member for member in self._left if self._clock.from_system_ns(member.left_ns) >= before_ns]
 
     def forget_all_left(self) -> None:
-        """Forget everybody who is not in."""
+        """Forget all members that are not in the room."""
         self._left.clear()

@@ -1,7 +1,7 @@
-"""What the coordinator and the generators tell each other.
+"""The messages between the coordinator and the workers.
 
-The coordinator is on Locust's master, or in the only process; generators are where the users are.
-All of it goes through Locust's own `runner.send_message`; a lone process sends to itself.
+The coordinator is on Locust's master, or in the only process; workers are the processes with users.
+They go through Locust's own `runner.send_message`; a lone process sends to itself.
 Times are CLOCK_REALTIME nanoseconds unless named otherwise.
 """
 
@@ -14,13 +14,13 @@ from loadtest.schedule.window_order import WindowOrder
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Coordinator to generators: asks what time it is there."""
+    """Coordinator to worker: asks for the time of its clock."""
 
     time_ns: int
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
-    """Generator to coordinator: the `Ping`'s time again, the generator's own, and which system it runs on."""
+    """Worker to coordinator: the `Ping`'s time, the worker's own, and which system it runs on."""
 
     ping_ns: int
     time_ns: int
@@ -28,21 +28,22 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 
 
 class Collect(msgspec.Struct, frozen=True, tag="collect"):
-    """Coordinator to generators: hand over the ledger of a window, which is then forgotten."""
+    """Coordinator to worker: hand over the ledger of a window and forget it."""
 
     number: int
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """Coordinator to generators: what is due after `end_ns` is not sent any more."""
+    """Coordinator to worker: do not send what is due at `end_ns` or later."""
 
     end_ns: int
 
 
 class State(msgspec.Struct, frozen=True, tag="state"):
-    """Generator to coordinator, several times a second: who is in the room, what happened so far, what is still to come.
+    """Worker to coordinator, several times a second: its members, its counts so far, and what is outstanding.
 
-    `sent` and `received` count stamped messages since the run began, those of warm-ups too.
+    `sent` and `received` count stamped messages since the run began, those of warm-ups too; `outstanding` has the
+    deliveries that are still expected, by the window's number.
     """
 
     joined: list[int]
@@ -56,10 +57,10 @@ class State(msgspec.Struct, frozen=True, tag="state"):
 
 
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
-    """Generator to coordinator: the rest of a window's records (see `pack`), after all that it received.
+    """Worker to coordinator: the rest of a window's records (see `pack`), after all that it received.
 
-    `Received` and this are the answer to `Collect`. `sends` is what was attempted or could not be, `withdrawn` what was
-    planned for members that left by plan.
+    `Received` and this are the reply to `Collect`. `sends` were attempted or could not be, `withdrawn` were planned for
+    members that had left by plan.
     """
 
     number: int
@@ -71,4 +72,4 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
 
 ToWorker = Ping | WindowOrder | Collect | Stop
 ToCoordinator = Pong | State | Received | Ledger
-TO_WORKER, TO_COORDINATOR = "chatroom-to-generator", "chatroom-to-coordinator"
+TO_WORKER, TO_COORDINATOR = "chatroom-to-worker", "chatroom-to-coordinator"

@@ -54,7 +54,7 @@ def test_workers_have_their_stalled_members(start_server: Callable[..., ServerPr
 def test_somebody_has_to_be_left_to_measure(tmp_path: Path, flags: tuple[str, ...], users: int) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, *flags, "--stalled", str(users))
     assert run.exit_code == 1
-    assert f"--stalled {users} leaves nobody of {users} users to measure" in run.output
+    assert f"--stalled {users} leaves none of {users} users to measure" in run.output
     assert "window" not in run.output
 
 

@@ -221,7 +221,7 @@ def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_
 def test_malformed_data_ends_that_user_only(faulty: Callable[..., str], tmp_path: Path) -> None:
     run = against(faulty("babbles"), tmp_path)
     step = only_step(run)
-    assert "no WebSocket" in run.output
+    assert "malformed WebSocket data" in run.output
     assert step.expected == DELIVERIES
     assert step.delivered >= (USERS - 1) * step.offered_messages
 
@@ -390,22 +390,22 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
     steps = result.read(out).steps
     assert all(is_valid_unless_busy(step) for step in steps), output
     assert process.returncode == (0 if all(step.valid for step in steps) else 1), output
-    assert "user counts '5,3' do not grow" in output
+    assert "user counts must increase, not '5,3'" in output
     assert output.count("Delivery latency") == 3
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--steps", "10,5"), "do not grow"),
-        (("--steps", "ten"), "no list of user counts"),
+        (("--steps", "10,5"), "user counts must increase"),
+        (("--steps", "ten"), "invalid user counts 'ten'"),
         (("--arrival", "bursts"), "choose constant or poisson"),
-        (("--room-rate", "0"), "no number above 0"),
-        (("--dwell", "-1"), "no number above 0"),
-        (("--warmup", "nan"), "no number from 0 up"),
-        (("--seed", "-1"), "no whole number from 0 up"),
-        (("--message-size", "-5"), "no whole number from 0 up"),
-        (("--swarm-out", "/nowhere/out.json"), "no folder that may be written to"),
+        (("--room-rate", "0"), "must be above 0"),
+        (("--dwell", "-1"), "must be above 0"),
+        (("--warmup", "nan"), "must be 0 or more"),
+        (("--seed", "-1"), "must be a whole number, 0 or more"),
+        (("--message-size", "-5"), "must be a whole number, 0 or more"),
+        (("--swarm-out", "/nowhere/out.json"), "is not a writable folder"),
         (("--swarm-out", "/"), "it is a folder"),
     ],
 )
@@ -419,8 +419,8 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
     ("host", "path", "words"),
     [
         ("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"),
-        ("ws://127.0.0.1:1", "chat", "begin with '/'"),
-        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make no address"),
+        ("ws://127.0.0.1:1", "chat", "must begin with '/'"),
+        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make an invalid address"),
     ],
 )
 def test_a_wrong_address_is_refused_before_anybody_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
