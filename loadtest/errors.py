@@ -28,4 +28,4 @@ class LostError(SwarmError):
 
 
 class JudgeError(SwarmError):
-    """There is no report."""
+    """The judge's process made no report."""

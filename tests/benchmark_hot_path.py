@@ -1,6 +1,6 @@
-"""What the swarm's hot path and its judging cost: `pytest tests/benchmark_hot_path.py`; not among the default tests.
+"""The cost of the swarm's hot path and of judging: `pytest tests/benchmark_hot_path.py`; not among the default tests.
 
-Each figure is of a batch; `extra_info` says of how many frames, deliveries or stamps. Divide.
+Each figure is of a batch; divide it by the number of frames, deliveries or stamps in `extra_info`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def protocol() -> ClientProtocol:
 
 
 class Connection:
-    """As much of a connection as a recorder needs, without a socket."""
+    """Stands in for a connection, without a socket: what a recorder needs."""
 
     def __init__(self) -> None:
         self.protocol = protocol()

@@ -1,4 +1,4 @@
-"""Percentiles over what was owed: exact to three digits, `None` where they fall among what never came."""
+"""Percentiles over expected deliveries: exact to three digits, `None` where they fall among missing ones."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_a_percentile_among_missing_is_none(missing: int, p99: float | None) -> 
     assert latency(histogram).max is None
 
 
-@pytest.mark.parametrize(("owed", "missing", "percentile"), [(160, 2, 99), (2856, 3, 99.9), (3, 1, 99)])
-def test_the_first_missing_one_is_not_rounded_away(owed: int, missing: int, percentile: float) -> None:
+@pytest.mark.parametrize(("expected", "missing", "percentile"), [(160, 2, 99), (2856, 3, 99.9), (3, 1, 99)])
+def test_the_first_missing_one_is_not_rounded_away(expected: int, missing: int, percentile: float) -> None:
     histogram = new_histogram()
-    record(histogram, np.full(owed - missing, 1_000_000))
+    record(histogram, np.full(expected - missing, 1_000_000))
     histogram.record_value(HIGHEST_US, missing)
     assert percentile_ms(histogram, percentile) is None
 
@@ -46,7 +46,7 @@ def test_the_rank_is_exact_for_hundreds_of_millions(missing: int, p99_9: float |
     assert percentile_ms(histogram, 99.9) == p99_9
 
 
-def test_figures_are_the_accounts() -> None:
+def test_figures_are_those_of_the_aggregate() -> None:
     counts = msgspec.structs.replace(Counts.zero(), expected=7, delivered=5, missing=2)
     aggregate = Aggregate(windows=2, counts=counts, saturated=True)
     record(aggregate.latency, np.array([1_000_000, NEVER]))

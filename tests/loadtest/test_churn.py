@@ -1,4 +1,4 @@
-"""Members that leave and come back: churn, reconnect storms, and users that fell out; the ledger stays exact."""
+"""Members that leave and rejoin: churn, reconnect storms, and users that fell out; the ledger stays exact."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_churn_is_poisson_over_the_whole_window_and_its_warm_up() -> None:
     assert not any(departure.is_drop or departure.away_s for departure in departures)
 
 
-def test_in_a_storm_all_drop_at_once_and_come_back_spread() -> None:
+def test_in_a_storm_all_drop_at_once_and_rejoin_spread_out() -> None:
     departures = Churn(0.0, 5 * SECOND_NS, 3.0).departures(ORDER, np.random.default_rng(1))
     assert {departure.time_ns for departure in departures} == {7 * SECOND_NS}
     assert sorted(departure.user for departure in departures) == ORDER.room
@@ -45,7 +45,7 @@ def test_in_a_storm_all_drop_at_once_and_come_back_spread() -> None:
     assert away_s.mean() == pytest.approx(1.5, abs=0.5)
 
 
-def test_nobody_leaves_by_default() -> None:
+def test_no_user_leaves_by_default() -> None:
     assert not Churn(0.0, 0, 3.0)
 
 
@@ -66,7 +66,7 @@ def test_a_churning_room_misses_nothing(start_server: Callable[..., ServerProces
     assert step.expected + step.not_judged <= 10 * step.planned_messages
 
 
-def test_after_a_storm_everybody_is_owed_everything_again(
+def test_after_a_storm_every_delivery_is_expected_again(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
     server = start_server("--strategy", "queue")
@@ -82,7 +82,7 @@ def test_after_a_storm_everybody_is_owed_everything_again(
     assert step.offered_messages == step.planned_messages
 
 
-def test_who_falls_out_and_comes_back_was_owed_everything_meanwhile(tmp_path: Path) -> None:
+def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Path) -> None:
     port, out = str(free_port()), tmp_path / "out.json"
     flags = ("--steps", "5", "--dwell", "8", "--rejoin-every", "0.2", "--swarm-out", str(out))
     with ServerProcess("--port", port) as first:
@@ -121,7 +121,7 @@ def test_a_burst_is_sent_as_it_was_planned(start_server: Callable[..., ServerPro
         (("--reconnect-at", "9", "--dwell", "2"), "--reconnect-at 9 is not within a window of 2 s"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_to_do(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+def test_impossible_options_are_refused_with_a_remedy(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "--steps", "3", *flags)
     assert run.exit_code != 0
     assert words in run.output

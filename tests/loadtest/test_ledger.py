@@ -1,4 +1,4 @@
-"""The ledger against a slow one in plain Python that follows the definitions word by word."""
+"""The ledger against a slow oracle in plain Python that follows the definitions word by word."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_all_arrived() -> None:
     assert judgement.last_receiver.tolist() == [9, 9]
 
 
-def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
+def test_a_duplicate_does_not_compensate_for_a_loss() -> None:
     judgement = judged(ROOM, SENDS, [*ALL[:3], ALL[0]])
     assert (judgement.counts.missing, judgement.counts.duplicates) == (1, 1)
     assert judgement.last_receiver.tolist() == [9, NEVER]
@@ -167,7 +167,7 @@ def test_saturation_is_a_backlog_that_grows() -> None:
 
 
 @given(rooms())
-def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
+def test_the_drain_ends_once_nothing_that_can_arrive_is_missing(
     room: tuple[Rows, Rows, Rows],
 ) -> None:
     members, sends, deliveries = room
@@ -209,7 +209,7 @@ def test_order_conflicts_are_counted_against_the_first_receiver() -> None:
     assert judgement.counts.reordered == 0
 
 
-def test_an_account_sums_windows_and_puts_missing_at_the_top() -> None:
+def test_an_aggregate_sums_windows_and_puts_missing_at_the_top() -> None:
     aggregate = Aggregate()
     aggregate.add(judged(ROOM, SENDS, ALL))
     aggregate.add(judged(ROOM, SENDS, ALL[:3]))

@@ -1,4 +1,4 @@
-"""What the swarm keeps within a window stays bounded, and nothing is lost by that."""
+"""The memory of a window's reads is bounded, and nothing is lost."""
 
 from __future__ import annotations
 

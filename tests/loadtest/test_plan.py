@@ -1,4 +1,4 @@
-"""The plan of a window: one numbering for all processes, whatever they did before."""
+"""The plan of a window: one numbering for all processes, independent of their past."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOM = [3, 5, 8]
 
 
 @pytest.mark.parametrize("arrival", ["constant", "poisson"])
-def test_each_sender_numbers_its_messages_in_order_from_the_first_number_on(arrival: str) -> None:
+def test_each_sender_numbers_its_messages_in_order_from_first_seq(arrival: str) -> None:
     load = replace(LOAD, arrival=arrival)
     order = WindowOrder(7, ROOM, 10**9, 2 * 10**9, 4 * 10**9, first_seq=40)
     planned = plan(load, order)
@@ -33,7 +33,7 @@ def test_each_sender_numbers_its_messages_in_order_from_the_first_number_on(arri
     assert again.sender.tolist() == planned.sender.tolist()
 
 
-def test_what_was_planned_and_neither_tried_nor_withdrawn_was_never_sent() -> None:
+def test_planned_and_neither_attempted_nor_withdrawn_means_never_sent() -> None:
     planned = plan(LOAD, WindowOrder(0, ROOM, 0, 0, 10**8))
     assert len(planned.seq) >= 6
     which = np.arange(len(planned.seq))

@@ -1,4 +1,4 @@
-"""The open loop goes on whatever one connection does."""
+"""The open loop goes on when one connection fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOAD = Load(rate=Rate(200.0, of_each_user=False), burst=Burst(1.0, 0, 1), arriva
 
 
 class Connection:
-    """Stands for a connection, as no real one is known to fail so: a sending raises what nobody expects."""
+    """Stands in for a connection whose sends raise an unexpected exception, as no real one is known to do."""
 
     def __init__(self, *, is_broken: bool) -> None:
         self._is_broken = is_broken
@@ -33,7 +33,7 @@ class Connection:
         self.why_aborted = why
 
 
-def test_a_sending_that_fails_ends_that_connection_only() -> None:
+def test_a_failed_send_ends_that_connection_only() -> None:
     connections: dict[int, Any] = {0: Connection(is_broken=True), 1: Connection(is_broken=False)}
     sender = Sender(LOAD, Clock(), connections.get, lambda _: False)
     try:

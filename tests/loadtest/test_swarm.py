@@ -1,4 +1,4 @@
-"""The real swarm against our server, and against servers whose fault is known."""
+"""The real swarm against our server, and against servers with known faults."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] 
     return run_swarm(host, tmp_path / "out.json", *SHORT, *rest, *flags, environment=environment)
 
 
-def test_somebody_who_talks_before_the_window_makes_it_invalid(
+def test_a_foreign_sender_before_the_window_makes_it_invalid(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
     server = start_server("--strategy", "direct")
@@ -161,7 +161,7 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
     assert server.stats()["messages_in"] == 2 * (100 + 30)
 
 
-def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
+def test_another_server_wraps_texts_in_another_format(faulty: Callable[..., str], tmp_path: Path) -> None:
     run = against(faulty("honest"), tmp_path)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
@@ -259,7 +259,7 @@ def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, s
     assert any("without a receive time" in warning for warning in step.warnings)
 
 
-def test_nobody_can_join(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "--steps", "3,5")
     assert run.exit_code == 1
     assert run.result is not None
@@ -279,7 +279,7 @@ def test_a_refused_user_makes_the_step_invalid(start_server: Callable[..., Serve
     assert step.expected == step.delivered
 
 
-def test_windows_follow_one_another_and_are_folded(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+def test_consecutive_windows_are_summed(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     flags = ("-u", "4", "-t", "6s", "--user-rate", "20", "--arrival", "poisson")
     run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags)
@@ -379,7 +379,7 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
                 (6, 6, 0),
                 (2, 2, 0),
             ]
-            # A value that is not allowed ends that run with a word, not the swarm.
+            # A value that is not allowed ends that run with a message, not the swarm.
             web.post("/swarm", data={**form, "steps": "5,3"})
             # The same process measures again, now with steps.
             assert web.post("/swarm", data={**form, "steps": "2,3"}).json()["success"]
@@ -423,7 +423,7 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
         ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make an invalid address"),
     ],
 )
-def test_a_wrong_address_is_refused_before_anybody_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
+def test_a_wrong_address_is_refused_before_any_user_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
     run = run_swarm(host, tmp_path / "out.json", *SHORT, "--steps", "3", "--url-path", path)
     assert run.exit_code != 0
     assert words in run.output

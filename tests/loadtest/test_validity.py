@@ -1,4 +1,4 @@
-"""What makes a step one that may not be believed, each provoked for real where that can be done."""
+"""What makes a step invalid, provoked in a real swarm where possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.swarm_process import swarm_command, wait_until
 SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100")
 
 
-def test_a_throttled_swarm_is_not_believed(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     out = tmp_path / "out.json"
     command = swarm_command(server.url, *SHORT, "--steps", "3", "--dwell", "3", "--swarm-out", str(out))
@@ -105,7 +105,7 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
 PUNCTUAL = [n * 1_000_000 for n in range(200)]
 
 
-def test_a_punctual_swarm_is_believed() -> None:
+def test_a_punctual_swarm_is_valid() -> None:
     step = step_of(PUNCTUAL)
     assert (step.valid, step.reasons, step.warnings) == (True, [], [])
 

@@ -1,4 +1,4 @@
-"""Several workers give the ledger that one process gives; one that dies is found out."""
+"""Several workers have the same ledger as one process; one that dies is reported."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def state(**changes: int) -> State:
     return State(joined=[], outstanding={}, problems=[], **fields)
 
 
-def test_a_generator_on_this_system_has_this_clock_and_another_ones_is_estimated() -> None:
+def test_workers_here_share_the_clock_and_others_clocks_are_estimated() -> None:
     asked: list[tuple[ToWorker, str]] = []
     workers = Workers(lambda message, name: asked.append((message, name)))
     workers.receive("here", state())
@@ -135,13 +135,13 @@ def test_a_generator_on_this_system_has_this_clock_and_another_ones_is_estimated
     assert isinstance(ping, Ping)
     workers.receive("there", Pong(ping.time_ns, ping.time_ns + hour_ns, "another system"))
     assert abs(workers.ahead_ns("there") - hour_ns) <= workers.clock_uncertainty_ns < 1_000_000_000
-    # A slow answer does not spoil what a quick one told.
+    # A slow reply does not replace the estimate of a quick one.
     known = workers.ahead_ns("there")
     workers.receive("there", Pong(ping.time_ns - hour_ns, ping.time_ns, "another system"))
     assert workers.ahead_ns("there") == known
 
 
-def test_times_of_a_machine_whose_clock_is_ahead_are_the_conductors() -> None:
+def test_times_of_a_machine_with_a_clock_ahead_are_the_coordinators() -> None:
     clock = Clock()
     before_ns = clock.now_ns()
     clock.ahead_ns = 3_600_000_000_000
