@@ -123,7 +123,7 @@ class Swarm:
         return worker * USERS_PER_WORKER + number
 
     def choose_users(self) -> None:
-        """Let Locust have stalled users if there are to be some; its master has to know before it starts a run."""
+        """Pass the number of stalled users to Locust; its master needs it before it starts a run."""
         stalled = self.options.stalled
         self._stalled_user.fixed_count = stalled
         healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]

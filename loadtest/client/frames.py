@@ -19,7 +19,7 @@ _OPCODES = frozenset(Opcode)
 
 
 class Messages(NamedTuple):
-    """Messages `data[starts[i]:ends[i]]` in the order they came; `whole` tells that no part of a frame is left over."""
+    """Messages `data[starts[i]:ends[i]]` in order of arrival; `whole` tells that no part of a frame is left over."""
 
     data: bytes
     starts: list[int]
@@ -77,7 +77,7 @@ class FrameSplitter:
         return Messages(data, starts, ends, whole=True)
 
     def _feed_slowly(self, data: bytes, position: int, starts: list[int], ends: list[int]) -> Messages:
-        """Go on from `position` frame by frame; a message that is no span of `data` is appended to it."""
+        """Go on from `position` frame by frame; a message that is not a span of `data` is appended to it."""
         size = len(data)
         messages = bytearray(data)
         while position < size and self.protocol.state is OPEN:

@@ -53,7 +53,7 @@ class Collector:
     def collect(self, order: WindowOrder, planned: Sends, ordered: set[str], end_ns: int, measured: Measured) -> bool:
         """Let a window drain, collect the ledgers of the `ordered` workers, and have it judged up to `end_ns`.
 
-        Return whether there was anything to judge; what it is goes into `measured`.
+        Return whether there was anything to judge. Problems, costs and the window itself are added to `measured`.
         """
         gevent.sleep(seconds_until(end_ns))
         drain_end_ns, outstanding = self._drain(order.number, ordered, end_ns, measured)
@@ -86,7 +86,7 @@ class Collector:
         return True
 
     def _drain(self, number: int, ordered: set[str], end_ns: int, measured: Measured) -> tuple[int, float]:
-        """Wait until nothing is outstanding, within limits; return when that ended and what is outstanding still."""
+        """Wait until nothing is outstanding, within limits; return when the wait ended and what is outstanding."""
         limit_ns, is_cut = end_ns + self._drain_ns, False
         while (outstanding := self._workers.outstanding(number, ordered)) and time.time_ns() < limit_ns:
             gevent.sleep(POLL_S)

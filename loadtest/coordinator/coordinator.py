@@ -1,4 +1,4 @@
-"""Leads the swarm through its steps: wait for the users and for silence, warm-up, window, drain, judgement.
+"""Leads the swarm through its steps: users join, the room is quiet, warm-up, window, drain, judgement.
 
 Runs where Locust decides the user count: on its master, or in the only process.
 """
@@ -44,9 +44,9 @@ ABANDONED_REPORT_S = 5.0
 
 
 class Coordinator:
-    """One run of the swarm; `target_users` is how many users Locust is to run, `finished` whether all is done.
+    """One run of the swarm; `target_users` is how many users Locust is to run.
 
-    `wanted_users` gives the user count of a run without `--steps`; it may change while the run goes on.
+    `wanted_users` gives the user count of a run without `--steps`; it may change during the run.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Coordinator:
         self._is_abandoned = False
         self._steps: list[Step] = []
         self._measured: Measured | None = None
-        self._figures: Figures | None = None  # of what is measured, as last reported by the judge
+        self._figures: Figures | None = None  # of `_measured`, as last reported by the judge
         self._written_s = 0.0
         self._not_measured: list[int] = []
         self._problems: list[str] = []
@@ -83,7 +83,7 @@ class Coordinator:
         return bool(self._greenlet.dead)
 
     def finish(self) -> None:
-        """End the run now: the window is cut here, drained and judged. Does nothing once it is finished."""
+        """End the run now: the window ends here, drains and is judged. Does nothing once the run is finished."""
         self._interrupted |= not self.finished
         self._stop.set()
         self._greenlet.join()
@@ -213,13 +213,13 @@ class Coordinator:
 
     def _collect(self, order: WindowOrder, planned: Sends, ordered: set[str], end_ns: int, measured: Measured) -> None:
         is_judged = self._collector.collect(order, planned, ordered, end_ns, measured)
-        # The windows of a run of hours must not all be lost in a crash.
+        # A crash must not lose all windows of a run of hours.
         if is_judged and time.monotonic() > self._written_s + WRITE_EVERY_S:
             self._update_figures()
             self._write()
 
     def _update_figures(self, limit_s: float = REPORT_S) -> None:
-        """Have the judge report, within a limit, on what was measured since the step began."""
+        """Have the judge report, within a limit, the figures since the step began."""
         if not self._measured or not self._measured.windows:
             return
         try:

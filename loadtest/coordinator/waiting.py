@@ -1,4 +1,4 @@
-"""Waits for the room before a window: until the users are there, and until nothing is received any more."""
+"""Waits before a window: until the users have joined, and until the room is quiet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from loadtest.coordinator.collector import POLL_S
 from loadtest.coordinator.workers import Workers
 
 QUIET_S = 0.5
+"""A room is quiet once nothing was read for this long."""
 INTERRUPTED_QUIET_LIMIT_S = 3.0
 """Once the run is to end, the wait for a quiet room takes at most this long."""
 

@@ -1,4 +1,4 @@
-"""What the coordinator knows of its workers: their last state, when it came, and how far their clocks are ahead."""
+"""What the coordinator knows of its workers: their last state, when it arrived, and how far their clocks are ahead."""
 
 from __future__ import annotations
 

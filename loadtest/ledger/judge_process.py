@@ -1,7 +1,7 @@
 """The judge: a process of its own in which windows are judged, so that judging one never delays the next.
 
 It runs only when no other process needs the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
-records and cases from its standard input and sums them up.
+deliveries and cases from its standard input, and keeps the aggregate of a step.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _ToJudge = Received | Case | Begin | Report
 
 
 class Judge:
-    """The judge's process, from the coordinator's side; to be closed. It sums them up of the present step.
+    """The judge's process, from the coordinator's side; to be closed. It holds the aggregate of the current step.
 
     Only `report` waits for it, as it may get no CPU time for a while.
     """
@@ -100,7 +100,7 @@ class Judge:
         """Return the figures of the step so far, letting other greenlets run meanwhile.
 
         Raises:
-            JudgeError: the process has ended, or did not answer in time.
+            JudgeError: the process has ended, or did not reply in time.
 
         """
         asking = gevent.spawn(self._ask)  # a greenlet of its own reads the reply even if the caller is killed
@@ -117,7 +117,7 @@ class Judge:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._writer.kill()
-        with suppress(BrokenPipeError):  # it has ended, which `report` reported
+        with suppress(BrokenPipeError):  # the process has ended; `report` raises that
             self._process.stdin.close()
         self._process.kill()  # it may be stopped, or busy with a report that nobody waits for
         with self._one_at_a_time:  # a greenlet that still waits for a reply gets the end of the stream
@@ -130,7 +130,7 @@ class Judge:
             try:
                 _send(self._process.stdin, message)
             except OSError:
-                return  # it has ended, which `report` reports
+                return  # the process has ended; `report` raises that
 
     def _ask(self) -> Figures | EOFError | None:
         assert self._process.stdout is not None
@@ -163,7 +163,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def main() -> None:
-    """Judge until there are no more cases."""
+    """Judge until the input ends."""
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:

@@ -158,7 +158,7 @@ def _reordered(receiver: Integers, sender: Integers, seq: Integers) -> int:
 
 
 def _order_conflicts(receiver: Integers, message: Integers) -> int:
-    """Count deliveries that came after a message which the first receiver of all had later."""
+    """Count deliveries that came after a message which the room's first member received later."""
     if not len(receiver):
         return 0
     first = message[receiver == receiver.min()]

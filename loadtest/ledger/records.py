@@ -1,4 +1,4 @@
-"""The records of the ledger: who was in the room, what was sent, what was delivered; as columns of numbers."""
+"""The records of the ledger as columns of numbers: members, sends, deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
 MAX_SENDER, MAX_SEQ = 999_999, 99_999_999
-"""The highest number of a sender and of one of its messages; a message's stamp has room for no more digits."""
+"""The highest number of a sender and of a message; the stamp's fields have as many digits."""
 
 
 class Columns:
@@ -41,7 +41,7 @@ class Members(Columns):
 
 @dataclass(frozen=True, slots=True)
 class Sends(Columns):
-    """Messages that were due; `sent_ns` is when the send was attempted, `NEVER` if it never was."""
+    """Messages that were due; `sent_ns` is when the send was attempted, `NEVER` if it was not."""
 
     sender: Integers
     seq: Integers

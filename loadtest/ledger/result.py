@@ -11,7 +11,7 @@ from loadtest.errors import ResultError
 
 FORMAT = 1
 HIGHEST_US = 3_600_000_000
-"""The highest value of a histogram, one hour in microseconds: it stands for a delivery that never came."""
+"""The highest value of a histogram, one hour in microseconds: it stands for a missing delivery."""
 
 
 class Latency(msgspec.Struct, frozen=True):

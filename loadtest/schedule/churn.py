@@ -31,11 +31,11 @@ class Churn:
     storm_jitter_s: float
 
     def __bool__(self) -> bool:
-        """Whether anybody ever leaves."""
+        """Whether any user ever leaves."""
         return bool(self.churn_rate or self.storm_after_ns)
 
     def departures(self, order: WindowOrder, random: np.random.Generator) -> list[Departure]:
-        """Plan the departures of a window, its warm-up included, in the order of their times."""
+        """Plan the departures of a window and its warm-up, by time."""
         span_ns = order.end_ns - order.begin_ns
         leavers = random.poisson(self.churn_rate * span_ns / 1e9)
         times_ns = order.begin_ns + random.integers(0, span_ns, leavers)

@@ -44,7 +44,7 @@ class Sender:
         self.sent = 0
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._timer.close()
 
     def begin(self, order: WindowOrder, is_own: Callable[[int], bool]) -> Sends:

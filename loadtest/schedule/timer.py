@@ -22,7 +22,7 @@ class Timer(Protocol):
     """Calls `wake` in the hub, not before the moment that was set last; `wake` must not block."""
 
     def set(self, due_ns: int) -> None:
-        """Wake at `due_ns`, nanoseconds of CLOCK_MONOTONIC; a moment in the past is at once."""
+        """Wake at `due_ns`, nanoseconds of CLOCK_MONOTONIC; at once if that has passed."""
 
     def close(self) -> None:
         """Stop the timer."""

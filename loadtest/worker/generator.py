@@ -26,7 +26,7 @@ from loadtest.worker.read_batching import ReadBatching, may_batch
 from loadtest.worker.recorder import Counters, Recorder
 
 SLICE, SLICE_BYTES = 2000, 2**20
-"""Reads and messages, and bytes, parsed at a time: 1 to 2 ms, so that parsing never holds up what is due."""
+"""Reads and messages, and bytes, parsed at a time: 1 to 2 ms, so that parsing does not delay sends."""
 PARTS = 16
 """Slices handed over at a time."""
 HOLD_NS, HOLD_BYTES = 10_000_000_000, 3 * 2**29
@@ -44,7 +44,7 @@ class Generator:
     def __init__(self, options: Options, send: Callable[[ToCoordinator], None]) -> None:
         load = options.load
         self._send = send
-        self._most_per_s = Rate(load.rate.per_second * load.burst.factor, load.rate.of_each_user)
+        self._max_rate = Rate(load.rate.per_second * load.burst.factor, load.rate.of_each_user)
         self._churn = options.churn
         self._seed = load.seed
         self._clock = Clock()
@@ -74,10 +74,10 @@ class Generator:
         """Whether a window was begun and not handed over yet."""
         return bool(self._windows)
 
-    def newest_reads(self, most: int) -> list[Read]:
-        """Return up to `most` of the last reads that are not parsed yet."""
+    def newest_reads(self, count: int) -> list[Read]:
+        """Return up to `count` of the last reads that are not parsed yet."""
         reads = self._recorder.reads
-        return [reads[-n] for n in range(1, min(most, len(reads)) + 1)]
+        return [reads[-n] for n in range(1, min(count, len(reads)) + 1)]
 
     def _watch(self, websocket: WebSocket, tag: int) -> None:
         websocket.watch(
@@ -110,7 +110,7 @@ class Generator:
             self._clock.ahead_ns = order.ahead_ns
             self._counted = self._recorder.counters
             self.members.forget_all_left()
-        self._read_batching.is_on = may_batch(self._most_per_s.in_room(len(order.room)))
+        self._read_batching.is_on = may_batch(self._max_rate.in_room(len(order.room)))
         planned = self._sender.begin(order, self.members.owns)
         self._windows[order.number] = OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
         if self._churn:

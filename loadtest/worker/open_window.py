@@ -50,7 +50,10 @@ class OpenWindow:
     # Drain
 
     def update_drain(self, members: Callable[[], Members], unsent: Callable[[], Sends]) -> None:
-        """Take what was received off what is outstanding, letting other greenlets run; both are read at first only."""
+        """Take the received deliveries off those outstanding, letting other greenlets run.
+
+        `members` and `unsent` are called the first time only.
+        """
         if self._drain is None:
             self._drain = Drain(self.planned, members(), unsent())
         while self._drained_slices < len(self.received):
@@ -60,7 +63,7 @@ class OpenWindow:
 
     @property
     def outstanding(self) -> int | None:
-        """Deliveries that are still expected; `None` before all that was received is taken off them."""
+        """Deliveries that are still expected; `None` until all received ones are taken off them."""
         if self._drain is None or self._drained_slices < len(self.received):
             return None
         return self._drain.outstanding
