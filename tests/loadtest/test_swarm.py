@@ -161,7 +161,7 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
     assert server.stats()["messages_in"] == 2 * (100 + 30)
 
 
-def test_another_server_wraps_texts_in_another_format(faulty: Callable[..., str], tmp_path: Path) -> None:
+def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
     run = against(faulty("honest"), tmp_path)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
