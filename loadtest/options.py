@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,27 +87,37 @@ def steps(text: str) -> tuple[int, ...]:
 
 
 def positive(value: str | float) -> float:
-    """Read a number above 0."""
-    number = float(value)
-    if not 0 < number < float("inf"):
-        raise OptionError(f"must be above 0, not '{value}'")
+    """Read a finite number above 0."""
+    number = _number(value)
+    if not 0 < number < math.inf:
+        raise OptionError(f"must be a finite number above 0, not '{value}'")
     return number
 
 
 def not_negative(value: str | float) -> float:
-    """Read a number of 0 or more."""
-    number = float(value)
-    if not 0 <= number < float("inf"):
-        raise OptionError(f"must be 0 or more, not '{value}'")
+    """Read a finite number of 0 or more."""
+    number = _number(value)
+    if not 0 <= number < math.inf:
+        raise OptionError(f"must be a finite number, 0 or more, not '{value}'")
     return number
 
 
 def count(value: str | float) -> int:
     """Read a whole number of 0 or more."""
-    number = int(value)
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        number = -1
     if number < 0:
         raise OptionError(f"must be a whole number, 0 or more, not '{value}'")
     return number
+
+
+def _number(value: str | float) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
@@ -146,7 +157,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         def checked(value: str) -> Any:
             try:
                 read(value)
-            except ValueError as error:
+            except OptionError as error:
                 raise argparse.ArgumentTypeError(str(error)) from error
             return value if read in (steps, _arrival) else read(value)
 

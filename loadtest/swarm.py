@@ -106,7 +106,7 @@ class Swarm:
         """
         try:
             return Options.of(self._environment.parsed_options)
-        except ValueError as error:
+        except OptionError as error:
             raise StopTest(str(error)) from error
 
     def next_number(self) -> int:

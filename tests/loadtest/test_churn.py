@@ -115,8 +115,8 @@ def test_a_burst_is_sent_as_it_was_planned(start_server: Callable[..., ServerPro
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--burst-factor", "0"), "must be above 0"),
-        (("--churn-rate", "-1"), "must be 0 or more"),
+        (("--burst-factor", "0"), "must be a finite number above 0"),
+        (("--churn-rate", "-1"), "must be a finite number, 0 or more"),
         (("--burst-at", "3", "--dwell", "2"), "--burst-at 3 is not within a window of 2 s"),
         (("--reconnect-at", "9", "--dwell", "2"), "--reconnect-at 9 is not within a window of 2 s"),
     ],
