@@ -16,6 +16,8 @@ from loadtest.errors import ConnectError
 
 READ_BYTES = 65536
 """The maximum that is read from a socket at a time."""
+ANCILLARY_BYTES = 64
+"""Room for the receive time that comes with a read."""
 READABLE, WRITABLE = 1, 2
 """The events of a socket, as libev numbers them."""
 # From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.

@@ -14,19 +14,17 @@ from typing import Any
 import gevent
 import gevent.event
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
-from loadtest.client.connect import READ_BYTES, READABLE, WRITABLE, dial, wait_for
+from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
+from loadtest.client.handshake import read_reply
 from loadtest.client.target import Target
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
 
-_ANCILLARY_BYTES = 64
 _CLOSE = 0x80 | Opcode.CLOSE
-_UPGRADED = b"HTTP/1.1 101 "
 Read = tuple[int, bytes, bytes | None, int]
 """A connection's tag, a read's bytes, their receive time (a timespec, where there is one), the time of the read."""
 
@@ -69,34 +67,10 @@ class WebSocket:
             self._send(b"".join(self.protocol.data_to_send()))
             if self.ended.is_set():
                 raise ConnectError(self._error)
-            self._first_bytes = self._upgrade(deadline)
+            self._first_bytes, self._first_time = read_reply(self._socket, self.protocol, self._tls, deadline)
         except BaseException:
             self.abort()
             raise
-
-    def _upgrade(self, deadline: float) -> bytes:
-        """Read the server's reply; return what it sent after the handshake."""
-        reply = b""
-        while True:
-            head, end, rest = reply.partition(b"\r\n\r\n")
-            if end:  # a refusal is handed over below
-                self.protocol.receive_data(head + end)
-            if self.protocol.state is OPEN:
-                return rest
-            if self.protocol.handshake_exc is not None:
-                raise ConnectError(_refusal(self.protocol.handshake_exc))
-            wait_for(self._socket, READABLE, deadline, "upgrade")
-            data, ancillary, _, _ = self._socket.recvmsg(READ_BYTES, _ANCILLARY_BYTES)
-            self._first_time = ancillary[0][2] if ancillary and self._tls is None else None
-            reply += self._tls.decrypt(data) if self._tls else data
-            if self._tls and self._tls.error:
-                raise ConnectError(f"TLS: {self._tls.error}")
-            is_refused = len(reply) >= len(_UPGRADED) and not reply.startswith(_UPGRADED)
-            if is_refused or not data:
-                self.protocol.receive_data(reply)
-                reply = b""
-            if not data:
-                self.protocol.receive_eof()
 
     def watch(
         self,
@@ -118,7 +92,7 @@ class WebSocket:
 
         def readable() -> None:
             try:
-                data, ancillary, _, _ = recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+                data, ancillary, _, _ = recvmsg(READ_BYTES, ANCILLARY_BYTES)
                 read_ns = now_ns()
                 if not data:
                     self._end("the server closed the connection without a close frame")
@@ -257,11 +231,3 @@ class WebSocket:
         if close is not None and self.protocol.close_rcvd_then_sent:
             return f"the server closed the connection with code {close.code} {close.reason}".rstrip()
         return self._error
-
-
-def _refusal(error: Exception) -> str:
-    if isinstance(error, InvalidStatus):
-        response = error.response
-        body = bytes(response.body).decode(errors="replace")[:200]
-        return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
-    return f"no WebSocket server replied: {error}"
