@@ -96,7 +96,9 @@ class Store:
     def write_summary(self, summary: Summary) -> None:
         """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
         write_struct(self.directory / "summary.json", summary)
-        _write_rows(self.directory / "summary.csv", [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells])
+        rows = [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells]
+        keys = ("strategy", "users", "block")
+        _write_rows(self.directory / "summary.csv", [{key: row[key] for key in keys} | row for row in rows])
 
     def write_timeline(self, runs: Sequence[Run]) -> None:
         """Write `timeline.csv`, a row for each second of each window of `runs`."""

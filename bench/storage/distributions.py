@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from bench.errors import ResultsError
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import US_PER_MS
-from loadtest.ledger.aggregate import HIGHEST_US
-from loadtest.ledger.result import Second
+from loadtest.ledger.result import HIGHEST_US, Second
 
 NEVER_MS = HIGHEST_US / US_PER_MS  # what percentile files hold for a missing delivery, or a little more
 

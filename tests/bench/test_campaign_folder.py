@@ -127,9 +127,17 @@ def test_the_table_has_a_row_a_cell_and_dotted_names(store: Store) -> None:
     with (store.directory / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(summary.cells)
+    assert list(rows[0])[:3] == ["strategy", "users", "block"]
     assert float(rows[0]["latency_ms.p99.9"]) == pytest.approx(summary.cells[0].latency_ms.p99_9)
     assert rows[0]["server.cpu_percent"]
     assert rows[0]["reasons"] == ""
+
+
+def test_a_summary_from_before_some_counts_were_kept_is_readable() -> None:
+    reference = Path(__file__).parents[2] / "results" / "reference"
+    cells = Store(reference).read_summary().cells
+    assert "order_conflicts" not in (reference / "summary.json").read_text()
+    assert {(cell.order_conflicts, cell.foreign, cell.not_judged) for cell in cells} == {(0, 0, 0)}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The real swarm against our server, and against servers whose fault is known."""
+"""The real swarm against our server, and against servers with known faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.swarm_process import (
     ROOT,
     SwarmRun,
     free_port,
-    is_believable,
+    is_valid_unless_busy,
     only_step,
     run_swarm,
     swarm_command,
@@ -91,7 +91,7 @@ def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] 
     return run_swarm(host, tmp_path / "out.json", *SHORT, *rest, *flags, environment=environment)
 
 
-def test_somebody_who_talks_before_the_window_makes_it_invalid(
+def test_a_foreign_sender_before_the_window_makes_it_invalid(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
     server = start_server("--strategy", "direct")
@@ -132,7 +132,7 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
     assert run.exit_code == int(not all(step.valid for step in run.result.steps)), run.output
     assert [step.users for step in run.result.steps] == [3, 6]
     for step in run.result.steps:
-        assert is_believable(step), step.reasons
+        assert is_valid_unless_busy(step), step.reasons
         assert step.drained
         assert (step.planned_messages, step.offered_messages) == (100, 100)
         assert step.expected == step.delivered == 100 * step.users
@@ -181,7 +181,7 @@ def test_losses_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) ->
     assert step.latency_ms.p99 is None
     assert step.latency_ms.max is None
     assert not step.drained
-    assert is_believable(step), "what a server loses is a result"
+    assert is_valid_unless_busy(step), "what a server loses is a result"
     assert "never" in run.output
 
 
@@ -224,7 +224,7 @@ def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_
 def test_malformed_data_ends_that_user_only(faulty: Callable[..., str], tmp_path: Path) -> None:
     run = against(faulty("malform"), tmp_path)
     step = only_step(run)
-    assert "no WebSocket" in run.output
+    assert "malformed WebSocket data" in run.output
     assert step.expected == DELIVERIES
     assert step.delivered >= (USERS - 1) * step.offered_messages
 
@@ -262,7 +262,7 @@ def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, s
     assert any("without a receive time" in warning for warning in step.warnings)
 
 
-def test_nobody_can_join(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "--steps", "3,5")
     assert run.exit_code == 1
     assert run.result is not None
@@ -282,7 +282,7 @@ def test_a_refused_user_makes_the_step_invalid(start_server: Callable[..., Serve
     assert step.expected == step.delivered
 
 
-def test_windows_follow_one_another_and_are_folded(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+def test_consecutive_windows_are_summed(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     flags = ("-u", "4", "-t", "6s", "--user-rate", "20", "--arrival", "poisson")
     run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags)
@@ -336,7 +336,7 @@ def test_an_interrupted_swarm_ends_with_what_was_measured(
     assert measured.not_measured == [6, 9]
     (step,) = measured.steps
     assert 0 < step.window_s < 20
-    assert is_believable(step)
+    assert is_valid_unless_busy(step)
     assert step.missing == 0
     assert step.expected == 3 * step.offered_messages > 30
     assert "Traceback" not in output
@@ -382,7 +382,7 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
                 (6, 6, 0),
                 (2, 2, 0),
             ]
-            # A value that is not allowed ends that run with a word, not the swarm.
+            # A value that is not allowed ends that run with a message, not the swarm.
             web.post("/swarm", data={**form, "steps": "5,3"})
             # The same process measures again, now with steps.
             assert web.post("/swarm", data={**form, "steps": "2,3"}).json()["success"]
@@ -391,24 +391,26 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
             process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=30)
     steps = result.read(out).steps
-    assert all(is_believable(step) for step in steps), output
+    assert all(is_valid_unless_busy(step) for step in steps), output
     assert process.returncode == (0 if all(step.valid for step in steps) else 1), output
-    assert "user counts '5,3' do not grow" in output
+    assert "user counts must increase, not '5,3'" in output
     assert output.count("Delivery latency") == 3
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--steps", "10,5"), "do not grow"),
-        (("--steps", "ten"), "no list of user counts"),
+        (("--steps", "10,5"), "user counts must increase"),
+        (("--steps", "ten"), "invalid user counts 'ten'"),
         (("--arrival", "bursts"), "choose constant or poisson"),
-        (("--room-rate", "0"), "no number above 0"),
-        (("--dwell", "-1"), "no number above 0"),
-        (("--warmup", "nan"), "no number from 0 up"),
-        (("--seed", "-1"), "no whole number from 0 up"),
-        (("--message-size", "-5"), "no whole number from 0 up"),
-        (("--swarm-out", "/nowhere/out.json"), "no folder that may be written to"),
+        (("--room-rate", "0"), "must be a finite number above 0"),
+        (("--dwell", "-1"), "must be a finite number above 0"),
+        (("--warmup", "nan"), "must be a finite number, 0 or more"),
+        (("--dwell", "long"), "must be a finite number above 0, not 'long'"),
+        (("--seed", "1.5"), "must be a whole number, 0 or more, not '1.5'"),
+        (("--seed", "-1"), "must be a whole number, 0 or more"),
+        (("--message-size", "-5"), "must be a whole number, 0 or more"),
+        (("--swarm-out", "/nowhere/out.json"), "is not a writable folder"),
         (("--swarm-out", "/"), "it is a folder"),
     ],
 )
@@ -422,11 +424,11 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
     ("host", "path", "words"),
     [
         ("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"),
-        ("ws://127.0.0.1:1", "chat", "begin with '/'"),
-        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make no address"),
+        ("ws://127.0.0.1:1", "chat", "must begin with '/'"),
+        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make an invalid address"),
     ],
 )
-def test_a_wrong_address_is_refused_before_anybody_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
+def test_a_wrong_address_is_refused_before_any_user_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
     run = run_swarm(host, tmp_path / "out.json", *SHORT, "--steps", "3", "--url-path", path)
     assert run.exit_code != 0
     assert words in run.output

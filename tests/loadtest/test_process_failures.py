@@ -1,4 +1,4 @@
-"""Workers that come late or die, and a judge that dies or hangs: the run ends, and says so."""
+"""Workers that join late or die, and a judge that dies or hangs: the run ends and reports it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--dr
 
 
 class Processes:
-    """Swarm processes that write to `out`; none outlives its test."""
+    """Swarm processes that write to `out`; each ends with its test."""
 
     def __init__(self, host: str, out: Path) -> None:
         self._host = host
@@ -74,9 +74,7 @@ def judge_of(process: subprocess.Popen[str]) -> psutil.Process:
     return judge
 
 
-def test_a_worker_that_comes_in_the_middle_of_a_window_is_not_waited_for(
-    server: ServerProcess, swarm: Processes
-) -> None:
+def test_a_worker_that_joins_within_a_window_is_not_waited_for(server: ServerProcess, swarm: Processes) -> None:
     port = str(free_port())
     master = swarm.start(
         *SHORT, "--dwell", "6", "--steps", "4,6", "--master", "--master-bind-port", port, "--expect-workers", "1"
@@ -89,9 +87,7 @@ def test_a_worker_that_comes_in_the_middle_of_a_window_is_not_waited_for(
     assert measured.workers == 2
 
 
-def test_a_late_worker_that_is_told_to_begin_before_it_is_ready_begins_once_it_is(
-    server: ServerProcess, swarm: Processes, tmp_path: Path
-) -> None:
+def test_a_late_worker_begins_once_it_is_ready(server: ServerProcess, swarm: Processes, tmp_path: Path) -> None:
     slow = tmp_path / "slow_start.py"
     slow.write_text(
         "import gevent\n"
@@ -110,7 +106,7 @@ def test_a_late_worker_that_is_told_to_begin_before_it_is_ready_begins_once_it_i
     assert measured.steps[-1].joined == 6
 
 
-def test_what_a_killed_worker_was_to_send_is_planned_and_not_foreign(server: ServerProcess, swarm: Processes) -> None:
+def test_the_messages_of_a_killed_worker_are_planned_and_not_foreign(server: ServerProcess, swarm: Processes) -> None:
     process = swarm.start(*SHORT, "--steps", "6", "--processes", "2", *ports())
     wait_until(lambda: server.stats()["messages_in"] > 40)
     workers = [child for child in psutil.Process(process.pid).children() if JUDGE_MODULE not in child.cmdline()]
@@ -124,7 +120,7 @@ def test_what_a_killed_worker_was_to_send_is_planned_and_not_foreign(server: Ser
     assert any("were sent" in reason for reason in step.reasons)
 
 
-def test_a_worker_that_died_is_reported_once_and_leaves_no_ghosts(server: ServerProcess, swarm: Processes) -> None:
+def test_a_dead_worker_is_reported_once_and_leaves_no_members(server: ServerProcess, swarm: Processes) -> None:
     flags = ("--processes", "2", *ports())
     process = swarm.start(*SHORT, "--dwell", "1", "-u", "6", "-t", "25s", *flags)
     wait_until(lambda: server.stats()["messages_in"] > 40)

@@ -1,4 +1,4 @@
-"""Schedules: the offered load that was asked for, from a seed."""
+"""Schedules: the requested load, from a seed."""
 
 from __future__ import annotations
 

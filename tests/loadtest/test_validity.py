@@ -1,4 +1,4 @@
-"""What makes a step one that may not be believed, each provoked for real where that can be done."""
+"""What makes a step invalid, provoked in a real swarm where possible."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 
 from loadtest.ledger import result
-from loadtest.ledger.aggregate import Account
-from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.ledger.aggregate import Aggregate
+from loadtest.ledger.handover import Cost
+from loadtest.ledger.ledger import judge
+from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
 from loadtest.ledger.result import Step
 from loadtest.ledger.validity import Measured, to_step
-from loadtest.worker.messages import Cost
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
 
 SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100")
 
 
-def test_a_throttled_swarm_is_not_believed(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     out = tmp_path / "out.json"
     command = swarm_command(server.url, *SHORT, "--steps", "3", "--dwell", "3", "--swarm-out", str(out))
@@ -89,8 +90,8 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
     arrival_ns = np.where(came, sent + 1_000_000, 0)
     columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns, arrival_ns)
     window = Window(0, max(count, 1) * 1_000_000, NEVER, 0)
-    account = Account()
-    account.add(
+    aggregate = Aggregate()
+    aggregate.add(
         judge(
             window,
             Members(np.array([0]), np.array([0]), np.array([NEVER])),
@@ -98,28 +99,28 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
             Deliveries(*(column[came] for column in columns)),
         )
     )
-    return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), account.figures())  # type: ignore[arg-type]
+    return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), aggregate.figures())  # type: ignore[arg-type]
 
 
 PUNCTUAL = [n * 1_000_000 for n in range(200)]
 
 
-def test_a_punctual_swarm_is_believed() -> None:
+def test_a_punctual_swarm_is_valid() -> None:
     step = step_of(PUNCTUAL)
     assert (step.valid, step.reasons, step.warnings) == (True, [], [])
 
 
 @pytest.mark.parametrize(
-    ("never_sent", "is_believed"),
+    ("never_sent", "is_valid"),
     [(2, True), (3, False)],
 )
-def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_believed: bool) -> None:
-    assert step_of([NEVER] * never_sent + PUNCTUAL[never_sent:]).valid == is_believed
+def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_valid: bool) -> None:
+    assert step_of([NEVER] * never_sent + PUNCTUAL[never_sent:]).valid == is_valid
 
 
-@pytest.mark.parametrize(("late_ms", "is_believed"), [(4.9, True), (5.1, False)])
-def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_believed: bool) -> None:
-    assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_believed
+@pytest.mark.parametrize(("late_ms", "is_valid"), [(4.9, True), (5.1, False)])
+def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_valid: bool) -> None:
+    assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_valid
 
 
 def test_a_window_without_messages_is_no_measurement() -> None:

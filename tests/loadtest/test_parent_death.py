@@ -1,4 +1,4 @@
-"""Workers whose master is gone."""
+"""Workers whose master has died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Percentiles over what was owed: exact to three digits, `None` where they fall among what never came."""
+"""Percentiles over expected deliveries: exact to three digits, `None` where they fall among missing ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from loadtest.ledger.aggregate import HIGHEST_US, Account, Figures, latency, new_histogram, percentile_ms, record
-from loadtest.ledger.ledger import NEVER
+from loadtest.ledger.aggregate import Aggregate, Figures, latency, new_histogram, percentile_ms, record
+from loadtest.ledger.records import NEVER
+from loadtest.ledger.result import HIGHEST_US, Counts
 
 
 def test_percentiles_agree_with_numpy_to_three_digits() -> None:
@@ -29,10 +30,10 @@ def test_a_percentile_among_missing_is_none(missing: int, p99: float | None) -> 
     assert latency(histogram).max is None
 
 
-@pytest.mark.parametrize(("owed", "missing", "percentile"), [(160, 2, 99), (2856, 3, 99.9), (3, 1, 99)])
-def test_the_first_missing_one_is_not_rounded_away(owed: int, missing: int, percentile: float) -> None:
+@pytest.mark.parametrize(("expected", "missing", "percentile"), [(160, 2, 99), (2856, 3, 99.9), (3, 1, 99)])
+def test_the_first_missing_one_is_not_rounded_away(expected: int, missing: int, percentile: float) -> None:
     histogram = new_histogram()
-    record(histogram, np.full(owed - missing, 1_000_000))
+    record(histogram, np.full(expected - missing, 1_000_000))
     histogram.record_value(HIGHEST_US, missing)
     assert percentile_ms(histogram, percentile) is None
 
@@ -45,12 +46,13 @@ def test_the_rank_is_exact_for_hundreds_of_millions(missing: int, p99_9: float |
     assert percentile_ms(histogram, 99.9) == p99_9
 
 
-def test_figures_are_the_accounts() -> None:
-    account = Account(windows=2, expected=7, delivered=5, saturated=True)
-    record(account.latency, np.array([1_000_000, NEVER]))
-    record(account.by_position[9], np.array([5_000_000]))
-    record(account.schedule_lag, np.array([2_000_000]))
-    figures = msgspec.msgpack.decode(msgspec.msgpack.encode(account.figures()), type=Figures)
+def test_figures_are_those_of_the_aggregate() -> None:
+    counts = msgspec.structs.replace(Counts.zero(), expected=7, delivered=5, missing=2)
+    aggregate = Aggregate(windows=2, counts=counts, saturated=True)
+    record(aggregate.latency, np.array([1_000_000, NEVER]))
+    record(aggregate.by_position[9], np.array([5_000_000]))
+    record(aggregate.schedule_lag, np.array([2_000_000]))
+    figures = msgspec.msgpack.decode(msgspec.msgpack.encode(aggregate.figures()), type=Figures)
     assert (figures.windows, figures.expected, figures.missing, figures.saturated) == (2, 7, 2, True)
     assert (figures.latency_ms.p50, figures.latency_ms.max) == (1.0, None)
     assert figures.position_ms[9].p50 == pytest.approx(5.0, rel=0.001)

@@ -1,4 +1,4 @@
-"""Members that leave and come back: churn, reconnect storms, and users that fell out; the ledger stays exact."""
+"""Members that leave and rejoin: churn, reconnect storms, and users that fell out; the ledger stays exact."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from loadtest.ledger import result
-from loadtest.schedule.churn import Turnover
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.churn import Churn
+from loadtest.schedule.window_order import WindowOrder
 from server.testing.server_process import ServerProcess
-from tests.swarm_process import free_port, is_believable, only_step, run_swarm, swarm_command, wait_until
+from tests.swarm_process import free_port, is_valid_unless_busy, only_step, run_swarm, swarm_command, wait_until
 
 SECOND_NS = 1_000_000_000
 ORDER = WindowOrder(0, list(range(100, 200)), 0, 2 * SECOND_NS, 22 * SECOND_NS)
@@ -22,7 +22,7 @@ SHORT = ("--only-summary", "-r", "200", "--warmup", "0.3", "--drain", "1", "--ro
 
 
 def test_churn_is_poisson_over_the_whole_window_and_its_warm_up() -> None:
-    departures = Turnover(50.0, 0, 0.0).departures(ORDER, np.random.default_rng(1))
+    departures = Churn(50.0, 0, 0.0).departures(ORDER, np.random.default_rng(1))
     times = np.array([departure.time_ns for departure in departures])
     assert abs(len(times) - 22 * 50) < 5 * np.sqrt(22 * 50)
     assert (np.diff(times) >= 0).all()
@@ -34,8 +34,8 @@ def test_churn_is_poisson_over_the_whole_window_and_its_warm_up() -> None:
     assert not any(departure.is_drop or departure.away_s for departure in departures)
 
 
-def test_in_a_storm_all_drop_at_once_and_come_back_spread() -> None:
-    departures = Turnover(0.0, 5 * SECOND_NS, 3.0).departures(ORDER, np.random.default_rng(1))
+def test_in_a_storm_all_drop_at_once_and_rejoin_spread_out() -> None:
+    departures = Churn(0.0, 5 * SECOND_NS, 3.0).departures(ORDER, np.random.default_rng(1))
     assert {departure.time_ns for departure in departures} == {7 * SECOND_NS}
     assert sorted(departure.user for departure in departures) == ORDER.room
     assert all(departure.is_drop for departure in departures)
@@ -45,8 +45,8 @@ def test_in_a_storm_all_drop_at_once_and_come_back_spread() -> None:
     assert away_s.mean() == pytest.approx(1.5, abs=0.5)
 
 
-def test_nobody_leaves_by_default() -> None:
-    assert not Turnover(0.0, 0, 3.0)
+def test_no_user_leaves_by_default() -> None:
+    assert not Churn(0.0, 0, 3.0)
 
 
 def test_a_churning_room_misses_nothing(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_churning_room_misses_nothing(start_server: Callable[..., ServerProces
     flags = ("--steps", "10", "--dwell", "4", "--churn-rate", "5", "--seed", "3")
     run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags)
     step = only_step(run)
-    assert is_believable(step), step.reasons
+    assert is_valid_unless_busy(step), step.reasons
     assert (step.joined, step.missing, step.duplicates, step.reordered, step.foreign) == (10, 0, 0, 0, 0)
     assert step.not_judged > 0
     assert 0 < step.expected == step.delivered
@@ -66,13 +66,13 @@ def test_a_churning_room_misses_nothing(start_server: Callable[..., ServerProces
     assert step.expected + step.not_judged <= 10 * step.planned_messages
 
 
-def test_after_a_storm_everybody_is_owed_everything_again(
+def test_after_a_storm_every_delivery_is_expected_again(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
     server = start_server("--strategy", "queue")
     flags = ("--steps", "10", "--dwell", "6", "--reconnect-at", "2.5", "--reconnect-jitter", "1")
     step = only_step(run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags))
-    assert is_believable(step), step.reasons
+    assert is_valid_unless_busy(step), step.reasons
     assert (step.missing, step.duplicates, step.reordered) == (0, 0, 0)
     by_second = [second.expected for second in step.timeline]
     assert by_second[0] == by_second[5] == 1000
@@ -82,7 +82,7 @@ def test_after_a_storm_everybody_is_owed_everything_again(
     assert step.offered_messages == step.planned_messages
 
 
-def test_who_falls_out_and_comes_back_was_owed_everything_meanwhile(tmp_path: Path) -> None:
+def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Path) -> None:
     port, out = str(free_port()), tmp_path / "out.json"
     flags = ("--steps", "5", "--dwell", "8", "--rejoin-every", "0.2", "--swarm-out", str(out))
     with ServerProcess("--port", port) as first:
@@ -96,7 +96,7 @@ def test_who_falls_out_and_comes_back_was_owed_everything_meanwhile(tmp_path: Pa
             output, _ = swarm.communicate(timeout=60)
     measured = result.read(out)
     (step,) = measured.steps
-    assert is_believable(step), (step.reasons, output)
+    assert is_valid_unless_busy(step), (step.reasons, output)
     assert measured.members_lost == 5
     assert step.expected == 5 * step.planned_messages == 5 * 800
     assert 0 < step.missing < 5 * 700
@@ -115,13 +115,13 @@ def test_a_burst_is_sent_as_it_was_planned(start_server: Callable[..., ServerPro
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--burst-factor", "0"), "no number above 0"),
-        (("--churn-rate", "-1"), "no number from 0 up"),
+        (("--burst-factor", "0"), "must be a finite number above 0"),
+        (("--churn-rate", "-1"), "must be a finite number, 0 or more"),
         (("--burst-at", "3", "--dwell", "2"), "--burst-at 3 is not within a window of 2 s"),
         (("--reconnect-at", "9", "--dwell", "2"), "--reconnect-at 9 is not within a window of 2 s"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_to_do(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+def test_impossible_options_are_refused_with_a_remedy(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "--steps", "3", *flags)
     assert run.exit_code != 0
     assert words in run.output
