@@ -9,8 +9,8 @@ from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult
 from bench.capacity.search import Outcome, Search
 from bench.model.environment import Environment
 from bench.model.summary import Cell
+from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
 
-LATE_MS = 5.0  # the smallest schedule lag that makes a step invalid
 MIN_BUSY_WHEN_LATE_PERCENT = 50.0  # of a core; a late generator that was less busy was delayed by something else
 
 
@@ -57,7 +57,7 @@ def _is_generator_at_fault(cell: Cell | None) -> bool:
     """Whether the generator was overloaded; one that was late though idle was delayed by something else."""
     if cell is None:
         return False
-    was_late = cell.generator.schedule_lag_p99_ms > LATE_MS
+    was_late = cell.generator.schedule_lag_p99_ms > MAX_SCHEDULE_LAG_MS
     return is_generator_busy(cell) or (was_late and cell.generator.cpu_percent > MIN_BUSY_WHEN_LATE_PERCENT)
 
 

@@ -9,8 +9,7 @@ from bench.model.environment import Environment
 from bench.model.plan import Plan
 from bench.model.run import Run
 from bench.model.summary import Cell, Summary
-
-BUSY_PERCENT = 90.0  # of a core
+from loadtest.ledger.limits import MAX_BUSY_PERCENT
 
 
 def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> Try:
@@ -24,12 +23,12 @@ def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> 
 
 def is_generator_busy(cell: Cell) -> bool:
     """Whether the busiest process of the swarm used nearly all of its core."""
-    return cell.generator.cpu_percent > BUSY_PERCENT
+    return cell.generator.cpu_percent > MAX_BUSY_PERCENT
 
 
 def is_server_busy(cell: Cell) -> bool:
     """Whether the server is known to have used nearly all of its core."""
-    return cell.server.cpu_percent is not None and cell.server.cpu_percent > BUSY_PERCENT
+    return cell.server.cpu_percent is not None and cell.server.cpu_percent > MAX_BUSY_PERCENT
 
 
 def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bench.doctor.check import Observation, check
 from bench.doctor.machine import Machine
 from bench.model.finding import Status
+from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
 
 SLOW_CLOCK_NS = 500
 SLOW_SOURCES = ("hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit")
@@ -21,7 +22,8 @@ STAMP_TOLERANCE_NS = 1_000_000
 READS = 20
 WARM_UP_READS = 200  # the kernel enables the stamps a moment after the first socket asks for them
 WAITS, WAIT_NS = 20, 2_000_000
-LATE_WARNING_NS, LATE_PROBLEM_NS = 500_000, 5_000_000  # at 5 ms every run is invalid for its schedule lag
+LATE_WARNING_NS = 500_000
+LATE_PROBLEM_NS = int(MAX_SCHEDULE_LAG_MS * 1e6)  # every run would be invalid for its schedule lag
 
 
 @check(
