@@ -17,7 +17,7 @@ from bench.capacity.search_runner import Campaign
 from bench.execution.interruption import Interruption
 from bench.model.plan import Trial
 from bench.model.run import Failure, LoopLag, Run, ServerStats
-from bench.presentation.capacity_answer import amount, finding, sentences
+from bench.presentation.capacity_answer import amount, capacity_finding, sentences
 from bench.storage.campaign_folder import Store
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, samples, step, with_details
@@ -205,7 +205,7 @@ def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> Non
     assert (capacity.low, capacity.held, capacity.high) == (436, 436, 456)
     assert (capacity.limited_by, capacity.confirmed, capacity.tries) == (Limit.SERVER, True, len(result.tries))
     told = sentences(result.plan, capacity)
-    assert told[0] == "direct: 436 users (all tries held 436, all failed 456)"
+    assert told[0] == "direct: 436 users (all tries within the SLO at 436, all failed at 456)"
     assert told[1].startswith("The server was the limit: at 456 users: p99 120.0 ms; ")
     assert result.believable
     assert at_the_edge(server_share=0.99) == (
@@ -266,13 +266,13 @@ def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, told: 
     result = made_up_search("direct", most_tries=tries)
     capacity = only(result)
     assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (told, limit, False)
-    assert "Not confirmed, for the search ended early" in sentences(result.plan, capacity)
+    assert "Not confirmed: the search ended early" in sentences(result.plan, capacity)
     assert result.believable == (tries > 0)
 
 
 def test_the_finding_names_the_most_first() -> None:
-    assert finding(made_up_search("gather", "direct", "coalesced")) == (
-        "Users held within p99 <= 50 ms: coalesced at least 3,200, direct 436, gather 147"
+    assert capacity_finding(made_up_search("gather", "direct", "coalesced")) == (
+        "Maximum users within the SLO (p99 <= 50 ms): coalesced at least 3,200, direct 436, gather 147"
     )
 
 

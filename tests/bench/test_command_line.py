@@ -20,18 +20,18 @@ def use(*words: str | Path) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("flag", "value", "told"),
     [
-        ("--users", "50,many", "'many' is no user count; give whole numbers from 1"),
-        ("--users", "0", "'0' is no user count"),
-        ("--strategies", "direct,../queue", "'../queue' is no strategy's name"),
-        ("--strategies", "", "'' is no strategy's name"),
+        ("--users", "50,many", "invalid user count 'many'; give whole numbers from 1"),
+        ("--users", "0", "invalid user count '0'"),
+        ("--strategies", "direct,../queue", "invalid strategy name '../queue'"),
+        ("--strategies", "", "invalid strategy name ''"),
         ("--message-size", "10", "10 is not in the range x>=60"),
         ("--arrival", "bursts", "'bursts' is not one of 'constant', 'poisson'"),
         ("--duration", "0", "0.0 is not in the range x>0"),
-        ("--duration", "nan", "nan is no finite number"),
-        ("--slo-ms", "inf", "inf is no finite number"),
-        ("--rival", "mine=python app.py", "'mine=python app.py' is no rival; give a name of its own and a command"),
-        ("--rival", "python app.py {port}", "'python app.py {port}' is no rival"),
-        ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the rival a name of its own"),
+        ("--duration", "nan", "nan must be finite"),
+        ("--slo-ms", "inf", "inf must be finite"),
+        ("--rival", "mine=python app.py", "invalid peer 'mine=python app.py'; give a name of its own and a command"),
+        ("--rival", "python app.py {port}", "invalid peer 'python app.py {port}'"),
+        ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the peer a name of its own"),
     ],
 )
 def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_plot_draws_from_the_summary_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["capacity.json", "scenario.json"])
-def test_plot_of_another_verbs_results_says_what_draws_them(file: str, tmp_path: Path) -> None:
+def test_plot_of_another_subcommands_results_says_what_draws_them(file: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text("{}")
     code, output = use("plot", tmp_path)
     assert code == 2

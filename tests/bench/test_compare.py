@@ -191,7 +191,7 @@ def test_a_campaign_accounts_for_every_delivery(undisturbed: Bench) -> None:
         assert cell.latency_ms.max
     assert (summary.not_measured, summary.failures) == ([], [])
     assert code == (0 if all(cell.valid for cell in summary.cells) else 3), output
-    assert "Within p99 <= 50 ms:" in output
+    assert "Maximum users within the SLO (p99 <= 50 ms):" in output
     assert {path.suffix for path in bench.store.charts.iterdir()} == {".png", ".svg"}
     assert sorted(path.name for path in bench.store.runs.iterdir()) == [
         "block1-direct.json",

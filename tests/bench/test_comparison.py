@@ -16,7 +16,7 @@ from bench.presentation.comparison_wording import headline, verdicts
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 
-LOSSES = 1_000  # of 25,000 owed to 50 users: the p99 is infinite
+LOSSES = 1_000  # of 25,000 expected by 50 users: the p99 is infinite
 
 
 def campaign(
@@ -81,12 +81,12 @@ def test_a_large_ratio_that_is_not_significant_is_no_claim() -> None:
 def test_what_all_runs_of_a_block_share_cancels() -> None:
     calm = compare_arms(campaign(times(1.5)))
 
-    def moody(trial: Trial, users: int) -> Step:
+    def drifting(trial: Trial, users: int) -> Step:
         made = times(1.5)(trial, users).latency_ms.p50
         assert made is not None
         return step(users, p50=made * 3 ** (trial.block % 4))
 
-    assert compare_arms(campaign(moody))[0].ratio == pytest.approx(calm[0].ratio)
+    assert compare_arms(campaign(drifting))[0].ratio == pytest.approx(calm[0].ratio)
 
 
 def test_swapping_the_arms_inverts_ratio_interval_and_verdict() -> None:
@@ -128,12 +128,12 @@ def test_equals_show_no_difference() -> None:
     ]
 
 
-@pytest.mark.parametrize(("blocks", "words"), [(1, "One block is"), (5, "5 blocks are")])
+@pytest.mark.parametrize(("blocks", "words"), [(1, "5 more blocks"), (5, "1 more block")])
 def test_too_few_blocks_make_no_claim_and_say_how_many_are_missing(blocks: int, words: str) -> None:
     summary = campaign(times(3), blocks=blocks)
     assert only(summary).verdict == Verdict.TOO_FEW_BLOCKS
     assert only(summary).blocks_missing == 6 - blocks
-    assert verdicts(summary) == [f"{words} a look, no verdict; {6 - blocks} more needed"]
+    assert verdicts(summary) == [f"Exploratory: a verdict needs {words}"]
     assert only(campaign(times(3), blocks=6)).verdict == Verdict.SLOWER
 
 
@@ -148,9 +148,7 @@ def test_a_block_counts_only_where_both_sides_are_valid() -> None:
     assert "8 of 10 blocks" in verdicts(campaign(make))[0]
     short = campaign(make, blocks=7)
     assert (only(short).verdict, only(short).blocks_missing) == (Verdict.NOT_BELIEVABLE, 1)
-    assert verdicts(short) == [
-        "No verdict on queue against direct at 50 users: 2 of 7 blocks may not be believed; 1 more needed"
-    ]
+    assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; 1 more needed"]
 
 
 def test_what_was_not_measured_is_no_claim() -> None:

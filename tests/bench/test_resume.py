@@ -234,7 +234,7 @@ def test_a_campaign_that_is_complete_is_only_summed_up_again(tmp_path: Path) -> 
     before = {path: path.stat().st_mtime_ns for path in store.runs.iterdir()}
     code, output = resume(store.directory)
     assert code == 0
-    assert "Within p99 <= 50 ms: direct holds 50 users" in output
+    assert "Maximum users within the SLO (p99 <= 50 ms): direct 50" in output
     assert {path: path.stat().st_mtime_ns for path in store.runs.iterdir()} == before
     assert len(store.read_summary().cells) == 2
     assert not list(store.logs.iterdir())

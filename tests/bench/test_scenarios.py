@@ -14,7 +14,8 @@ from bench.analysis.cells import summarise
 from bench.model.plan import Trial
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.charts.stalled_members import stalled_members
-from bench.presentation.scenario_answer import scenario_table
+from bench.presentation.scenario_answer import scenario_answer
+from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, planned
 from bench.scenarios.judge import rows
@@ -219,7 +220,7 @@ def made_result(stalled: Sequence[int] = (0, 1, 5)) -> ScenarioResult:
 def printed(result: ScenarioResult) -> str:
     console = Console(width=140)
     with console.capture() as capture:
-        console.print(scenario_table(result))
+        console.print(answer_in_terminal(scenario_answer(result)))
     return capture.get()
 
 
@@ -275,7 +276,10 @@ def test_the_chart_shows_p99_and_delivered_share_by_members_that_stall() -> None
 
 def test_a_chart_is_drawn_where_its_axis_is(tmp_path: Path) -> None:
     result = made_result()
-    assert [path.name for path in draw_scenario(result, tmp_path)] == ["stalled_members.png", "stalled_members.svg"]
+    (drawn,) = draw_scenario(result, tmp_path)
+    assert [path.name for path in (drawn.png, drawn.svg)] == ["stalled_members.png", "stalled_members.svg"]
+    assert drawn.png.exists()
+    assert drawn.svg.exists()
     assert draw_scenario(msgspec.structs.replace(result, axes=("users",)), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, axes=("stalled", "users")), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, rows=[]), tmp_path) == []
@@ -297,7 +301,7 @@ def test_a_disturbance_that_did_not_happen_is_not_recovered_from() -> None:
     never = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5, freeze_at_s=2)), {"gather": step(50)})
     result = msgspec.structs.replace(result, rows=[*result.rows, *never])
     assert not result.believable
-    assert "gather, stalled-5: not to be believed: the server was to be frozen and was not" in printed(result)
+    assert "gather, stalled-5: invalid: the server was to be frozen and was not" in printed(result)
 
 
 def test_a_run_that_failed_late_is_not_to_be_believed() -> None:

@@ -356,7 +356,7 @@ def test_a_server_that_swaps_does_so_exactly() -> None:
 
 
 def test_faults_are_found_exactly() -> None:
-    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 0, result.output
     assert "9 of 9 figures are as expected." in result.output
 
@@ -364,7 +364,7 @@ def test_faults_are_found_exactly() -> None:
 def test_a_figure_that_is_not_as_expected_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [exactly("lose 1 in 10", "missing", 10, 9), Row("freeze", "p99", "1 ms", "1 ms", holds=True)]
     monkeypatch.setattr(selftest, "INJECTIONS", {"faults": lambda _: rows})
-    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 3
     assert "NOT as expected" in result.output
     assert "1 of 2 figures are as expected" in result.output
@@ -378,7 +378,7 @@ def test_an_injection_that_fails_is_told_and_does_not_keep_the_next_from_running
 
     good = [exactly("lose 1 in 10", "missing", 10, 10)]
     monkeypatch.setattr(selftest, "INJECTIONS", {"freeze": fails, "faults": lambda _: good})
-    result = CliRunner().invoke(selftest.command, ["--only", "freeze", "--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "freeze", "--only", "faults"])
     assert result.exit_code == 3
     assert "the server was killed by SIGKILL" in result.output
     assert "its last words" in result.output
