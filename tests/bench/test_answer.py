@@ -121,7 +121,8 @@ def test_a_count_of_which_nothing_is_known_is_neither_held_nor_failed() -> None:
     }
     runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
     assert slo_finding(summarise(made, ENVIRONMENT, runs)) == (
-        "Maximum users within the SLO (p99 <= 50 ms): direct 50 (unknown at 100); queue none for certain (unknown at 50)"
+        "Maximum users within the SLO (p99 <= 50 ms): "
+        "direct 50 (unknown at 100); queue none for certain (unknown at 50)"
     )
     nothing = summary_of(step(50, reasons=[late]), step(100, reasons=[late]))
     assert (
