@@ -23,8 +23,11 @@ def doctor_answer(findings: Sequence[Finding]) -> Answer:
     return Answer((doctor_verdict(findings),), findings_table(findings))
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """Show all findings with their effect on the figures, and the remedies of problems and warnings."""
+def findings_table(findings: Sequence[Finding], *, explains_all: bool = True) -> Table:
+    """Show all findings with their effect on the figures, and the remedies of problems and warnings.
+
+    Without `explains_all`, only problems and warnings have their effect.
+    """
     columns = (
         Column("status", shows_tone=True),
         Column("check"),
@@ -38,7 +41,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
                 finding.status,
                 finding.name,
                 finding.found,
-                f"{finding.effect}\nRemedy: {finding.remedy}" if finding in to_fix else finding.effect,
+                f"{finding.effect}\nRemedy: {finding.remedy}" if finding in to_fix else finding.effect * explains_all,
             ),
             TONES[finding.status],
             starts_section=True,

@@ -16,10 +16,10 @@ def table_in_markdown(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Keep a text within its line and its cell, and from being read as HTML; code in backticks stays as it is."""
+    """Keep a text within its line and its cell, and from being read as HTML; code in backticks is left as it is."""
     parts = re.split(r"(`[^`]*`)", text)
     parts[::2] = [html.escape(part, quote=False) for part in parts[::2]]
-    return "".join(parts).replace("|", "\\|").replace("\n", " ")
+    return "".join(parts).replace("|", "\\|").replace("\n", "<br>")
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> str:

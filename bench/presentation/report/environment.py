@@ -19,7 +19,7 @@ def environment_section(environment: Environment) -> Section:
     return Section(
         "Environment",
         [f"What `python -m bench doctor` found before the run: {doctor_verdict(findings)}"],
-        [*tables, findings_table(findings).captioned("What the doctor found")],
+        [*tables, findings_table(findings, explains_all=False).captioned("What the doctor found")],
     )
 
 
