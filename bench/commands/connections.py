@@ -44,18 +44,18 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
                 param_hint="--members",
             )
         for strategy in dict.fromkeys(strategies):
-            session.tell(f"{strategy}: {members:,} members")
+            session.print(f"{strategy}: {members:,} members")
             try:
                 measured.append(measure(strategy, members, vanish, Path(logs), session.pinning, session.interruption))
             except TrialError as error:
-                session.tell_failure(strategy, error)
+                session.print_failure(strategy, error)
             if session.is_interrupted:
                 break
     if measured:
         answers().print(table_in_terminal(connections_table(measured)))
     for one in measured:
         if one.complaints:
-            session.tell(
+            session.print(
                 f"{one.strategy}: the server wrote {len(one.complaints):,} lines, the first: {one.complaints[0]}"
             )
     exit_with(is_valid=len(measured) == len(set(strategies)))

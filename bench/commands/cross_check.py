@@ -118,11 +118,11 @@ def cross_check(
         inquiry = Inquiry(start_server, workload, observers, seed, session.pinning, session.interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
             name = f"{generator.name}-{rate:g}"
-            session.tell(f"{name}: {users} users, {observers} observers, {rate:g} messages/s")
+            session.print(f"{name}: {users} users, {observers} observers, {rate:g} messages/s")
             try:
                 opinions.append(inquiry.ask(generator, rate, directory / name))
             except TrialError as error:
-                session.tell_failure(name, error)
+                session.print_failure(name, error)
                 failed = True
             if session.is_interrupted:
                 break

@@ -72,7 +72,7 @@ def run(
             answers().print(answer_in_terminal(scenario_answer(result)))
             draw_scenario(result, directory / "charts")
             session.console.print(f"results in {directory}", soft_wrap=True)
-    _tell_interruption(result, len(chosen.variations), session)
+    _print_interruption(result, len(chosen.variations), session)
     exit_with(is_valid=result.believable and not session.is_interrupted)
 
 
@@ -81,7 +81,7 @@ def _source(path: Path, scenario: Scenario) -> str:
     return scenario.name if path == scenario_files().get(scenario.name) else str(path)
 
 
-def _tell_interruption(result: ScenarioResult, planned: int, session: Session) -> None:
+def _print_interruption(result: ScenarioResult, planned: int, session: Session) -> None:
     if session.is_interrupted:
         done = len({row.variation for row in result.rows})
         session.console.print(

@@ -39,12 +39,12 @@ def selftest(only: tuple[str, ...]) -> None:
     with running() as session, tempfile.TemporaryDirectory() as directory:
         rig = Rig(Path(directory), session.pinning, session.interruption)
         for name in tuple(untested):
-            session.tell(f"{name}: about {SECONDS[name]} s")
+            session.print(f"{name}: about {SECONDS[name]} s")
             try:
                 rows += INJECTIONS[name](rig)
                 untested.remove(name)
             except TrialError as error:
-                session.tell_failure(name, error)
+                session.print_failure(name, error)
             if session.is_interrupted:
                 break
     answer = answers(WIDTH, highlight=False)

@@ -23,7 +23,7 @@ from bench.execution.pinning import choose_pinning
 from bench.model.environment import Environment, Pinning
 from bench.model.finding import Finding
 from bench.model.run import Failure
-from bench.presentation.doctor_answer import tell_findings
+from bench.presentation.doctor_answer import print_findings
 
 WIDTH = 120
 """Columns of what is printed into a file or a pipe."""
@@ -47,11 +47,11 @@ class Session:
         """Describe this machine, with what the doctor found."""
         return read_environment(self.pinning, self.findings)
 
-    def tell(self, what: str) -> None:
-        """Print a line of progress, as it is."""
-        self.console.print(what, soft_wrap=True, markup=False, highlight=False)
+    def print(self, line: str) -> None:
+        """Print a line on standard error, as it is."""
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    def tell_failure(self, what: str, error: TrialError) -> None:
+    def print_failure(self, what: str, error: TrialError) -> None:
         """Print what failed, with the last lines of its log."""
         report_failure(self.console, what, error.failure)
 
@@ -68,7 +68,7 @@ class Session:
         except OSError as error:
             raise click.BadParameter(str(error), param_hint="--out") from error
         except TrialError as error:
-            self.tell_failure("cannot start", error)
+            self.print_failure("cannot start", error)
             sys.exit(INVALID)
 
     @contextmanager
@@ -91,7 +91,7 @@ def running(users: int | None = None) -> Iterator[Session]:
     """
     console = Console(stderr=True)
     findings = () if users is None else tuple(examine(this_machine(users)))
-    tell_findings(findings, console)
+    print_findings(findings, console)
     with interruptible() as interruption:
         yield Session(console, choose_pinning(), findings, interruption)
 

@@ -123,7 +123,7 @@ def _reason(one: Comparison, planned: int) -> str:
     faults = {
         "invalid": one.blocks_invalid,
         "did not measure both": one.blocks_unmeasured,
-        f"tell nothing, as {infinite}": one.blocks_infinite,
+        f"uninformative, as {infinite}": one.blocks_infinite,
     }
     found = listing([f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number])
     return f"{found}; {one.blocks_missing} more needed" if one.blocks_missing else found

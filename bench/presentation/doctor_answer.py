@@ -58,7 +58,7 @@ def doctor_verdict(findings: Sequence[Finding]) -> str:
     return f"{counts}: figures taken now are {'invalid' if count[Status.PROBLEM] else 'valid'}."
 
 
-def tell_findings(findings: Sequence[Finding], console: Console) -> None:
+def print_findings(findings: Sequence[Finding], console: Console) -> None:
     """Print one line for each problem and each warning, and nothing if there is none."""
     for finding in serious(findings):
         line = Text(f"{finding.status}: {finding.name}: {finding.found}", style=STYLES[TONES[finding.status]])

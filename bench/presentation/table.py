@@ -47,6 +47,9 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
 
+    def __post_init__(self) -> None:
+        assert all(len(row.cells) == len(self.columns) for row in self.rows), "a cell for each column"
+
     @property
     def has_headings(self) -> bool:
         """Whether any column has a heading."""

@@ -29,6 +29,7 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--duration", "0", "0.0 is not in the range x>0"),
         ("--duration", "nan", "nan must be finite"),
         ("--slo-ms", "inf", "inf must be finite"),
+        ("--join-rate", "-inf", "-inf is not in the range x>0"),
         ("--rival", "mine=python app.py", "invalid peer 'mine=python app.py'; give a name of its own and a command"),
         ("--rival", "python app.py {port}", "invalid peer 'python app.py {port}'"),
         ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the peer a name of its own"),
@@ -39,6 +40,20 @@ def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp
     assert code == 2
     assert told in output
     assert not (tmp_path / "new").exists()
+
+
+def test_old_names_work_and_are_not_listed() -> None:
+    listed = use("--help")[1]
+    assert "cross-check" in listed
+    assert "second-opinion" not in listed
+    code, described = use("second-opinion", "--help")
+    assert code == 0
+    assert "--observers" in described
+    assert "--witnesses" not in described
+    for flag in ("--observers", "--witnesses"):
+        code, output = use("second-opinion", flag, "1")
+        assert code == 2
+        assert f"'{flag}': 1 is not in the range x>=2" in output
 
 
 def test_an_unknown_strategy_is_told_in_the_servers_words_before_anything_runs(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_blocks_in_which_both_are_infinite_do_not_count_towards_those_that_are_n
     one = only(summary)
     assert (one.verdict, one.blocks_used, one.blocks_infinite) == (Verdict.BOTH_INFINITE, 10, 5)
     assert verdicts(summary) == [
-        "No verdict on queue against direct at 50 users: 5 of 10 blocks tell nothing, as both miss so many deliveries "
+        "No verdict on queue against direct at 50 users: 5 of 10 blocks uninformative, as both miss so many deliveries "
         "that their p99 is infinite; 1 more needed"
     ]
     assert "no verdict on queue" in headline([one], 10)

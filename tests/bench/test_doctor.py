@@ -25,7 +25,7 @@ from bench.execution.environment_reader import read_environment
 from bench.execution.pinning import choose_pinning
 from bench.model.environment import Environment, Pinning
 from bench.model.finding import Finding, Status
-from bench.presentation.doctor_answer import doctor_answer, tell_findings
+from bench.presentation.doctor_answer import doctor_answer, print_findings
 from bench.presentation.terminal import answer_in_terminal
 from tests.bench.made_up import ENVIRONMENT
 
@@ -382,11 +382,11 @@ def printed(show: Callable[[Console], object]) -> str:
 
 def test_the_short_form_has_a_line_for_each_warning_and_problem_only() -> None:
     findings = [finding(status.value, status) for status in Status]
-    lines = printed(lambda console: tell_findings(findings, console)).splitlines()
+    lines = printed(lambda console: print_findings(findings, console)).splitlines()
     assert lines[:2] == ["problem: problem: problem found", "warning: warning: warning found"]
     assert len(lines) == 3
     assert "bench doctor" in lines[2]
-    assert printed(lambda console: tell_findings(findings[2:], console)) == ""
+    assert printed(lambda console: print_findings(findings[2:], console)) == ""
 
 
 def test_the_table_has_a_remedy_where_something_is_to_be_mended() -> None:

@@ -160,7 +160,7 @@ def test_k6_and_the_witnesses_count_the_same_messages(tmp_path: Path) -> None:
 
 def test_the_command_asks_about_any_server_and_shows_what_failed(tmp_path: Path) -> None:
     server = f"{sys.executable} -m server --strategy queue --notice-limit 0 --port {{port}}"
-    load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
+    load = ["--users", "4", "--observers", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
     out = tmp_path / "opinions"
     result = CliRunner().invoke(
         cross_check, ["--target-command", server, *load, "--k6", str(tmp_path / "no-k6"), "--out", str(out)]
@@ -180,6 +180,7 @@ def test_when_no_opinion_comes_about_there_is_no_table() -> None:
     load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
     result = CliRunner().invoke(cross_check, ["--target-command", server, *load])
     assert result.exit_code == 3
+    assert "4 users, 2 observers, 20 messages/s" in result.stderr, "by the old name of the flag too"
     assert "reads whole, unmasked frames only" in result.stderr
     assert result.stdout == ""
 
@@ -200,7 +201,7 @@ def test_a_server_that_does_not_start_fails_the_call(tmp_path: Path) -> None:
         (["--strategy", "nope"], "unknown strategy 'nope'"),
         (["--target-command", "python app.py"], "write {port} there"),
         (["--room-rate", "10,fast"], "invalid list of rates '10,fast'; write as in 10,40,100"),
-        (["--room-rate", "10,0"], "a rate that is not above 0"),
+        (["--room-rate", "10,0"], "rates must be finite and above 0, not '10,0'"),
         (["--out", "."], "give a folder that does not exist yet"),
     ],
 )

@@ -44,7 +44,7 @@ def scenario_page(directory: Path) -> Page:
 
 
 def _outcome(strategy: str, rows: list[Row]) -> str:
-    """Say in a sentence what became of one strategy's members and deliveries."""
+    """Say in a sentence how one strategy did over all of its runs."""
     cells = [row.cell for row in rows if row.cell]
     if not cells:
         return f"{strategy}: not measured."
