@@ -1,4 +1,4 @@
-"""The subcommand `doctor`: what would spoil figures on this machine."""
+"""The subcommand `doctor`: what would make figures invalid or noisy on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Examination(msgspec.Struct, frozen=True):
 @click.option("--users", default=10_000, type=click.IntRange(1), help="Users that this machine is to carry.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings for programs.")
 def doctor(users: int, as_json: bool) -> None:
-    """Look for what would spoil the figures on this machine, and say how to fix it.
+    """Find what would make figures invalid or noisy on this machine, and how to fix it.
 
     Exit codes: 0 figures taken now are valid, 2 wrong use, 3 a problem makes them invalid.
     """

@@ -29,7 +29,7 @@ WIDTH = 140
     help="Inject only this; may be given more than once.  [default: all]",
 )
 def selftest(only: tuple[str, ...]) -> None:
-    """Check the measuring itself: inject known faults and compare.
+    """Check the measurement itself: inject known faults and compare.
 
     A server is frozen for a second, a relay holds every byte for 20 ms, and servers lose, repeat and swap 1 delivery in
     1,000. It takes about a minute. Exit codes: 0 all as expected, 2 wrong use, 3 something is not.

@@ -19,8 +19,8 @@ REFERRAL = "`python -m bench doctor` says what this does to the figures and how 
 
 
 def doctor_answer(findings: Sequence[Finding]) -> Answer:
-    """Return the verdict, and all findings."""
-    return Answer((doctor_verdict(findings),), findings_table(findings))
+    """Return all findings, and the verdict."""
+    return Answer((), findings_table(findings), (doctor_verdict(findings),))
 
 
 def findings_table(findings: Sequence[Finding], *, explains_all: bool = True) -> Table:
@@ -31,8 +31,8 @@ def findings_table(findings: Sequence[Finding], *, explains_all: bool = True) ->
     columns = (
         Column("status", shows_tone=True),
         Column("check"),
-        Column("found", width_share=2),
-        Column("effect on the figures, and remedy", width_share=3),
+        Column("found"),
+        Column("effect on the figures, and remedy"),
     )
     to_fix = serious(findings)
     rows = tuple(

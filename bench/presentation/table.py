@@ -19,15 +19,13 @@ class Tone(StrEnum):
 class Column:
     """A column: numbers are aligned at the right, and a column that does not wrap is as wide as its widest cell.
 
-    The column that `shows_tone` is coloured by the tone of its row. Columns with a `width_share` divide the width that
-    is left, in a terminal.
+    The column that `shows_tone` is coloured by the tone of its row.
     """
 
     heading: str = ""
     is_number: bool = False
     wraps: bool = True
     shows_tone: bool = False
-    width_share: int | None = None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def table_in_terminal(table: Table) -> RichTable:
             Text(column.heading),
             justify="right" if column.is_number else "left",
             no_wrap=not column.wraps,
-            ratio=column.width_share,
+            overflow="fold",
         )
     for row in table.rows:
         if row.starts_section:
