@@ -50,7 +50,7 @@ def test_a_mark_and_whiskers_for_each_strategy_the_most_on_top() -> None:
     assert "Hollow" not in texts(figure)
 
 
-def test_where_the_generator_was_the_limit_the_mark_is_hollow_and_an_arrow_leads_on() -> None:
+def test_a_limit_of_the_generator_is_a_hollow_mark_with_an_arrow() -> None:
     figure = capacity_chart(made_up_search("direct", "coalesced"))
     (axes,) = figure.axes
     assert x(axes, "coalesced") == x(axes, "coalesced interval") == [3200]
@@ -67,7 +67,7 @@ def test_a_search_that_ended_early_is_hollow() -> None:
     assert "direct (not confirmed, the search ended early)" in texts(figure)
 
 
-def test_a_server_that_holds_nothing_is_a_cross_at_the_low_end() -> None:
+def test_a_server_without_a_passing_load_is_a_cross_at_the_low_end() -> None:
     figure = capacity_chart(made_up_search("direct", "queue", holds={"direct": 0, "queue": 380}))
     (axes,) = figure.axes
     assert line(axes, "direct").get_marker() == "x"
@@ -83,8 +83,8 @@ def test_title_and_footer_say_what_was_found_and_under_which_load() -> None:
     result = made_up_search("direct")
     text = texts(capacity_chart(result))
     assert capacity_finding(result) in text
-    for told in ("100 messages/s (constant), 64 B a message, 5 s a try", "Example CPU 3.0 GHz", "uvicorn 0.54.0"):
-        assert told in text
+    for expected in ("100 messages/s (constant), 64 B a message, 5 s a try", "Example CPU 3.0 GHz", "uvicorn 0.54.0"):
+        assert expected in text
     by_rate = msgspec.structs.replace(result, plan=msgspec.structs.replace(result.plan, by=Axis.RATE))
     figure = capacity_chart(by_rate)
     assert "500 users (constant), 64 B a message" in texts(figure)

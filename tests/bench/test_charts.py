@@ -53,8 +53,8 @@ def test_the_title_states_the_finding_and_the_footer_where_it_comes_from() -> No
     summary = typical_summary()
     text = texts(latency_by_users(summary))
     assert slo_finding(summary) in text
-    for told in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "no commit", "2026-01-31", "100 messages/s"):
-        assert told in text
+    for expected in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "no commit", "2026-01-31", "100 messages/s"):
+        assert expected in text
 
 
 def test_an_infinite_percentile_is_drawn_at_never_above_all_others() -> None:
@@ -89,7 +89,7 @@ def test_an_invalid_cell_is_hollow() -> None:
 
 
 @pytest.mark.parametrize(("draw", "x"), [(latency_by_users, 200), (delivered_vs_offered, 20_000), (run_health, 200)])
-def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(draw: Callable[[Summary], Figure], x: int) -> None:
+def test_unmeasured_counts_are_crossed_at_the_end_of_the_line(draw: Callable[[Summary], Figure], x: int) -> None:
     figure = draw(summary_of(step(50), step(100, missing=50)))
     for axes in figure.axes:
         if not axes.lines:
@@ -99,7 +99,7 @@ def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(draw: Callable[
     assert "Crosses: not measured (direct 200 users)." in texts(figure)
 
 
-def test_blocks_fold_into_the_median_of_the_believable_with_their_range() -> None:
+def test_blocks_fold_into_the_median_of_the_valid_with_their_range() -> None:
     made = plan(users=(50,), blocks=4)
     steps = [step(50, p50=3), step(50, p50=1), step(50, p50=2), step(50, p50=90, reasons=["late"])]
     figure = latency_by_users(
@@ -124,7 +124,7 @@ def test_delivered_is_drawn_against_offered_beside_the_diagonal() -> None:
     assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
 
 
-def test_the_rate_that_is_kept_up_with_is_that_of_most_blocks_and_below_the_first_that_is_not() -> None:
+def test_the_rate_delivered_is_that_of_most_blocks_below_the_first_missed() -> None:
     made = plan(users=(50, 100, 200), blocks=3)
     sweep = [step(50), step(100, rate_factor=0.6), step(200)]
     runs = [run(trial, [step(50, reasons=["late"] * (trial.block == 1)), *sweep[1:]]) for trial in made.trials]
@@ -135,7 +135,7 @@ def test_the_rate_that_is_kept_up_with_is_that_of_most_blocks_and_below_the_firs
     assert "Delivered as offered: unknown of direct" in texts(figure)
 
 
-def test_the_telling_room_is_the_largest_that_all_hold_though_a_block_may_not_be_believed() -> None:
+def test_an_invalid_block_does_not_keep_a_room_from_being_the_largest() -> None:
     made = plan(("direct", "queue"), users=(50, 100, 200), blocks=3)
     slow = {"direct": 2.0, "queue": 30.0}
     runs = [

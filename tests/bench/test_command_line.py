@@ -1,4 +1,4 @@
-"""Wrong use of the command line: told at once, with exit code 2 and nothing written."""
+"""Wrong use of the command line: reported at once, with exit code 2 and nothing written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def use(*words: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "told"),
+    ("flag", "value", "expected"),
     [
         ("--users", "50,many", "invalid user count 'many'; give whole numbers from 1"),
         ("--users", "0", "invalid user count '0'"),
@@ -35,10 +35,10 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the peer a name of its own"),
     ],
 )
-def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp_path: Path) -> None:
+def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, expected: str, tmp_path: Path) -> None:
     code, output = use("compare", flag, value, "--out", tmp_path / "new")
     assert code == 2
-    assert told in output
+    assert expected in output
     assert not (tmp_path / "new").exists()
 
 
@@ -56,7 +56,7 @@ def test_old_names_work_and_are_not_listed() -> None:
         assert f"'{flag}': 1 is not in the range x>=2" in output
 
 
-def test_an_unknown_strategy_is_told_in_the_servers_words_before_anything_runs(tmp_path: Path) -> None:
+def test_an_unknown_strategy_is_refused_in_the_servers_words_at_once(tmp_path: Path) -> None:
     code, output = use("compare", "--strategies", "direct,nope", "--out", tmp_path / "new")
     assert code == 2
     assert "unknown strategy 'nope'; choose " in output

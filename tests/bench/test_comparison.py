@@ -1,4 +1,4 @@
-"""Verdicts on made-up campaigns, and the words for them."""
+"""Verdicts on made-up campaigns, and their wording."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_family_is_every_arm_at_every_user_count_against_direct() -> None:
     assert [one.adjusted_p for one in comparisons] == [1, 1, 4 * 2 / 2**10, 4 * 2 / 2**10]
 
 
-def test_without_direct_the_first_arm_is_the_baseline_and_equals_are_told_apart() -> None:
+def test_without_direct_the_first_arm_is_the_baseline() -> None:
     assert baseline_of(plan(("queue", "gather"))).label == "queue"
     assert baseline_of(plan(("queue", "direct", "direct"))).label == "direct#1"
     assert compare_arms(campaign(times(1), ("direct",))) == []
@@ -151,7 +151,7 @@ def test_a_block_counts_only_where_both_sides_are_valid() -> None:
     assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; 1 more needed"]
 
 
-def test_what_was_not_measured_is_no_claim() -> None:
+def test_an_unmeasured_count_is_no_claim() -> None:
     def make(trial: Trial, users: int) -> Step | None:
         return None if (trial.arm.label, users) == ("queue", 100) else times(2)(trial, users)
 
@@ -200,7 +200,7 @@ def test_where_both_miss_deliveries_nothing_is_claimed() -> None:
     ]
 
 
-def test_blocks_in_which_both_are_infinite_do_not_count_towards_those_that_are_needed() -> None:
+def test_blocks_in_which_both_are_infinite_do_not_count() -> None:
     def make(trial: Trial, users: int) -> Step:
         return step(users, missing=LOSSES) if trial.block <= 5 else times(2)(trial, users)
 
@@ -214,7 +214,7 @@ def test_blocks_in_which_both_are_infinite_do_not_count_towards_those_that_are_n
     assert "no verdict on queue" in headline([one], 10)
 
 
-def test_where_now_one_and_now_the_other_is_infinite_no_difference_is_found() -> None:
+def test_where_each_is_infinite_in_turn_no_difference_is_found() -> None:
     def make(trial: Trial, users: int) -> Step:
         loses = "queue" if trial.block % 2 else "direct"
         return step(users, missing=LOSSES) if trial.arm.label == loses else step(users)

@@ -49,7 +49,7 @@ def report(folder: Path) -> tuple[str, str]:
     return html.read_text(), markdown.read_text()
 
 
-def test_the_verdict_comes_first_and_what_is_missing_or_doubtful_beside_it(texts: tuple[str, str]) -> None:
+def test_the_verdict_comes_first_with_missing_and_invalid_beside_it(texts: tuple[str, str]) -> None:
     for text in texts:
         places = [
             text.index(word)
@@ -80,11 +80,11 @@ def test_the_sections_are_in_order_with_their_charts(folder: Path, texts: tuple[
         assert (folder / "charts" / f"{name}.png").exists()
 
 
-def test_the_environment_and_the_reasons_are_told(texts: tuple[str, str]) -> None:
+def test_the_environment_and_the_reasons_are_shown(texts: tuple[str, str]) -> None:
     html, markdown = texts
     for text in texts:
-        for told in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "1 usable", "Remedy: use two", "0123abcd" * 5):
-            assert told in text
+        for expected in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "1 usable", "Remedy: use two", "0123abcd" * 5):
+            assert expected in text
         assert "The tool had uncommitted changes" in text
     assert "sent &lt;late&gt; | <code>taskset</code> &amp; again" in html
     assert r"sent &lt;late&gt; \| `taskset` &amp; again" in markdown
@@ -113,19 +113,19 @@ def test_charts_without_data_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (None, "has no capacity.json, scenario.json or summary.json; give a folder that"),
         (b"{", "damaged"),
         (b'{"format": 9}', "this version reads 1"),
     ],
 )
-def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, told: str) -> None:
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, expected: str) -> None:
     if content is not None:
         (tmp_path / "summary.json").write_bytes(content)
     result = CliRunner().invoke(main, ["report", str(tmp_path)])
     assert result.exit_code == 2
-    assert told in result.output
+    assert expected in result.output
     assert not (tmp_path / "report.html").exists()
 
 
@@ -239,7 +239,7 @@ def test_the_missing_share_is_of_all_that_was_expected_there(tmp_path: Path) -> 
         assert "gather with 50 users 1,000 of 100,000 (1 %)" in text
 
 
-def test_what_is_missing_where_nothing_counts_is_told_apart(tmp_path: Path) -> None:
+def test_what_is_missing_in_invalid_cells_is_named_separately(tmp_path: Path) -> None:
     made = plan(("direct",), (50,), blocks=3)
     late = step(50, missing=70, reasons=["late"])
     runs = [run(trial, [late if trial.block == 1 else step(50)]) for trial in made.trials]
@@ -255,7 +255,7 @@ def test_a_ratio_to_what_is_infinite_is_0(tmp_path: Path) -> None:
     assert "| queue | 50 | 0 | 0 | 0.00781 | 8 | faster |" in report(tmp_path)[1]
 
 
-def test_how_the_cost_of_a_message_grows_is_told_where_it_is_known(tmp_path: Path, texts: tuple[str, str]) -> None:
+def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Path, texts: tuple[str, str]) -> None:
     made = plan(("direct",), (50, 100, 200), blocks=2)
     runs = [run(trial, [step(users) for users in (50, 100, 200)]) for trial in made.trials]
     summary = summarise(made, ENVIRONMENT, runs)
@@ -270,7 +270,7 @@ def test_how_the_cost_of_a_message_grows_is_told_where_it_is_known(tmp_path: Pat
     assert all("O(n)" not in text for text in texts), "two user counts make no line"
 
 
-def test_a_campaign_without_a_cell_is_no_good_news(tmp_path: Path) -> None:
+def test_a_campaign_without_a_cell_is_not_called_valid(tmp_path: Path) -> None:
     Store(tmp_path).write_summary(summarise(plan(), ENVIRONMENT, []))
     for text in report(tmp_path):
         assert "Nothing was measured." in text
