@@ -96,5 +96,5 @@ def capacity(
             result = Campaign(plan, environment, store, session.interruption, session.console).run()
             answers().print(answer_in_terminal(capacity_answer(result)))
             draw_capacity(result, store.charts)
-            session.console.print(f"results in {store.directory}", soft_wrap=True)
+            session.print(f"results in {store.directory}")
     exit_with(is_valid=result.believable and not session.is_interrupted)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from bench.commands.options import ABOVE_0, peers, strategies, user_counts, workload_options
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
-from bench.commands.session import answers, exit_with, results_folder, running
+from bench.commands.session import Session, answers, exit_with, results_folder, running
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
 from bench.execution.server_process import probe
 from bench.model.plan import Workload, make_plan
@@ -105,26 +104,26 @@ def compare(
         with session.writing(f"what was written is kept, and {_resume_command(store)} goes on with it"), store.locked():
             earlier = earlier_runs(plan, store, session.console)
             summary = run_campaign(plan, environment, store, session.interruption, session.console, earlier)
-            _show(summary, store, session.console)
+            _show(summary, store, session)
     exit_with(is_valid=summary.believable)
 
 
-def _show(summary: Summary, store: Store, console: Console) -> None:
+def _show(summary: Summary, store: Store, session: Session) -> None:
     """Print the answer on stdout, draw the charts, and say where everything is and what is left to do."""
     answers().print(answer_in_terminal(comparison_answer(summary)))
-    gallery = draw_all(summary, _details(summary, store, console), store.charts)
-    console.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"), soft_wrap=True)
+    gallery = draw_all(summary, _details(summary, store, session), store.charts)
+    session.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"))
     if summary.failures:
         trials = f"{len(summary.failures)} of {len(summary.plan.trials)} trials"
-        console.print(f"{trials} did not get to their end: {_resume_command(store)} runs them", soft_wrap=True)
+        session.print(f"{trials} did not get to their end: {_resume_command(store)} runs them")
 
 
-def _details(summary: Summary, store: Store, console: Console) -> Details:
+def _details(summary: Summary, store: Store, session: Session) -> Details:
     """Read the files that some charts need; one that an earlier attempt left damaged costs only these charts."""
     try:
         return read_details(store.directory, summary.plan)
     except ValueError as error:
-        report_failure(console, "some charts are left out", Failure(str(error)))
+        report_failure(session.console, "some charts are left out", Failure(str(error)))
         return Details()
 
 

@@ -18,15 +18,11 @@ from bench.gate.regression import Place, check_regressions
 from bench.gate.slo import Objective, check_objective, parse
 from bench.model.plan import Plan, Workload
 from bench.model.summary import Summary
-from bench.presentation.gate_answer import gate_in_markdown, gate_verdict
+from bench.presentation.gate_answer import REGRESSION_NOTE, gate_in_markdown, gate_verdict
 from bench.presentation.text import listing
 from bench.storage.campaign_folder import Store
 
 EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: INVALID}
-EXPLANATION = (
-    "Ratios are of now to the baseline, with a 90 % interval. What is beyond the allowance and has a p of at most 0.05 "
-    "(adjusted by Holm for all comparisons with the baseline) fails. What passes may have changed within its interval."
-)
 DEFAULT_ALLOWANCE = 0.1
 CAMPAIGN = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -115,7 +111,7 @@ def gate(
             raise click.UsageError(f"the baseline has nothing of {_names(places)}, so there is nothing to compare")
         allowed = DEFAULT_ALLOWANCE if max_regression is None else max_regression
         checks += check_regressions(summary, earlier, common, dict.fromkeys(metrics), allowed)
-        remarks.append(EXPLANATION)
+        remarks.append(REGRESSION_NOTE)
     click.echo(gate_in_markdown(checks, remarks), nl=False)
     if not sys.stdout.isatty():
         click.echo(gate_verdict(checks), err=True)

@@ -71,7 +71,7 @@ def run(
             )
             answers().print(answer_in_terminal(scenario_answer(result)))
             draw_scenario(result, directory / "charts")
-            session.console.print(f"results in {directory}", soft_wrap=True)
+            session.print(f"results in {directory}")
     _print_interruption(result, len(chosen.variations), session)
     exit_with(is_valid=result.believable and not session.is_interrupted)
 
@@ -84,6 +84,4 @@ def _source(path: Path, scenario: Scenario) -> str:
 def _print_interruption(result: ScenarioResult, planned: int, session: Session) -> None:
     if session.is_interrupted:
         done = len({row.variation for row in result.rows})
-        session.console.print(
-            f"interrupted by {session.interruption.signal_name}: {done} of {planned} sets of conditions"
-        )
+        session.print(f"interrupted by {session.interruption.signal_name}: {done} of {planned} sets of conditions")

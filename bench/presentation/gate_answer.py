@@ -14,6 +14,11 @@ SIGNS = {
     Outcome.FAILED: ":x: **failed**",
     Outcome.UNDECIDED: ":grey_question: **undecided**",
 }
+REGRESSION_NOTE = (
+    "Ratios compare this campaign with the baseline, with a 90 % interval. A ratio beyond the allowance with a p of at "
+    "most 0.05 (adjusted by Holm for all comparisons with the baseline) fails. What passes may have changed within its "
+    "interval."
+)
 TONES = {Outcome.PASSED: Tone.GOOD, Outcome.FAILED: Tone.BAD, Outcome.UNDECIDED: Tone.DOUBTFUL}
 
 

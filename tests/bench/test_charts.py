@@ -132,7 +132,7 @@ def test_the_rate_delivered_is_that_of_most_blocks_below_the_first_missed() -> N
     assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
     runs = [run(trial, [step(users, reasons=["late"]) for users in (50, 100, 200)]) for trial in made.trials]
     figure = delivered_vs_offered(summarise(made, ENVIRONMENT, runs))
-    assert "Delivered as offered: unknown of direct" in texts(figure)
+    assert "Delivered as offered: unknown for direct" in texts(figure)
 
 
 def test_an_invalid_block_does_not_keep_a_room_from_being_the_largest() -> None:

@@ -61,7 +61,7 @@ def _finding(summary: Summary) -> str:
         for rate in sorted(kept, reverse=True)
     ]
     if unknown:
-        parts.append(f"unknown of {listing(unknown)}")
+        parts.append(f"unknown for {listing(unknown)}")
     return f"Delivered as offered: {'; '.join(parts)}"
 
 
