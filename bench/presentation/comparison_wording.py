@@ -155,5 +155,5 @@ def span(low: float, high: float) -> str:
 
 
 def rounded(ratio: float) -> str:
-    """Write a ratio with the digits that matter."""
+    """Write a ratio to its significant digits."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

@@ -10,7 +10,7 @@ from bench.validation.cross_check.agreement import Figures, Opinion
 
 
 def cross_check_answer(opinions: Sequence[Opinion]) -> Answer:
-    """Return a row for each generator and rate, and what is wrong or to be known of each."""
+    """Return a row for each generator and rate, with problems and notes as remarks."""
     columns = (
         Column("generator"),
         *numbers("messages/s", "deliveries/s", "missing", "p50 ms", "observers'", "p99 ms", "observers'", "off by"),

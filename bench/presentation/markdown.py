@@ -16,7 +16,7 @@ def table_in_markdown(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Keep a text within its line and its cell, and from being read as HTML; code in backticks is left as it is."""
+    """Escape HTML outside of code in backticks, and what would end a cell or a line."""
     parts = re.split(r"(`[^`]*`)", text)
     parts[::2] = [html.escape(part, quote=False) for part in parts[::2]]
     return "".join(parts).replace("|", "\\|").replace("\n", "<br>")

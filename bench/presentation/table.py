@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table in final texts."""
+    """A table whose cells are final texts."""
 
     caption: str
     columns: tuple[Column, ...]

@@ -1,4 +1,4 @@
-"""Chart: are as many deliveries made as are offered."""
+"""Chart: deliveries made against deliveries offered."""
 
 from __future__ import annotations
 

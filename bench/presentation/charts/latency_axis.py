@@ -30,14 +30,14 @@ def scale_latency(axes: Axes, values: Iterable[float], slo_ms: float) -> float |
 
 
 def mark_limits(axes: Axes, slo_ms: float, never_ms: float | None) -> None:
-    """Draw the SLO as a line, and missing deliveries' place as a band."""
+    """Draw the SLO as a line, and a band at `never`."""
     axes.axhline(slo_ms, color=style.FAINT, linewidth=1.2, linestyle="--", label="SLO")
     if never_ms:
         axes.axhspan(never_ms / 1.3, never_ms * 1.3, color=style.GRID, alpha=0.6, linewidth=0, label="never")
 
 
 def name_slo(axes: Axes, slo_ms: float) -> None:
-    """Write what the SLO is above its line."""
+    """Label the line of the SLO."""
     axes.annotate(
         f"SLO {slo_ms:g} ms",
         xy=(0.02, slo_ms),

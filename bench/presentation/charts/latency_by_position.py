@@ -1,4 +1,4 @@
-"""Chart: does it matter who joined first; how long each tenth of the room waits."""
+"""Chart: the delivery latency by the order of joining."""
 
 from __future__ import annotations
 

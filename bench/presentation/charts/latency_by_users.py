@@ -1,4 +1,4 @@
-"""Chart: how does the delivery latency grow with the users in the room."""
+"""Chart: the delivery latency by the users in the room."""
 
 from __future__ import annotations
 

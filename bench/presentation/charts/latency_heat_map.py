@@ -1,4 +1,4 @@
-"""Chart: is the latency the same all through a window, or does it drift, burst or grow."""
+"""Chart: the latency of each second, which shows drifts, bursts and backlogs within a window."""
 
 from __future__ import annotations
 

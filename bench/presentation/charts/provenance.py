@@ -13,7 +13,7 @@ from bench.presentation.text import counted
 
 @dataclass(frozen=True)
 class Provenance:
-    """What every chart says of its origin; `labels` name the lines, `load` says in words what they were put under."""
+    """What every chart says of its origin; `labels` name the lines, `load` describes what every server was under."""
 
     labels: tuple[str, ...]
     load: str
@@ -27,7 +27,7 @@ class Provenance:
         return cls(labels, room_load(plan.workload, plan.blocks), summary.environment)
 
     def lines(self) -> list[str]:
-        """Write it in two lines."""
+        """Return the lines of a chart's footer."""
         environment, pinning, commit = self.environment, self.environment.pinning, self.environment.commit
         pinned = f"server on core {pinning.server_cores[0]}" if pinning.server_cores else "not pinned"
         machine = f"{environment.cpu}, {environment.cores} cores, {environment.system}, {pinned}"

@@ -1,4 +1,4 @@
-"""Chart: how much faster or slower is each strategy than the baseline, and how sure is that."""
+"""Chart: how much faster or slower each strategy is than the baseline, with intervals."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _point(one: Comparison) -> Point:
 
 
 def _raised(points: Sequence[Point], nothing: float) -> list[Point]:
-    """Lift what is 0, as the baseline's latency is infinite, to where a logarithmic axis can show it."""
+    """Raise ratios of 0, where the baseline's latency is infinite, to what a logarithmic axis can show."""
     return [
         replace(one, y=max(one.y, nothing), low=max(one.low, nothing), high=max(one.high, nothing)) for one in points
     ]

@@ -1,4 +1,4 @@
-"""Chart: how busy server and swarm were, and so whether the other charts are valid."""
+"""Chart: how busy server and swarm were."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _share(cell: Cell) -> float:
 
 
 def _finding(p99: Lines, delivered: Lines, counts: Sequence[int], users: int) -> str:
-    """Say what the most stalled members do to each strategy, the best first."""
+    """Say how each strategy does with the most stalled members, the best first."""
     place, most = len(counts) - 1, counts[-1]
     parts = []
     known = [label for label in p99 if p99[label][-1].x == place]

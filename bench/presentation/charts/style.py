@@ -170,7 +170,7 @@ def round_ticks(low: float, high: float) -> list[float]:
 
 
 def thin(values: Sequence[float], ratio: float) -> list[float]:
-    """Keep the values that stand at least `ratio` apart on a log axis, the largest among them."""
+    """Keep the values that stand at least `ratio` apart on a log axis, and the largest."""
     kept: list[float] = []
     for value in sorted(values, reverse=True):
         if not kept or kept[-1] / value >= ratio:
