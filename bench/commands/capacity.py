@@ -9,7 +9,7 @@ import click
 
 from bench.capacity.result import Axis, CapacityPlan, Percentile
 from bench.capacity.search import Rules
-from bench.capacity.search_runner import Campaign
+from bench.capacity.search_runner import SearchRunner
 from bench.commands.options import ABOVE_0, FROM_0, strategies, workload_options
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.execution.server_process import probe
@@ -93,7 +93,7 @@ def capacity(
             probe(strategies, shared.notice_limit, session.interruption)
             store.create()
         with session.writing(kept_in(store.directory)), store.locked():
-            result = Campaign(plan, environment, store, session.interruption, session.console).run()
+            result = SearchRunner(plan, environment, store, session.interruption, session.console).run()
             answers().print(answer_in_terminal(capacity_answer(result)))
             draw_capacity(result, store.charts)
             session.print(f"results in {store.directory}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bench.analysis.live_summary import LiveSummary
 from bench.commands.options import ABOVE_0, peers, strategies, user_counts, workload_options
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
 from bench.commands.session import Session, answers, exit_with, results_folder, running
@@ -103,9 +104,10 @@ def compare(
                 store.create()
         with session.writing(f"what was written is kept, and {_resume_command(store)} goes on with it"), store.locked():
             earlier = earlier_runs(plan, store, session.console)
-            summary = run_campaign(plan, environment, store, session.interruption, session.console, earlier)
-            _show(summary, store, session)
-    exit_with(is_valid=summary.believable)
+            live = LiveSummary(plan, environment, store)
+            run_campaign(plan, environment, store, session.interruption, session.console, earlier, on_runs=live.update)
+            _show(live.summary, store, session)
+    exit_with(is_valid=live.summary.believable)
 
 
 def _show(summary: Summary, store: Store, session: Session) -> None:

@@ -54,8 +54,8 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
     if measured:
         answers().print(table_in_terminal(connections_table(measured)))
     for one in measured:
-        if one.complaints:
+        if one.log_lines:
             session.print(
-                f"{one.strategy}: the server wrote {len(one.complaints):,} lines, the first: {one.complaints[0]}"
+                f"{one.strategy}: the server wrote {len(one.log_lines):,} lines, the first: {one.log_lines[0]}"
             )
     exit_with(is_valid=len(measured) == len(set(strategies)))

@@ -19,10 +19,10 @@ from bench.execution.server_process import CommandTarget, Listener, Target
 from bench.model.plan import Workload
 from bench.presentation.cross_check_answer import cross_check_answer
 from bench.presentation.terminal import answer_in_terminal
-from bench.validation.cross_check.agreement import Opinion
-from bench.validation.cross_check.check_runner import Inquiry
+from bench.validation.cross_check.agreement import CrossCheck
+from bench.validation.cross_check.check_runner import CheckRunner
 from bench.validation.cross_check.generators import Generator, K6Generator, SwarmGenerator
-from bench.validation.cross_check.observation import share
+from bench.validation.cross_check.observation import join_spacing
 
 NO_NOTICES = 0  # a larger room announces nothing, so every message is a measured one
 MESSAGE_SIZE = 64
@@ -99,11 +99,11 @@ def cross_check(
         duration_s=duration_s,
         warmup_s=warmup_s,
         drain_s=DRAIN_S,
-        join_rate=join_rate or share(users, observers),
+        join_rate=join_rate or join_spacing(users, observers),
         notice_limit=NO_NOTICES,
     )
     generators: list[Generator] = [SwarmGenerator(), *([K6Generator(k6)] if k6 else [])]
-    opinions: list[Opinion] = []
+    checks: list[CrossCheck] = []
     failed = False
     with running() as session, ExitStack() as stack:
 
@@ -115,22 +115,22 @@ def cross_check(
         with session.starting():
             _try_out(start_server, session.interruption)
         directory = _folder(out, stack)
-        inquiry = Inquiry(start_server, workload, observers, seed, session.pinning, session.interruption)
+        runner = CheckRunner(start_server, workload, observers, seed, session.pinning, session.interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
             name = f"{generator.name}-{rate:g}"
             session.print(f"{name}: {users} users, {observers} observers, {rate:g} messages/s")
             try:
-                opinions.append(inquiry.ask(generator, rate, directory / name))
+                checks.append(runner.run(generator, rate, directory / name))
             except TrialError as error:
                 session.print_failure(name, error)
                 failed = True
             if session.is_interrupted:
                 break
-        (directory / "opinions.json").write_bytes(msgspec.json.format(msgspec.json.encode(opinions)))
-    if opinions:
-        answers().print(answer_in_terminal(cross_check_answer(opinions)))
-    of_swarm = [opinion for opinion in opinions if opinion.claim.generator == SwarmGenerator.name]
-    exit_with(is_valid=not failed and all(opinion.agrees for opinion in of_swarm))
+        (directory / "opinions.json").write_bytes(msgspec.json.format(msgspec.json.encode(checks)))
+    if checks:
+        answers().print(answer_in_terminal(cross_check_answer(checks)))
+    of_swarm = [check for check in checks if check.reported.generator == SwarmGenerator.name]
+    exit_with(is_valid=not failed and all(check.agrees for check in of_swarm))
 
 
 def _try_out(start_server: Callable[[Path], Listener], interruption: Interruption) -> None:

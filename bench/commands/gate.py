@@ -15,7 +15,7 @@ from bench.commands.options import user_counts
 from bench.gate.check import Outcome, overall
 from bench.gate.measures import MEASURES
 from bench.gate.regression import Place, check_regressions
-from bench.gate.slo import Objective, check_objective, parse
+from bench.gate.slo import Slo, check_slo, parse_slo
 from bench.model.plan import Plan, Workload
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import REGRESSION_NOTE, gate_in_markdown, gate_verdict
@@ -27,9 +27,9 @@ DEFAULT_ALLOWANCE = 0.1
 CAMPAIGN = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-def _slos(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> list[Objective]:
+def _slos(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> list[Slo]:
     try:
-        return [parse(text) for text in value]
+        return [parse_slo(text) for text in value]
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -78,7 +78,7 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
 )
 def gate(
     directory: Path,
-    slos: list[Objective],
+    slos: list[Slo],
     baseline: Path | None,
     max_regression: float | None,
     metrics: tuple[str, ...],
@@ -98,7 +98,7 @@ def gate(
         raise click.UsageError("--max-regression needs a --baseline; give one")
     summary = _read(directory)
     places = _places(summary.plan, strategies, users)
-    checks = [check_objective(each, summary, *place) for each in slos for place in places]
+    checks = [check_slo(each, summary, *place) for each in slos for place in places]
     remarks: list[str] = []
     if baseline:
         earlier = _read(baseline)

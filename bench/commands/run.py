@@ -15,7 +15,7 @@ from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.result import ScenarioResult
 from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, scenario_files
-from bench.scenarios.scenario_runner import observe
+from bench.scenarios.scenario_runner import run_scenario
 from bench.storage.files import make_folder
 
 
@@ -58,7 +58,7 @@ def run(
             make_folder(directory)
         environment = session.environment()
         with session.writing(kept_in(directory)):
-            result = observe(
+            result = run_scenario(
                 chosen,
                 _source(path, chosen),
                 strategies,

@@ -13,8 +13,8 @@ from bench.errors import TrialError
 from bench.presentation.selftest_answer import selftest_table, selftest_verdict
 from bench.presentation.terminal import table_in_terminal
 from bench.validation.selftest import delay, faults, freeze
-from bench.validation.selftest.harness import Rig
-from bench.validation.selftest.results import Row
+from bench.validation.selftest.harness import Harness
+from bench.validation.selftest.results import Result
 
 INJECTIONS = MappingProxyType({"freeze": freeze.run, "hold": delay.run, "faults": faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
@@ -34,24 +34,24 @@ def selftest(only: tuple[str, ...]) -> None:
     A server is frozen for a second, a relay holds every byte for 20 ms, and servers lose, repeat and swap 1 delivery in
     1,000. It takes about a minute. Exit codes: 0 all as expected, 2 wrong use, 3 something is not.
     """
-    rows: list[Row] = []
+    results: list[Result] = []
     untested = list(dict.fromkeys(only or INJECTIONS))
     with running() as session, tempfile.TemporaryDirectory() as directory:
-        rig = Rig(Path(directory), session.pinning, session.interruption)
+        harness = Harness(Path(directory), session.pinning, session.interruption)
         for name in tuple(untested):
             session.print(f"{name}: about {SECONDS[name]} s")
             try:
-                rows += INJECTIONS[name](rig)
+                results += INJECTIONS[name](harness)
                 untested.remove(name)
             except TrialError as error:
                 session.print_failure(name, error)
             if session.is_interrupted:
                 break
     answer = answers(WIDTH, highlight=False)
-    if rows:
-        answer.print(table_in_terminal(selftest_table(rows)))
-    if any(row.usual for row in rows):
+    if results:
+        answer.print(table_in_terminal(selftest_table(results)))
+    if any(result.closed_loop for result in results):
         answer.print(freeze.NOTE)
-    unexpected = sum(not row.holds for row in rows)
-    click.echo(selftest_verdict(len(rows), unexpected, untested))
+    unexpected = sum(not result.passed for result in results)
+    click.echo(selftest_verdict(len(results), unexpected, untested))
     exit_with(is_valid=not (unexpected or untested))

@@ -1,4 +1,4 @@
-"""What is tested: our own server with a strategy, or anyone's server."""
+"""The server under test as a process: our own with a strategy, or somebody else's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", 
 START_LIMIT_S = 30
 POLL_S = 0.05
 MAX_MESSAGE_BYTES = 65_536
-WRONG_USE = 2  # a command line's exit code for flags that it does not accept
+WRONG_USE = 2  # click's exit code for invalid flags
 
 
 def check_not_interrupted(interruption: Interruption) -> None:
@@ -76,7 +76,7 @@ class Listener(Child):
 class Target(Listener):
     """A fresh server on a free port of 127.0.0.1."""
 
-    orphaned_by = signal.SIGKILL  # it may be stopped at that moment, and then heeds no other
+    parent_death_signal = signal.SIGKILL  # the only signal that ends a process stopped by SIGSTOP
 
     def __init__(
         self,

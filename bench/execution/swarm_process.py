@@ -17,8 +17,8 @@ from loadtest.ledger.result import SwarmResult
 
 LOCUSTFILE = Path(loadtest.__file__).with_name("locustfile.py")
 NO_FLAGS: Mapping[str, object] = MappingProxyType({})
-END_S = 10  # beside a drain that has begun
-JUDGED = (0, 1)  # 1 says that something is missing, not believable or not measured: its file tells
+END_S = 10  # in addition to the drain
+EXIT_CODES_WITH_RESULT = (0, 1)  # 1: something is missing, invalid or not measured; the result file says what
 
 
 class Swarm(Child):
@@ -34,7 +34,7 @@ class Swarm(Child):
         cores: Sequence[int] = (),
         more_flags: Mapping[str, object] = NO_FLAGS,
     ) -> None:
-        """Start a swarm; of `more_flags`, which take the place of those of the workload, `None` takes one away."""
+        """Start a swarm; `more_flags` override those of the workload, `None` removes one."""
         host, port = address
         flags: dict[str, object] = {
             "--host": f"ws://{host}:{port}",
@@ -66,7 +66,7 @@ class Swarm(Child):
         """Read what is measured so far, or `None` before the first step is done.
 
         Raises:
-            TrialError: the file is no swarm result.
+            TrialError: the file is not a swarm result.
 
         """
         try:
@@ -84,11 +84,11 @@ class Swarm(Child):
         """Check that a swarm that ended by itself accounts for every user count.
 
         Raises:
-            TrialError: it crashed, left no result, or left user counts out without a word.
+            TrialError: it crashed, left no result, or left user counts out without a reason.
 
         """
         code = self.exit_code()
-        if code is not None and code not in JUDGED:
+        if code is not None and code not in EXIT_CODES_WITH_RESULT:
             raise TrialError(f"the swarm {how_it_ended(code)}", self.last_lines())
         outcome = self.result()
         if outcome is None:

@@ -11,22 +11,22 @@ import msgspec
 
 from bench.model.run import ServerStats
 
-# A reading costs the server an HTTP request and a look at each member and task, which holds up what is said in that
-# moment: once a second, so that far less than 1 % of a window's messages meet one.
+# A reading costs the server an HTTP request and a pass over its members and tasks, which delays messages of that
+# moment: once a second, so that far less than 1 % of a window's messages are affected.
 INTERVAL_S = 1.0
-PATIENCE_S = 2.0
+TIMEOUT_S = 2.0
 
 
 class TelemetryReader:
     """Reads `/stats` every `INTERVAL_S` for the length of a `with` block, over one connection, in a thread.
 
-    A server that is too busy to answer in time, or that has gone, is left out of `readings`: that it is so shows
-    elsewhere. Each reading carries the server's own time, so a late answer is as good as any.
+    A server that is too busy to answer in time, or that has gone, is left out of `readings`: other figures
+    show that. Each reading carries the server's own time, so a late answer is as good as any.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.readings: list[ServerStats] = []
-        self._connection = HTTPConnection(host, port, timeout=PATIENCE_S)
+        self._connection = HTTPConnection(host, port, timeout=TIMEOUT_S)
         self._ending = Event()
         self._thread = Thread(target=self._read_repeatedly, name="telemetry", daemon=True)
 

@@ -1,4 +1,4 @@
-"""Runs one trial: a fresh server, a swarm, and an eye on both."""
+"""Runs one trial: starts a fresh server and a swarm, and watches both."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SAMPLE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a trial has beside its load: flags of its own, and a `look` at the server before each sample of it."""
+    """What a trial has in addition to its load: flags, and a `look` at the server before each sample."""
 
     server_flags: Sequence[str] = ()
     swarm_flags: Mapping[str, object] = field(default_factory=lambda: NO_FLAGS)
@@ -44,7 +44,7 @@ NO_EXTRAS = Extras()
 
 
 class TrialRunner:
-    """Runs one trial and holds what is known of it so far."""
+    """Runs one trial and holds what was recorded so far."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class TrialRunner:
                     if telemetry:
                         self._telemetry = telemetry.readings
                     self._watch(server, address, swarm)
-            finally:  # a swarm that was told to stop writes what it measured so far
+            finally:  # a swarm that is stopped writes what it measured so far
                 self._swarm_result = swarm.result()
             swarm.check_complete()
             if is_ours:
@@ -145,4 +145,4 @@ class TrialRunner:
         try:
             self._samples.append(server.sample())
         except psutil.NoSuchProcess:
-            return  # it ended this very moment; the next look at its exit code tells
+            return  # it has just ended; the next check of its exit code reports it

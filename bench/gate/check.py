@@ -1,4 +1,4 @@
-"""The outcome of one check."""
+"""One check of a gate, and its outcome."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What a check says."""
+    """The outcome of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
     UNDECIDED = "undecided"
-    """What there is does not support a verdict, either way."""
+    """The data do not support a verdict either way."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold of one strategy at one user count, what was found, and if it does not hold, why."""
+    """One requirement on a strategy at a user count, what was found, and the reason if it is not met."""
 
     outcome: Outcome
     strategy: str

@@ -22,7 +22,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """All that makes figures of two campaigns comparable, or not. It names no host and no folder."""
+    """What decides whether figures of two campaigns are comparable; names no host and no folder."""
 
     time: str
     cpu: str

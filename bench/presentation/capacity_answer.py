@@ -28,7 +28,7 @@ def capacity_finding(result: CapacityResult) -> str:
     """Say in one sentence what the maximum load of each strategy is, the largest first."""
     ranked = sorted(result.capacities, key=lambda capacity: -capacity.held)
     amounts = ", ".join(f"{each.strategy} {amount(each)}" for each in ranked)
-    return f"{maximum_within_slo(result.plan.by.unit, result.plan.objective)}: {amounts}"
+    return f"{maximum_within_slo(result.plan.by.unit, result.plan.slo)}: {amounts}"
 
 
 def amount(capacity: Capacity) -> str:

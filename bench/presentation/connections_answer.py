@@ -30,12 +30,12 @@ def _row(one: Connections) -> Row:
     return Row(
         (
             one.strategy,
-            f"{one.bytes_a_connection / 1024:.1f}",
-            f"{one.cpu_us_a_join:.0f}",
-            f"{1e6 / one.cpu_us_a_join:,.0f}" if one.cpu_us_a_join else "-",
+            f"{one.bytes_per_connection / 1024:.1f}",
+            f"{one.cpu_us_per_join:.0f}",
+            f"{1e6 / one.cpu_us_per_join:,.0f}" if one.cpu_us_per_join else "-",
             f"{one.joins_per_s:,.0f}",
-            f"{one.gone_after_s:.2f}",
+            f"{one.cleanup_s:.2f}",
             f"{one.shutdown_s:.1f}",
-            f"{len(one.complaints):,}",
+            f"{len(one.log_lines):,}",
         )
     )

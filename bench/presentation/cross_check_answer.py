@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import milliseconds
-from bench.validation.cross_check.agreement import Figures, Opinion
+from bench.validation.cross_check.agreement import CrossCheck, Figures
 
 
-def cross_check_answer(opinions: Sequence[Opinion]) -> Answer:
+def cross_check_answer(checks: Sequence[CrossCheck]) -> Answer:
     """Return a row for each generator and rate, with problems and notes as remarks."""
     columns = (
         Column("generator"),
@@ -17,30 +17,30 @@ def cross_check_answer(opinions: Sequence[Opinion]) -> Answer:
         Column("", shows_tone=True),
     )
     remarks = tuple(
-        f"{opinion.claim.generator}, {opinion.room_rate:g} messages/s: {kind}: {text}"
-        for opinion in opinions
-        for kind, texts in (("invalid", opinion.problems), ("note", opinion.remarks))
+        f"{check.reported.generator}, {check.room_rate:g} messages/s: {kind}: {text}"
+        for check in checks
+        for kind, texts in (("invalid", check.problems), ("note", check.remarks))
         for text in texts
     )
-    return Answer((), Table("", columns, tuple(map(_row, opinions))), remarks)
+    return Answer((), Table("", columns, tuple(map(_row, checks))), remarks)
 
 
-def _row(opinion: Opinion) -> Row:
-    claimed, seen = opinion.claim.figures, opinion.witnessed
+def _row(check: CrossCheck) -> Row:
+    reported, observed = check.reported.figures, check.observed
     return Row(
         (
-            opinion.claim.generator,
-            f"{opinion.room_rate:g}",
-            f"{opinion.deliveries_per_s:,.0f}",
-            f"{_missing(claimed)}, {_missing(seen)}",
-            milliseconds(claimed.p50_ms),
-            milliseconds(seen.p50_ms),
-            milliseconds(claimed.p99_ms),
-            milliseconds(seen.p99_ms),
-            milliseconds(opinion.claim.uncertainty_ms),
-            "agree" if opinion.agrees else "differ",
+            check.reported.generator,
+            f"{check.room_rate:g}",
+            f"{check.deliveries_per_s:,.0f}",
+            f"{_missing(reported)}, {_missing(observed)}",
+            milliseconds(reported.p50_ms),
+            milliseconds(observed.p50_ms),
+            milliseconds(reported.p99_ms),
+            milliseconds(observed.p99_ms),
+            milliseconds(check.reported.uncertainty_ms),
+            "agree" if check.agrees else "differ",
         ),
-        Tone.GOOD if opinion.agrees else Tone.BAD,
+        Tone.GOOD if check.agrees else Tone.BAD,
     )
 
 

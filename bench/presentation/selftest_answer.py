@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.presentation.table import Column, Row, Table, Tone
-from bench.validation.selftest.results import Row as Result
+from bench.validation.selftest.results import Result
 
 
 def selftest_table(results: Sequence[Result]) -> Table:
@@ -15,15 +15,15 @@ def selftest_table(results: Sequence[Result]) -> Table:
         Column("figure", wraps=False),
         Column("expected", is_number=True, wraps=False),
         Column("measured", is_number=True),
-        Column("usual reading", is_number=True, wraps=False),
+        Column("closed-loop reading", is_number=True, wraps=False),
         Column("verdict", wraps=False, shows_tone=True),
     )
     rows, before = [], ""
     for result in results:
         is_first = result.injected != before
         name = result.injected if is_first else ""
-        verdict, tone = ("as expected", Tone.PLAIN) if result.holds else ("NOT as expected", Tone.BAD)
-        cells = (name, result.figure, result.expected, result.measured, result.usual, verdict)
+        verdict, tone = ("as expected", Tone.PLAIN) if result.passed else ("NOT as expected", Tone.BAD)
+        cells = (name, result.figure, result.expected, result.measured, result.closed_loop, verdict)
         rows.append(Row(cells, tone, starts_section=is_first))
         before = result.injected
     return Table("", columns, tuple(rows))

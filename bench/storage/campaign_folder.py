@@ -119,7 +119,7 @@ class Store:
         _write_rows(self.directory / "telemetry.csv", rows)
 
     def discard_logs(self, trial: Trial) -> None:
-        """Remove what an earlier attempt at `trial` left in `logs/`, lest its result be taken for that of the next."""
+        """Remove what an earlier attempt at `trial` left in `logs/`, so the next attempt cannot pick up its result."""
         for path in self.logs.glob(f"{trial.name}.*"):
             path.unlink()
 
@@ -146,7 +146,7 @@ class Store:
         """Read the run of a trial, or `None` if there is none yet.
 
         Raises:
-            ResultsError: its file is damaged, or of another trial.
+            ResultsError: its file is damaged, or belongs to another trial.
 
         """
         path = self._run_file(trial)
@@ -154,11 +154,11 @@ class Store:
             return None
         run = self._read_run_file(path)
         if run.trial != trial:
-            raise ResultsError(f"{path} is of another trial; {self._run_again()}")
+            raise ResultsError(f"{path} belongs to another trial; {self._run_again()}")
         return run
 
     def read_runs(self) -> list[Run]:
-        """Read every run that is there, by block and label; a folder that was passed on without its runs has none.
+        """Read every run that is there, by block and label; a folder that was copied without its runs has none.
 
         Raises:
             ResultsError: a file is damaged.

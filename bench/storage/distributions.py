@@ -1,4 +1,4 @@
-"""What a campaign's folder holds beside its summary: percentiles in full and seconds, both small enough to be kept."""
+"""The distributions in a campaign's folder: full percentile spectra and per-second timelines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEVER_MS = HIGHEST_US / US_PER_MS  # what percentile files hold for a missing de
 class Spectrum:
     """The delivery latency of one cell, milliseconds, by ascending percentile p as `inverse` = 1 / (1 - p).
 
-    The last value is the maximum, at the count of all that was owed; missing deliveries are infinite.
+    The last value is the maximum, at the count of all expected deliveries; missing deliveries are infinite.
     """
 
     strategy: str
@@ -77,12 +77,12 @@ def _read_percentiles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float
         value, percentile, count = np.array(rows).T
     except ValueError as error:
         raise ResultsError(
-            f"{path} is no percentile file: {error}; restore it, or remove it to leave it out"
+            f"{path} is not a percentile file: {error}; restore it, or remove it to leave it out"
         ) from error
-    owed = count[-1]
+    expected = count[-1]
     share_above = 1 - percentile
-    share_above[-1] = 1 / owed  # the maximum is one of all
-    within = share_above >= 1 / owed
+    share_above[-1] = 1 / expected  # the maximum is one of all
+    within = share_above >= 1 / expected
     return 1 / share_above[within], np.where(value < NEVER_MS, value, math.inf)[within]
 
 

@@ -13,7 +13,7 @@ from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
 from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile, read_capacity
 from bench.capacity.search import Outcome
-from bench.capacity.search_runner import Campaign
+from bench.capacity.search_runner import SearchRunner
 from bench.execution.interruption import Interruption
 from bench.model.plan import Trial
 from bench.model.run import Failure, LoopLag, Run, ServerStats
@@ -104,7 +104,7 @@ def test_a_busy_server_that_does_not_let_all_in_has_failed() -> None:
     made = run(TRIAL, [few])
     assert outcome_of(made)[0] is Outcome.DOUBTFUL
     made.samples[:] = samples(seconds=20, cpu_share=0.99)
-    assert outcome_of(made) == (Outcome.FAILED, "only 60 of 100 users were let in")
+    assert outcome_of(made) == (Outcome.FAILED, "only 60 of 100 users could join")
     made.samples.clear()
     assert outcome_of(made) == (Outcome.DOUBTFUL, "only 60 of 100 users joined")
 
@@ -172,12 +172,12 @@ def test_a_try_that_had_ended_before_the_search_was_interrupted_is_kept(
     interruption, store = Interruption(), Store(tmp_path / "results")
     store.create()
 
-    def tried(_campaign: Campaign, trial: Trial, load: int) -> Run:
+    def tried(_campaign: SearchRunner, trial: Trial, load: int) -> Run:
         interruption.signal_name = "SIGINT"
         return msgspec.structs.replace(run(trial, [with_details(step(load), [1_500])]), failure=failure)
 
-    monkeypatch.setattr(Campaign, "_run", tried)  # a signal cannot be sent for certain at this moment
-    result = Campaign(PLAN, ENVIRONMENT, store, interruption, Console(quiet=True)).run()
+    monkeypatch.setattr(SearchRunner, "_run", tried)  # a signal cannot be sent for certain at this moment
+    result = SearchRunner(PLAN, ENVIRONMENT, store, interruption, Console(quiet=True)).run()
     assert len(result.tries) == len(read_capacity(store.directory).tries) == kept
     assert len(list(store.runs.iterdir())) == kept
 
@@ -214,7 +214,7 @@ def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> Non
 
 
 def test_a_miss_with_time_to_spare_on_both_sides_has_a_remark() -> None:
-    assert at_the_edge(server_share=0.5).endswith("; with time to spare on both, other work may be why")
+    assert at_the_edge(server_share=0.5).endswith("; neither was busy, so other work may be the reason")
 
 
 def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:
@@ -246,7 +246,7 @@ def test_another_doubt_at_the_edge_is_no_limit_and_not_valid(doubtful: Step) -> 
 def test_the_largest_load_that_was_to_be_tried_is_no_limit_of_the_server() -> None:
     capacity = only(made_up_search("coalesced", limit=300))
     assert (capacity.held, capacity.high, capacity.limited_by, capacity.confirmed) == (300, None, Limit.RANGE, True)
-    assert capacity.evidence == "300 users is the most that was to be tried"
+    assert capacity.evidence == "300 users is the largest load that may be tried"
 
 
 def test_a_server_without_a_passing_load_has_none() -> None:
@@ -263,7 +263,7 @@ def test_a_server_without_a_passing_load_has_none() -> None:
     ],
 )
 def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, answer: str, limit: Limit) -> None:
-    result = made_up_search("direct", most_tries=tries)
+    result = made_up_search("direct", max_tries=tries)
     capacity = only(result)
     assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (answer, limit, False)
     assert "Not confirmed: the search ended early" in sentences(result.plan, capacity)
@@ -277,7 +277,7 @@ def test_the_finding_names_the_most_first() -> None:
 
 
 def test_the_strategies_take_turns() -> None:
-    tries = made_up_search("direct", "queue", most_tries=6).tries
+    tries = made_up_search("direct", "queue", max_tries=6).tries
     assert [(each.strategy, each.load) for each in tries] == [
         (strategy, load) for load in (50, 100, 200) for strategy in ("direct", "queue")
     ]

@@ -62,7 +62,7 @@ def test_a_limit_of_the_generator_is_a_hollow_mark_with_an_arrow() -> None:
 
 
 def test_a_search_that_ended_early_is_hollow() -> None:
-    figure = capacity_chart(made_up_search("direct", most_tries=5))
+    figure = capacity_chart(made_up_search("direct", max_tries=5))
     assert line(figure.axes[0], "direct").get_markerfacecolor() == "white"
     assert "direct (not confirmed, the search ended early)" in texts(figure)
 
@@ -76,7 +76,7 @@ def test_a_server_without_a_passing_load_is_a_cross_at_the_low_end() -> None:
 
 
 def test_a_chart_of_no_try_at_all_can_be_drawn() -> None:
-    assert capacity_chart(made_up_search("direct", most_tries=0)).axes
+    assert capacity_chart(made_up_search("direct", max_tries=0)).axes
 
 
 def test_title_and_footer_say_what_was_found_and_under_which_load() -> None:

@@ -97,7 +97,7 @@ def assert_complete(campaign: Campaign) -> None:
     assert not list(campaign.store.directory.rglob("*.tmp"))
 
 
-def test_a_campaign_that_is_killed_interrupted_and_damaged_is_brought_to_its_end(tmp_path: Path) -> None:
+def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) -> None:
     campaign = Campaign(tmp_path / "campaign")
     folder = str(campaign.store.directory)
 
@@ -138,7 +138,7 @@ def test_a_campaign_that_is_killed_interrupted_and_damaged_is_brought_to_its_end
     assert code == (0 if campaign.store.read_summary().believable else 3), campaign.output
 
 
-def test_an_attempt_that_fails_sooner_does_not_replace_what_an_earlier_one_measured(tmp_path: Path) -> None:
+def test_an_attempt_that_fails_sooner_does_not_replace_an_earlier_one(tmp_path: Path) -> None:
     made = plan(["direct"], [50, 100])
     store = store_campaign(tmp_path / "campaign", of=made)
     measured = run(made.trials[0], [step(50)], failure="interrupted by SIGINT")
@@ -165,7 +165,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
-def test_a_full_disk_ends_a_campaign_in_clear_words_and_with_room_it_goes_on(tiny_disk: Path) -> None:
+def test_a_full_disk_ends_a_campaign_and_with_room_it_is_resumed(tiny_disk: Path) -> None:
     campaign = Campaign(tiny_disk / "campaign")
     folder, filler = str(campaign.store.directory), tiny_disk / "filler"
 
@@ -322,5 +322,5 @@ def test_a_run_of_another_trial_is_named_and_does_not_count(tmp_path: Path) -> N
     store = store_campaign(tmp_path / "campaign")
     first, second = sorted(store.runs.iterdir())
     first.write_bytes(second.read_bytes())
-    with pytest.raises(ValueError, match=f"{first} is of another trial; `compare --resume"):
+    with pytest.raises(ValueError, match=f"{first} belongs to another trial; `compare --resume"):
         store.read_run(store.read_plan().plan.trials[0])

@@ -23,7 +23,6 @@ from websockets.sync.client import connect
 from loadtest.ledger import result
 from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
-from tests.loadtest import faulty_server
 from tests.swarm_process import (
     JUDGE_MODULE,
     ROOT,
@@ -36,10 +35,13 @@ from tests.swarm_process import (
     wait_until,
 )
 
+FAULTY_SERVER = (sys.executable, "-m", "bench.validation.faulty_server", "--wrapping", "<b>{}</b>")
 SHORT = ("--only-summary", "-r", "200", "--dwell", "1", "--warmup", "0.3", "--drain", "3")
 USERS, RATE = 5, 200
 MESSAGES = 200
 DELIVERIES = USERS * MESSAGES
+EVERY = 50
+"""One delivery in so many is struck by a fault, or the message of this number."""
 
 
 @pytest.fixture
@@ -49,13 +51,14 @@ def faulty() -> Iterator[Callable[..., str]]:
 
     def start(fault: str, *certificate: str) -> str:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "loadtest" / "faulty_server.py"), fault, "0", *certificate],
+            [*FAULTY_SERVER, "--fault", fault, "--every", str(EVERY), *certificate],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
         )
         processes.append(process)
         assert process.stdout is not None
-        port = process.stdout.readline().split()[-1]
+        port = process.stdout.readline().strip().rpartition(":")[2]
         return f"{'wss' if certificate else 'ws'}://localhost:{port}"
 
     yield start
@@ -162,17 +165,17 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
 
 
 def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("honest"), tmp_path)
+    run = against(faulty("none"), tmp_path)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert (step.expected, step.delivered) == (DELIVERIES, DELIVERIES)
 
 
 def test_losses_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("loses"), tmp_path)
+    run = against(faulty("lose"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
-    assert step.missing == DELIVERIES // faulty_server.LOSES_EVERY
+    assert step.missing == DELIVERIES // EVERY
     assert (step.expected, step.late, step.duplicates, step.reordered) == (DELIVERIES, 0, 0, 0)
     assert step.latency_ms.p50 is not None
     assert step.latency_ms.p99 is None
@@ -183,35 +186,35 @@ def test_losses_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) ->
 
 
 def test_duplicates_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("repeats"), tmp_path)
+    run = against(faulty("repeat"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
-    assert step.duplicates == DELIVERIES // faulty_server.REPEATS_EVERY
+    assert step.duplicates == DELIVERIES // EVERY
     assert (step.missing, step.reordered) == (0, 0)
 
 
 def test_losses_and_duplicates_do_not_cancel(faulty: Callable[..., str], tmp_path: Path) -> None:
-    step = only_step(against(faulty("loses_and_repeats"), tmp_path))
-    assert step.missing == step.duplicates == DELIVERIES // faulty_server.LOSES_EVERY
+    step = only_step(against(faulty("lose-and-repeat"), tmp_path))
+    assert step.missing == step.duplicates == DELIVERIES // EVERY
 
 
 def test_reordering_is_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("reorders"), tmp_path)
+    run = against(faulty("swap"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
-    assert step.reordered == DELIVERIES // 10  # each held-back message, at each member
+    assert step.reordered == DELIVERIES // EVERY
     assert (step.missing, step.duplicates) == (0, 0)
 
 
 def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("kicks"), tmp_path)
+    run = against(faulty("kick"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
     assert step.expected == DELIVERIES
     assert step.offered_messages < MESSAGES
     unsent = MESSAGES - step.offered_messages
     # Nobody gets what the kicked member did not send, nor what it sent before it knew; it gets nothing after the kick.
-    at_least = unsent * USERS + (step.offered_messages - faulty_server.KICKS_AFTER + 1)
+    at_least = unsent * USERS + (step.offered_messages - EVERY + 1)
     assert step.missing in {at_least + swallowed * (USERS - 1) for swallowed in range(5)}
     assert not step.valid
     assert any("were sent" in reason for reason in step.reasons)
@@ -219,7 +222,7 @@ def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_
 
 
 def test_malformed_data_ends_that_user_only(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("babbles"), tmp_path)
+    run = against(faulty("malform"), tmp_path)
     step = only_step(run)
     assert "no WebSocket" in run.output
     assert step.expected == DELIVERIES
@@ -227,17 +230,17 @@ def test_malformed_data_ends_that_user_only(faulty: Callable[..., str], tmp_path
 
 
 def test_fragments_and_pings_count_as_what_they_are(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("fragments"), tmp_path)
+    run = against(faulty("fragment"), tmp_path)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert step.delivered == DELIVERIES
 
 
-@pytest.mark.parametrize("fault", ["babbles", "babbles_below_tls"])
+@pytest.mark.parametrize("fault", ["malform", "malform-tls"])
 def test_malformed_data_over_tls_ends_that_user_only(
     faulty: Callable[..., str], certificate: str, trusting: dict[str, str], tmp_path: Path, fault: str
 ) -> None:
-    run = against(faulty(fault, certificate), tmp_path, environment=trusting)
+    run = against(faulty(fault, "--certificate", certificate), tmp_path, environment=trusting)
     step = only_step(run)
     assert "Traceback" not in run.output
     assert any("a member fell out of the room" in reason for reason in step.reasons)
@@ -247,7 +250,7 @@ def test_malformed_data_over_tls_ends_that_user_only(
 
 
 def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, str], tmp_path: Path) -> None:
-    host = faulty("honest", certificate)
+    host = faulty("none", "--certificate", certificate)
     refused = against(host, tmp_path)
     assert refused.exit_code == 1
     assert "certificate verify failed" in refused.output

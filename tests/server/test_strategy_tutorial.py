@@ -1,4 +1,4 @@
-"""What `docs/strategy.md` tells a reader to do, done."""
+"""The steps of `docs/strategy.md`, as a reader would follow them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(command: Sequence[str], folder: Path, codes: Collection[int] = (0,)) -> str:
-    """Run one of the page's commands to an exit code that is allowed; return what it printed."""
+    """Run one of the page's commands, which must end with one of the exit codes; return what it printed."""
     words = [sys.executable, *command[1:]]
     ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode in codes, ended.stdout + ended.stderr
