@@ -97,4 +97,4 @@ def capacity(
             answers().print(answer_in_terminal(capacity_answer(result)))
             draw_capacity(result, store.charts)
             session.print(f"results in {store.directory}")
-    exit_with(is_valid=result.believable and not session.is_interrupted)
+    exit_with(is_valid=result.valid and not session.is_interrupted)

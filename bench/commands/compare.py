@@ -107,7 +107,7 @@ def compare(
             live = LiveSummary(plan, environment, store)
             run_campaign(plan, environment, store, session.interruption, session.console, earlier, on_runs=live.update)
             _show(live.summary, store, session)
-    exit_with(is_valid=live.summary.believable)
+    exit_with(is_valid=live.summary.valid)
 
 
 def _show(summary: Summary, store: Store, session: Session) -> None:

@@ -73,7 +73,7 @@ def run(
             draw_scenario(result, directory / "charts")
             session.print(f"results in {directory}")
     _print_interruption(result, len(chosen.variations), session)
-    exit_with(is_valid=result.believable and not session.is_interrupted)
+    exit_with(is_valid=result.valid and not session.is_interrupted)
 
 
 def _source(path: Path, scenario: Scenario) -> str:

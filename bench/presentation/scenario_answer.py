@@ -39,7 +39,7 @@ def _table(result: ScenarioResult) -> Table:
     for row in result.rows:
         axes = [_condition(getattr(row.conditions, axis)) for axis in result.axes]
         cells = (*axes, row.strategy, *[str(row.block)] * has_blocks, *_figures(row))
-        tone = Tone.PLAIN if row.believable else Tone.DOUBTFUL
+        tone = Tone.PLAIN if row.valid else Tone.DOUBTFUL
         rows.append(Row(cells, tone, starts_section=row.variation != variation))
         variation = row.variation
     return Table(result.title, columns, tuple(rows))
@@ -56,7 +56,7 @@ def _figures(row: RunRow) -> list[str]:
         return [UNKNOWN, UNKNOWN, UNKNOWN, memory, kicked, "not measured"]
     recovery = "not yet" if row.time_to_recover_s is None else f"{row.time_to_recover_s:.1f}"
     p99, missing = milliseconds(row.cell.latency_ms.p99), f"{row.cell.missing:,}"
-    return [p99, missing, recovery, memory, kicked, "yes" if row.believable else "no"]
+    return [p99, missing, recovery, memory, kicked, "yes" if row.valid else "no"]
 
 
 def _remarks(row: RunRow) -> list[str]:

@@ -207,7 +207,7 @@ def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> Non
     found = sentences(result.plan, capacity)
     assert found[0] == "direct: 436 users (all tries within the SLO at 436, all failed at 456)"
     assert found[1].startswith("The server was the limit: at 456 users: p99 120.0 ms; ")
-    assert result.believable
+    assert result.valid
     assert at_the_edge(server_share=0.99) == (
         "at 100 users: p99 120.0 ms; the server's core 99 % busy, the generator's core 40 % busy"
     )
@@ -223,7 +223,7 @@ def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:
     assert (capacity.held, capacity.high, capacity.limited_by) == (3200, None, Limit.GENERATOR)
     assert amount(capacity) == "at least 3,200"
     assert f"The generator was the limit: at 3,341 users: {LATE}" in sentences(result.plan, capacity)[1]
-    assert result.believable
+    assert result.valid
 
 
 def idle_but_late(load: int) -> Step:
@@ -240,7 +240,7 @@ def test_another_doubt_at_the_edge_is_no_limit_and_not_valid(doubtful: Step) -> 
     result = conclude(plan, ENVIRONMENT, tries)
     assert (only(result).limited_by, only(result).held) == (Limit.DOUBT, 50)
     assert f"at 100 users: {doubtful.reasons[0]}" in only(result).evidence
-    assert not result.believable
+    assert not result.valid
 
 
 def test_the_largest_load_that_was_to_be_tried_is_no_limit_of_the_server() -> None:
@@ -267,7 +267,7 @@ def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, answer
     capacity = only(result)
     assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (answer, limit, False)
     assert "Not confirmed: the search ended early" in sentences(result.plan, capacity)
-    assert result.believable == (tries > 0)
+    assert result.valid == (tries > 0)
 
 
 def test_the_finding_names_the_most_first() -> None:

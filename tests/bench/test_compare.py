@@ -210,5 +210,5 @@ def test_a_rival_gets_the_same_swarm_and_is_not_asked_for_counters(start: Callab
     assert (rival.delivered, rival.missing) == (600, 0)
     assert rival.server.cpu_percent is not None
     assert rival.server.loop_lag_p99_ms is None
-    assert code == (0 if summary.believable else 3), output
+    assert code == (0 if summary.valid else 3), output
     assert "--rival" in compare_command(summary.plan)

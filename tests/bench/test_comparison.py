@@ -147,7 +147,7 @@ def test_a_block_counts_only_where_both_sides_are_valid() -> None:
     assert one.ratio == pytest.approx(2, rel=0.01)
     assert "8 of 10 blocks" in verdicts(campaign(make))[0]
     short = campaign(make, blocks=7)
-    assert (only(short).verdict, only(short).blocks_missing) == (Verdict.NOT_BELIEVABLE, 1)
+    assert (only(short).verdict, only(short).blocks_missing) == (Verdict.INVALID, 1)
     assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; 1 more needed"]
 
 

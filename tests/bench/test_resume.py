@@ -135,7 +135,7 @@ def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) 
     assert [campaign.output.index(f"/3] {trial}: 2 users") for trial in (first, third, fourth)]
     assert campaign.times()[second] == kept[second]
     assert_complete(campaign)
-    assert code == (0 if campaign.store.read_summary().believable else 3), campaign.output
+    assert code == (0 if campaign.store.read_summary().valid else 3), campaign.output
 
 
 def test_an_attempt_that_fails_sooner_does_not_replace_an_earlier_one(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_a_run_that_failed_is_a_row_with_the_reason() -> None:
     result = made_result()
     failed = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5)), {"gather": None})
     result = msgspec.structs.replace(result, rows=[*result.rows, *failed])
-    assert not result.believable
+    assert not result.valid
     assert "gather, stalled-5: not measured: the server died" in printed(result)
 
 
@@ -303,7 +303,7 @@ def test_a_disturbance_that_did_not_happen_makes_the_row_invalid() -> None:
     result = made_result()
     never = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5, freeze_at_s=2)), {"gather": step(50)})
     result = msgspec.structs.replace(result, rows=[*result.rows, *never])
-    assert not result.believable
+    assert not result.valid
     assert "gather, stalled-5: invalid: the server was to be frozen and was not" in printed(result)
 
 
@@ -312,16 +312,16 @@ def test_a_run_that_failed_late_is_invalid() -> None:
     runs = [run(made.trials[0], [step(50)], failure="the server could not be frozen")]
     (row,) = make_rows(Variation("run", Conditions()), summarise(made, ENVIRONMENT, runs), runs, {})
     assert row.cell is not None
-    assert not row.believable
+    assert not row.valid
     assert row.cell.valid, "its window was whole"
     assert row.reason == "the server could not be frozen"
 
 
 def test_planned_rows_that_were_not_run_are_reported() -> None:
     result = made_result()
-    assert result.believable
+    assert result.valid
     cut = msgspec.structs.replace(result, planned_rows=len(result.rows) + 3)
-    assert not cut.believable
+    assert not cut.valid
     assert "3 of 9 runs were not made: it ended before them" in printed(cut)
 
 

@@ -13,7 +13,7 @@ from bench.presentation.table import Column, Row, Table, Tone, numbers
 TONES = {
     Verdict.FASTER: Tone.GOOD,
     Verdict.SLOWER: Tone.BAD,
-    Verdict.NOT_BELIEVABLE: Tone.DOUBTFUL,
+    Verdict.INVALID: Tone.DOUBTFUL,
     Verdict.NOT_MEASURED: Tone.DOUBTFUL,
     Verdict.BOTH_INFINITE: Tone.DOUBTFUL,
 }

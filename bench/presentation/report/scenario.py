@@ -82,7 +82,7 @@ def _validity(result: ScenarioResult) -> Remark:
     faults = []
     if result.rows_not_run:
         faults.append(f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made, as it ended before them")
-    if invalid := [f"{row.strategy}, {row.variation}" for row in result.rows if not row.believable]:
+    if invalid := [f"{row.strategy}, {row.variation}" for row in result.rows if not row.valid]:
         faults.append(f"not measured, or invalid: {listing(invalid)}; the reasons are under Run health")
     if not faults:
         return Remark(Tone.GOOD, f"All {len(result.rows):,} runs are valid.")
