@@ -49,7 +49,7 @@ def _validity(summary: Summary) -> Remark:
     total = sum(map(len, invalid.values()))
     return Remark(
         Tone.DOUBTFUL,
-        f"{total:,} of {len(summary.cells):,} cells invalid, and left out of every figure: {listing(listed)}; "
+        f"{total:,} of {len(summary.cells):,} cells invalid and not counted: {listing(listed)}; "
         "the reasons are under Run health.",
     )
 
