@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from bench.analysis.slo import KEEPS_UP
+from bench.analysis.slo import MIN_DELIVERED_RATIO
 from bench.model.summary import Cell, Summary
 
 CONFIDENCE = 0.95
@@ -60,7 +60,7 @@ def _growth(summary: Summary, strategy: str) -> Growth | None:
 
 
 def _kept_up(cell: Cell) -> bool:
-    return not cell.saturated and cell.deliveries_per_s >= KEEPS_UP * cell.offered_deliveries_per_s
+    return not cell.saturated and cell.deliveries_per_s >= MIN_DELIVERED_RATIO * cell.offered_deliveries_per_s
 
 
 def cpu_us_per_message(cell: Cell) -> float | None:

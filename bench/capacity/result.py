@@ -123,7 +123,7 @@ class CapacityResult(msgspec.Struct, frozen=True):
     capacities: list[Capacity]
 
     @property
-    def believable(self) -> bool:
+    def valid(self) -> bool:
         """Whether every strategy was tried, and none was limited by invalid tries."""
         return all(each.tries and each.limited_by is not Limit.DOUBT for each in self.capacities)
 

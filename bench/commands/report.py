@@ -1,4 +1,4 @@
-"""The verb `report`: one page from the results in a folder."""
+"""The subcommand `report`: one page from the results in a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from bench.analysis.slo import listing
 from bench.capacity.result import FILE as CAPACITY
 from bench.errors import ResultsError
 from bench.presentation.report.campaign import campaign_page
@@ -15,6 +14,7 @@ from bench.presentation.report.capacity import capacity_page
 from bench.presentation.report.page import Page
 from bench.presentation.report.render import to_html, to_markdown
 from bench.presentation.report.scenario import scenario_page
+from bench.presentation.text import listing
 from bench.scenarios.result import FILE as SCENARIO
 
 PAGES: dict[str, Callable[[Path], Page]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,3 +26,9 @@ class Check:
     must_hold: str
     found: str
     reason: str = ""
+
+
+def overall(checks: Sequence[Check]) -> Outcome:
+    """Return the outcome of all: a failed check fails the gate, else an undecided one leaves it undecided."""
+    outcomes = {check.outcome for check in checks}
+    return next((each for each in (Outcome.FAILED, Outcome.UNDECIDED) if each in outcomes), Outcome.PASSED)

@@ -68,7 +68,7 @@ class Summary(msgspec.Struct, frozen=True):
     failures: list[FailedTrial]
 
     @property
-    def believable(self) -> bool:
+    def valid(self) -> bool:
         """Whether every trial got to its end and every cell is valid."""
         return not self.failures and all(cell.valid for cell in self.cells)
 

@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
     dropped: int | None
 
     @property
-    def believable(self) -> bool:
+    def valid(self) -> bool:
         """Whether there are valid figures, and any planned disturbance happened."""
         return self.cell is not None and self.cell.valid and not self.reason
 
@@ -63,9 +63,9 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     planned_rows: int | None = None
 
     @property
-    def believable(self) -> bool:
+    def valid(self) -> bool:
         """Whether there are rows, none that was planned is absent, and all are valid."""
-        return bool(self.rows) and not self.rows_not_run and all(row.believable for row in self.rows)
+        return bool(self.rows) and not self.rows_not_run and all(row.valid for row in self.rows)
 
     @property
     def rows_not_run(self) -> int:

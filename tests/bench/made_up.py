@@ -64,7 +64,7 @@ def step(
     start_ns: int = START_NS,
     rate_factor: float = 1.0,
 ) -> Step:
-    """Make a window of 5 s at 100 messages/s in which `missing` of what was owed never came."""
+    """Make a window of 5 s at 100 messages/s in which `missing` of the expected deliveries never came."""
     expected = 500 * users
     arrived = round((expected - missing) * rate_factor)
     percentiles = latency(p50, missing=missing / expected)

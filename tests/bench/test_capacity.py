@@ -70,7 +70,7 @@ def test_an_interrupted_search_keeps_its_results(searches: dict[str, Search]) ->
     assert code == 3
     assert [each.load for each in result.tries] == [2]
     assert not result.capacities[0].confirmed
-    assert "Not confirmed, for the search ended early." in " ".join(output.split())
+    assert "Not confirmed: the search ended early." in " ".join(output.split())
     assert (search.out / "charts" / "capacity.svg").exists()
 
 
@@ -88,7 +88,7 @@ def test_every_strategy_is_tried_and_every_try_is_stored(searches: dict[str, Sea
     assert result.plan.by is Axis.RATE
     assert result == conclude(result.plan, result.environment, result.tries)
     if all(each.outcome is Outcome.HELD for each in result.tries):
-        assert "Messages/s held within p99 <= 9000 ms: direct at least 40, queue at least 40." in output
+        assert "Maximum messages/s within the SLO (p99 <= 9000 ms): direct at least 40, queue at least 40." in output
         assert code == 0
 
 
@@ -100,7 +100,7 @@ def test_an_impossible_slo_is_met_by_no_strategy(searches: dict[str, Search]) ->
     assert {each.load for each in result.tries} == {2, 1}
     if all(each.outcome is Outcome.FAILED for each in result.tries):
         assert (found.limited_by, found.high) == (Limit.SERVER, 1)
-        assert "direct: none (no load was held in all tries, all failed 1)." in output
+        assert "direct: none (no load within the SLO in all tries, all failed at 1)." in output
     assert (search.out / "charts" / "capacity.svg").exists()
 
 

@@ -1,4 +1,4 @@
-"""Runs to cells: the server's share, what was left out, what may not be believed."""
+"""Runs to cells: the server's share, what was left out, what is invalid."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_missing_deliveries_are_a_result_and_leave_the_cell_valid() -> None:
     made = plan(users=(50,))
     summary = summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50, missing=1000)])])
     assert summary.cells[0].valid
-    assert summary.believable
+    assert summary.valid
 
 
 def test_the_swarms_reasons_make_a_cell_invalid() -> None:
@@ -58,7 +58,7 @@ def test_the_swarms_reasons_make_a_cell_invalid() -> None:
     summary = summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50, reasons=["too late; use more cores"])])])
     assert summary.cells[0].reasons == ["too late; use more cores"]
     assert not summary.cells[0].valid
-    assert not summary.believable
+    assert not summary.valid
 
 
 def test_only_steps_that_a_dying_server_overlapped_are_invalid() -> None:
@@ -78,14 +78,14 @@ def test_what_an_overload_kept_from_being_measured_is_listed_apart() -> None:
     (gap,) = summary.not_measured
     assert (gap.strategy, gap.users, gap.block) == ("direct", 200, 1)
     assert gap.reason == "the step of 100 users did not drain within 5 s"
-    assert summary.believable
+    assert summary.valid
 
 
-def test_a_swarm_that_measured_nothing_is_not_believable_and_says_why() -> None:
+def test_a_swarm_that_measured_nothing_is_invalid_and_says_why() -> None:
     made = plan(users=(50, 100))
     nothing = run(made.trials[0], [], not_measured=[50, 100], problems=["a user could not join: refused"])
     summary = summarise(made, ENVIRONMENT, [nothing])
-    assert not summary.believable
+    assert not summary.valid
     assert [failure.reason for failure in summary.failures] == ["a user could not join: refused"]
     assert {gap.reason for gap in summary.not_measured} == {"a user could not join: refused"}
 
@@ -99,7 +99,7 @@ def test_a_failed_trial_and_one_that_never_began_are_failures() -> None:
         "the campaign ended before this trial",
     ]
     assert len(summary.not_measured) == 4
-    assert not summary.believable
+    assert not summary.valid
 
 
 def test_the_cpu_share_of_a_restarted_server_is_unknown() -> None:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from websockets.utils import accept_key
 
-from bench.commands.cross_check import command
+from bench.commands.cross_check import cross_check
 from bench.errors import TrialError
 from bench.execution.child_process import PACKAGES
 from bench.execution.interruption import Interruption
@@ -168,10 +168,10 @@ def test_k6_and_the_observers_count_the_same_messages(tmp_path: Path) -> None:
 
 def test_the_command_checks_any_server_and_shows_what_failed(tmp_path: Path) -> None:
     server = f"{sys.executable} -m server --strategy queue --notice-limit 0 --port {{port}}"
-    load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
+    load = ["--users", "4", "--observers", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
     out = tmp_path / "opinions"
     result = CliRunner().invoke(
-        command, ["--target-command", server, *load, "--k6", str(tmp_path / "no-k6"), "--out", str(out)]
+        cross_check, ["--target-command", server, *load, "--k6", str(tmp_path / "no-k6"), "--out", str(out)]
     )
     (check,) = msgspec.json.decode((out / "opinions.json").read_bytes(), type=list[CrossCheck])
     assert (check.observed.delivered, check.reported.figures.delivered) == (2 * 20, 4 * 20)
@@ -186,8 +186,9 @@ def test_the_command_checks_any_server_and_shows_what_failed(tmp_path: Path) -> 
 def test_without_any_result_there_is_no_table() -> None:
     server = f"{FAULTY_SERVER} --fault fragment --port {{port}}"
     load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
-    result = CliRunner().invoke(command, ["--target-command", server, *load])
+    result = CliRunner().invoke(cross_check, ["--target-command", server, *load])
     assert result.exit_code == 3
+    assert "4 users, 2 observers, 20 messages/s" in result.stderr, "by the old name of the flag too"
     assert "reads whole, unmasked frames only" in result.stderr
     assert result.stdout == ""
 
@@ -196,7 +197,7 @@ def test_a_server_that_does_not_start_fails_the_call(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
     out = tmp_path / "opinions"
     flags = ["--target-command", f"{sys.executable} {tmp_path}/server.py {{port}}", "--out", str(out)]
-    result = CliRunner().invoke(command, flags)
+    result = CliRunner().invoke(cross_check, flags)
     assert result.exit_code == 3
     assert "no such thing" in result.stderr
     assert not out.exists()
@@ -207,13 +208,13 @@ def test_a_server_that_does_not_start_fails_the_call(tmp_path: Path) -> None:
     [
         (["--strategy", "nope"], "unknown strategy 'nope'"),
         (["--target-command", "python app.py"], "write {port} there"),
-        (["--room-rate", "10,fast"], "'10,fast' is no list of rates; write as in 10,40,100"),
-        (["--room-rate", "10,0"], "a rate that is not above 0"),
+        (["--room-rate", "10,fast"], "invalid list of rates '10,fast'; write as in 10,40,100"),
+        (["--room-rate", "10,0"], "rates must be finite and above 0, not '10,0'"),
         (["--out", "."], "give a folder that does not exist yet"),
     ],
 )
 def test_invalid_options_are_refused(flags: list[str], says: str) -> None:
-    result = CliRunner().invoke(command, flags)
+    result = CliRunner().invoke(cross_check, flags)
     assert result.exit_code == 2
     assert says in " ".join(result.output.replace("│", " ").split())
 

@@ -19,12 +19,14 @@ from rich.console import Console
 
 from bench.commands.doctor import Examination, doctor
 from bench.doctor import clocks, cpu, limits, software
-from bench.doctor.examination import CHECKS, examine, findings_table, tell
+from bench.doctor.examination import CHECKS, examine
 from bench.doctor.machine import CpuUse, Machine, core_list, measure_cpu, percent
 from bench.execution.environment_reader import read_environment
 from bench.execution.pinning import choose_pinning
 from bench.model.environment import Environment, Pinning
 from bench.model.finding import Finding, Status
+from bench.presentation.doctor_answer import doctor_answer, print_findings
+from bench.presentation.terminal import answer_in_terminal
 from tests.bench.made_up import ENVIRONMENT
 
 PR_SET_TIMERSLACK = 29
@@ -382,20 +384,20 @@ def printed(show: Callable[[Console], object]) -> str:
 
 def test_the_short_form_has_a_line_for_each_warning_and_problem_only() -> None:
     findings = [finding(status.value, status) for status in Status]
-    lines = printed(lambda console: tell(findings, console)).splitlines()
+    lines = printed(lambda console: print_findings(findings, console)).splitlines()
     assert lines[:2] == ["problem: problem: problem found", "warning: warning: warning found"]
     assert len(lines) == 3
     assert "bench doctor" in lines[2]
-    assert printed(lambda console: tell(findings[2:], console)) == ""
+    assert printed(lambda console: print_findings(findings[2:], console)) == ""
 
 
 def test_the_table_has_remedies_for_problems_only() -> None:
     findings = [finding("bad", Status.PROBLEM), finding("fine", Status.OK)]
-    text = printed(lambda console: console.print(findings_table(findings)))
+    text = printed(lambda console: console.print(answer_in_terminal(doctor_answer(findings))))
     assert "bad remedy" in text
     assert "fine effect" in text
     assert "fine remedy" not in text
-    assert "1 problem, 0 warnings: figures taken now may not be believed." in text
+    assert "1 problem, 0 warnings: figures taken now are invalid." in text
 
 
 def test_the_command_lists_the_most_serious_first_and_exits_with_3() -> None:
@@ -412,7 +414,7 @@ def test_without_a_problem_the_exit_code_is_0(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("bench.commands.doctor.examine", lambda _machine: [finding("slow", Status.WARNING)])
     result = CliRunner().invoke(doctor, [])
     assert result.exit_code == 0
-    assert "0 problems, 1 warning: figures taken now can be believed." in result.stdout
+    assert "0 problems, 1 warning: figures taken now are valid." in result.stdout
 
 
 def test_findings_are_stored_with_the_environment_if_there_are_any() -> None:

@@ -30,7 +30,7 @@ from bench.model.environment import Environment, Pinning
 from bench.model.plan import Plan
 from bench.model.run import Run
 from bench.model.summary import Summary
-from bench.presentation.gate_answer import markdown
+from bench.presentation.gate_answer import gate_in_markdown
 from bench.storage.campaign_folder import Store
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, workload
 
@@ -290,8 +290,8 @@ def test_another_version_is_reported_but_not_refused(use: Use) -> None:
         (["--slo", "p98<5"], "there is no measure 'p98'; choose from p50, p90, p99,"),
         (["--slo", "p99<5MiB"], "p99 is not measured in 'MiB'; give it in us, ms, s"),
         (["--slo", "missing<5%"], "missing is not measured in '%'; it is a count, give no unit"),
-        (["--slo", "p99<5", "--max-regression", "5%"], "--max-regression is about a --baseline; give one"),
-        (["--baseline", ".", "--max-regression", "5"], "'5' is no share; write it in percent, such as 10%"),
+        (["--slo", "p99<5", "--max-regression", "5%"], "--max-regression needs a --baseline; give one"),
+        (["--baseline", ".", "--max-regression", "5"], "invalid share '5'; write it in percent, such as 10%"),
         (["--slo", "p99<5", "--users", "77"], "the campaign has no direct with 77 users and queue with 77 users"),
         (["--slo", "p99<5", "--strategies", "fast"], "it has direct and queue with 50 and 100 users"),
         (["--baseline", ".", "--metric", "missing"], "'missing' is not one of 'p50'"),
@@ -416,14 +416,14 @@ def test_equal_campaigns_rarely_fail() -> None:
 def test_html_and_column_separators_are_escaped_for_job_summaries() -> None:
     failed = Check(Outcome.FAILED, "direct", 50, "`p99<50ms`", "60 ms | 70 ms", "a <b> & c")
     passed = Check(Outcome.PASSED, "queue", 50, "`p99<50ms`", "4 ms", "")
-    assert markdown([failed], []) == (
+    assert gate_in_markdown([failed], []) == (
         "### Gate failed: 1 failed.\n\n"
         "- **direct, 50 users, `p99<50ms`**: a &lt;b&gt; &amp; c\n\n"
         "| | strategy | users | must hold | found |\n|---|---|---:|---|---|\n"
         "| :x: **failed** | direct | 50 | `p99<50ms` | 60 ms \\| 70 ms |\n"
     )
-    assert "\n\n\n" not in markdown([passed], ["<remark>"])
-    assert markdown([passed], ["<remark>"]).endswith("\n\n- &lt;remark&gt;\n")
+    assert "\n\n\n" not in gate_in_markdown([passed], ["<remark>"])
+    assert gate_in_markdown([passed], ["<remark>"]).endswith("\n\n- &lt;remark&gt;\n")
 
 
 class TestWorkflow:

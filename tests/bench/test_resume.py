@@ -135,7 +135,7 @@ def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) 
     assert [campaign.output.index(f"/3] {trial}: 2 users") for trial in (first, third, fourth)]
     assert campaign.times()[second] == kept[second]
     assert_complete(campaign)
-    assert code == (0 if campaign.store.read_summary().believable else 3), campaign.output
+    assert code == (0 if campaign.store.read_summary().valid else 3), campaign.output
 
 
 def test_an_attempt_that_fails_sooner_does_not_replace_an_earlier_one(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_campaign_that_is_complete_is_only_summed_up_again(tmp_path: Path) -> 
     before = {path: path.stat().st_mtime_ns for path in store.runs.iterdir()}
     code, output = resume(store.directory)
     assert code == 0
-    assert "Within p99 <= 50 ms: direct holds 50 users" in output
+    assert "Maximum users within the SLO (p99 <= 50 ms): direct 50" in output
     assert {path: path.stat().st_mtime_ns for path in store.runs.iterdir()} == before
     assert len(store.read_summary().cells) == 2
     assert not list(store.logs.iterdir())

@@ -14,7 +14,8 @@ from bench.analysis.cells import summarise
 from bench.model.plan import Trial
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.charts.stalled_members import stalled_members
-from bench.presentation.scenario_answer import scenario_table
+from bench.presentation.scenario_answer import scenario_answer
+from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, planned_disturbance
 from bench.scenarios.judge import make_rows
@@ -222,7 +223,7 @@ def made_result(stalled: Sequence[int] = (0, 1, 5)) -> ScenarioResult:
 def printed(result: ScenarioResult) -> str:
     console = Console(width=140)
     with console.capture() as capture:
-        console.print(scenario_table(result))
+        console.print(answer_in_terminal(scenario_answer(result)))
     return capture.get()
 
 
@@ -239,7 +240,7 @@ def test_a_run_that_failed_is_a_row_with_the_reason() -> None:
     result = made_result()
     failed = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5)), {"gather": None})
     result = msgspec.structs.replace(result, rows=[*result.rows, *failed])
-    assert not result.believable
+    assert not result.valid
     assert "gather, stalled-5: not measured: the server died" in printed(result)
 
 
@@ -278,7 +279,10 @@ def test_the_chart_shows_p99_and_delivered_share_by_stalled_members() -> None:
 
 def test_a_chart_is_drawn_only_for_its_axis(tmp_path: Path) -> None:
     result = made_result()
-    assert [path.name for path in draw_scenario(result, tmp_path)] == ["stalled_members.png", "stalled_members.svg"]
+    (drawn,) = draw_scenario(result, tmp_path)
+    assert [path.name for path in (drawn.png, drawn.svg)] == ["stalled_members.png", "stalled_members.svg"]
+    assert drawn.png.exists()
+    assert drawn.svg.exists()
     assert draw_scenario(msgspec.structs.replace(result, axes=("users",)), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, axes=("stalled", "users")), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, rows=[]), tmp_path) == []
@@ -299,8 +303,8 @@ def test_a_disturbance_that_did_not_happen_makes_the_row_invalid() -> None:
     result = made_result()
     never = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5, freeze_at_s=2)), {"gather": step(50)})
     result = msgspec.structs.replace(result, rows=[*result.rows, *never])
-    assert not result.believable
-    assert "gather, stalled-5: not to be believed: the server was to be frozen and was not" in printed(result)
+    assert not result.valid
+    assert "gather, stalled-5: invalid: the server was to be frozen and was not" in printed(result)
 
 
 def test_a_run_that_failed_late_is_invalid() -> None:
@@ -308,16 +312,16 @@ def test_a_run_that_failed_late_is_invalid() -> None:
     runs = [run(made.trials[0], [step(50)], failure="the server could not be frozen")]
     (row,) = make_rows(Variation("run", Conditions()), summarise(made, ENVIRONMENT, runs), runs, {})
     assert row.cell is not None
-    assert not row.believable
+    assert not row.valid
     assert row.cell.valid, "its window was whole"
     assert row.reason == "the server could not be frozen"
 
 
 def test_planned_rows_that_were_not_run_are_reported() -> None:
     result = made_result()
-    assert result.believable
+    assert result.valid
     cut = msgspec.structs.replace(result, planned_rows=len(result.rows) + 3)
-    assert not cut.believable
+    assert not cut.valid
     assert "3 of 9 runs were not made: it ended before them" in printed(cut)
 
 

@@ -30,7 +30,7 @@ def run(tmp_path: Path, conditions: str, *flags: str) -> ScenarioResult:
     done = bench("run", str(path), "--out", str(tmp_path / "out"), *flags)
     assert (tmp_path / "out" / "scenario.json").exists(), done.stderr
     result = read_scenario_result(tmp_path / "out")
-    assert done.returncode == (0 if result.believable else 3), done.stderr
+    assert done.returncode == (0 if result.valid else 3), done.stderr
     for row in result.rows:
         assert row.cell is not None, row.reason
         assert other_than_busy(row.cell.reasons) == []

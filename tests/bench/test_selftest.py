@@ -356,7 +356,7 @@ def test_the_server_that_swaps_does_so_exactly() -> None:
 
 
 def test_faults_are_found_exactly() -> None:
-    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 0, result.output
     assert "9 of 9 figures are as expected." in result.output
 
@@ -364,7 +364,7 @@ def test_faults_are_found_exactly() -> None:
 def test_an_unexpected_figure_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
     results = [exact_count("lose 1 in 10", "missing", 10, 9), Result("freeze", "p99", "1 ms", "1 ms", passed=True)]
     monkeypatch.setattr(selftest, "INJECTIONS", {"faults": lambda _: results})
-    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 3
     assert "NOT as expected" in result.output
     assert "1 of 2 figures are as expected" in result.output
@@ -378,7 +378,7 @@ def test_an_injection_that_fails_is_reported_and_the_next_still_runs(
 
     good = [exact_count("lose 1 in 10", "missing", 10, 10)]
     monkeypatch.setattr(selftest, "INJECTIONS", {"freeze": fails, "faults": lambda _: good})
-    result = CliRunner().invoke(selftest.command, ["--only", "freeze", "--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "freeze", "--only", "faults"])
     assert result.exit_code == 3
     assert "the server was killed by SIGKILL" in result.output
     assert "its last words" in result.output
