@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 
-.PHONY: compare test lint types format docs
+.PHONY: compare test coverage test-pythons lint types format docs
 
 # Four strategies under a growing swarm; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
@@ -14,9 +14,21 @@ compare: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
+# A small comparison and the same tests, with their coverage; fails below the floor in pyproject.toml.
+coverage: $(INSTALLED)
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage .ci/small_comparison.sh
+	$(BIN)/coverage combine --quiet
+	$(MAKE) test ARGS='--cov --cov-append --cov-report term $(ARGS)'
+
+# A part of the tests and a small comparison under each other Python that this machine has, 3.12 or later.
+test-pythons: $(INSTALLED)
+	.ci/other_pythons.sh
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 
 types: $(INSTALLED)
 	$(BIN)/mypy

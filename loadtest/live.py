@@ -1,4 +1,4 @@
-"""Feeds Locust's live statistics with a sample of deliveries; no verdict or chart is drawn from them."""
+"""Feeds Locust's live statistics with a sample of deliveries; no result depends on them."""
 
 from __future__ import annotations
 

@@ -32,4 +32,4 @@ def _start(environment: Environment, **_: Any) -> None:
 
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
-    Swarm.awaited(environment).begin()
+    Swarm.wait_for(environment).begin()

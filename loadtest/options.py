@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.errors import OptionError
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
-from loadtest.schedule.churn import Turnover
+from loadtest.schedule.churn import Churn
+from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run of the swarm; `steps` is empty for windows that follow one another at Locust's own user count.
+    """One run of the swarm; `steps` is empty for consecutive windows at Locust's own user count.
 
-    A member that falls out comes back every `rejoin_every_s` seconds until it is in again; 0 is not at all.
+    A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never.
     """
 
-    rate: Rate
-    burst: Burst
-    message_size: int
-    arrival: str
-    seed: int
+    load: Load
     steps: tuple[int, ...]
     dwell_s: float
     warmup_s: float
@@ -32,7 +31,7 @@ class Options:
     url_path: str
     stalled: int
     stalled_bytes_per_s: int
-    turnover: Turnover
+    churn: Churn
     rejoin_every_s: float
     swarm_out: Path | None
 
@@ -41,22 +40,24 @@ class Options:
         """Read Locust's parsed options, which its web UI may have changed.
 
         Raises:
-            ValueError: a value that only the web UI can bring is out of its range, or two of them do not go together.
+            OptionError: a value from the web UI is out of its range, or two values do not go together.
 
         """
         counts = steps(parsed.steps or "")
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
         return cls(
-            rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
-            burst=Burst(
-                factor=positive(parsed.burst_factor),
-                start_ns=_ns_in_window("--burst-at", parsed.burst_at, dwell_s),
-                length_ns=int(positive(parsed.burst_for) * 1e9),
+            load=Load(
+                rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
+                burst=Burst(
+                    factor=positive(parsed.burst_factor),
+                    start_ns=_ns_in_window("--burst-at", parsed.burst_at, dwell_s),
+                    length_ns=int(positive(parsed.burst_for) * 1e9),
+                ),
+                arrival=_arrival(parsed.arrival),
+                seed=count(parsed.seed),
+                message_size=count(parsed.message_size),
             ),
-            message_size=count(parsed.message_size),
-            arrival=_arrival(parsed.arrival),
-            seed=count(parsed.seed),
             steps=counts,
             dwell_s=dwell_s,
             warmup_s=not_negative(parsed.warmup),
@@ -64,7 +65,7 @@ class Options:
             url_path=parsed.url_path,
             stalled=_fewer("--stalled", count(parsed.stalled), counts[0] if counts else parsed.num_users),
             stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
-            turnover=Turnover(
+            churn=Churn(
                 churn_rate=not_negative(parsed.churn_rate),
                 storm_after_ns=_ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
                 storm_jitter_s=not_negative(parsed.reconnect_jitter),
@@ -79,63 +80,73 @@ def steps(text: str) -> tuple[int, ...]:
     try:
         counts = tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError as error:
-        raise ValueError(f"{text!r} is no list of user counts; write as in 50,100,200") from error
+        raise OptionError(f"invalid user counts {text!r}; write as in 50,100,200") from error
     if any(later <= earlier for earlier, later in zip((0, *counts), counts, strict=False)):
-        raise ValueError(f"user counts {text!r} do not grow; write as in 50,100,200")
+        raise OptionError(f"user counts must increase, not {text!r}; write as in 50,100,200")
     return counts
 
 
 def positive(value: str | float) -> float:
-    """Read a number above 0."""
-    number = float(value)
-    if not 0 < number < float("inf"):
-        raise ValueError(f"{value} is no number above 0")
+    """Read a finite number above 0."""
+    number = _number(value)
+    if not 0 < number < math.inf:
+        raise OptionError(f"must be a finite number above 0, not '{value}'")
     return number
 
 
 def not_negative(value: str | float) -> float:
-    """Read a number from 0 up."""
-    number = float(value)
-    if not 0 <= number < float("inf"):
-        raise ValueError(f"{value} is no number from 0 up")
+    """Read a finite number of 0 or more."""
+    number = _number(value)
+    if not 0 <= number < math.inf:
+        raise OptionError(f"must be a finite number, 0 or more, not '{value}'")
     return number
 
 
 def count(value: str | float) -> int:
-    """Read a whole number from 0 up."""
-    number = int(value)
+    """Read a whole number of 0 or more."""
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        number = -1
     if number < 0:
-        raise ValueError(f"{value} is no whole number from 0 up")
+        raise OptionError(f"must be a whole number, 0 or more, not '{value}'")
     return number
+
+
+def _number(value: str | float) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
     """Read a moment of a window, in seconds after its start, as nanoseconds."""
     moment = not_negative(seconds)
     if moment >= dwell_s:
-        raise ValueError(f"{flag} {moment:g} is not within a window of {dwell_s:g} s; lower it or raise --dwell")
+        raise OptionError(f"{flag} {moment:g} is not within a window of {dwell_s:g} s; lower it or raise --dwell")
     return int(moment * 1e9)
 
 
 def _fewer(flag: str, number: int, users: int | None) -> int:
-    """Read how many of the users are of some other kind; at least one is to be left, where it is known of how many."""
+    """Read how many users are of another kind; at least one must be left, where the number of all users is known."""
     if users is not None and number >= users:
-        raise ValueError(f"{flag} {number} leaves nobody of {users} users to measure; lower it or have more users")
+        raise OptionError(f"{flag} {number} leaves none of {users} users to measure; lower it or have more users")
     return number
 
 
 def _writable(text: str) -> str:
     if text and Path(text).is_dir():
-        raise ValueError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
+        raise OptionError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
     directory = Path(text).absolute().parent
     if text and not os.access(directory, os.W_OK):
-        raise ValueError(f"{text} cannot be written: {directory} is no folder that may be written to")
+        raise OptionError(f"{text} cannot be written: {directory} is not a writable folder; name a file in another")
     return text
 
 
 def _arrival(name: str) -> str:
     if name not in ARRIVALS:
-        raise ValueError(f"unknown arrival {name!r}; choose {' or '.join(ARRIVALS)}")
+        raise OptionError(f"unknown arrival {name!r}; choose {' or '.join(ARRIVALS)}")
     return name
 
 
@@ -146,7 +157,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         def checked(value: str) -> Any:
             try:
                 read(value)
-            except ValueError as error:
+            except OptionError as error:
                 raise argparse.ArgumentTypeError(str(error)) from error
             return value if read in (steps, _arrival) else read(value)
 
@@ -167,7 +178,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         count,
         metavar="BYTES",
     )
-    flag("--arrival", "constant", f"how messages follow one another: {' or '.join(ARRIVALS)}", _arrival)
+    flag("--arrival", "constant", f"how messages are spaced: {' or '.join(ARRIVALS)}", _arrival)
     flag("--seed", 1, "seed of the schedule: the same seed sends the same messages at the same times", count)
     flag(
         "--steps",
@@ -177,16 +188,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
     )
     flag("--dwell", 5.0, "seconds of a window", positive, metavar="S")
-    flag("--warmup", 2.0, "seconds of the same load before a window, not judged", not_negative, metavar="S")
+    flag("--warmup", 2.0, "seconds of the same load before a window that are not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
-    flag("--burst-factor", 1.0, "messages of a burst follow one another so much faster; 1: none", positive, metavar="F")
+    flag("--burst-factor", 1.0, "a burst multiplies the message rate by this; 1: no burst", positive, metavar="F")
     flag("--burst-at", 0.0, "seconds into each window at which its burst begins", not_negative, metavar="S")
     flag("--burst-for", 1.0, "seconds of a burst", positive, metavar="S")
     flag(
         "--stalled",
         0,
-        "of the users, this many join, read as --stalled-bytes-per-s says, and send nothing",
+        "this many of the users join, read at --stalled-bytes-per-s, and send nothing",
         count,
         metavar="K",
     )

@@ -9,20 +9,20 @@ from rich.text import Text
 
 from loadtest.ledger.result import Step, SwarmResult
 
-LEAST_WIDTH = 110
+MIN_WIDTH = 110
 
 
 def exit_code(result: SwarmResult | None) -> int:
-    """Return 0 where every step was measured, may be believed, and had every delivery once and in order; else 1."""
+    """Return 0 if every step was measured, is valid, and had every delivery once and in order; else 1."""
     if result is None or not result.steps or result.not_measured or result.problems:
         return 1
     return int(any(not step.valid or step.missing or step.duplicates or step.reordered for step in result.steps))
 
 
 def show(result: SwarmResult) -> None:
-    """Print the tables, what may not be believed and why, and what was not measured."""
+    """Print the tables, why steps are invalid, and which user counts were not measured."""
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, LEAST_WIDTH)
+    console.width = max(console.width, MIN_WIDTH)
     if result.steps:
         console.print(_counts(result.steps), _times(result.steps))
     else:

@@ -1,4 +1,4 @@
-"""How many users Locust keeps: the conductor's present step, until it has finished."""
+"""How many users Locust runs: those of the coordinator's current step, until it has finished."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from loadtest.swarm import Swarm
 
 
 class StepShape(LoadTestShape):
-    """Follows the conductor. Without `--steps` it keeps Locust's own user count until `-t` is over."""
+    """Follows the coordinator. Without `--steps` it keeps Locust's own user count until `-t` has passed."""
 
     use_common_options = True
 
@@ -19,10 +19,10 @@ class StepShape(LoadTestShape):
         parsed = self.runner.environment.parsed_options
         assert parsed is not None
         join_rate = float(parsed.spawn_rate or 1)
-        if swarm.conductor is None:
+        if swarm.coordinator is None:
             swarm.choose_users()
             steps = swarm.options.steps
             return steps[0] if steps else parsed.num_users or 1, join_rate
         if parsed.run_time and self.get_run_time() >= parsed.run_time:
             swarm.finish()
-        return None if swarm.conductor.finished else (swarm.conductor.target_users, join_rate)
+        return None if swarm.coordinator.finished else (swarm.coordinator.target_users, join_rate)

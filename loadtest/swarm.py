@@ -1,4 +1,4 @@
-"""Ties the swarm to one Locust environment: its events, its messages between processes, its end."""
+"""Connects the swarm to a Locust environment: its events, its messages between processes, its end."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 from loadtest import live, report
 from loadtest.client import descriptors
 from loadtest.client.target import Target, resolve
-from loadtest.coordinator.coordinator import Conductor
+from loadtest.coordinator.coordinator import Coordinator
+from loadtest.errors import OptionError, UserLimitError
+from loadtest.ledger.records import MAX_SENDER
 from loadtest.ledger.result import SwarmResult
 from loadtest.options import Options
-from loadtest.schedule.stamp import MAX_SENDER
 from loadtest.worker.generator import Generator
-from loadtest.worker.messages import TO_CONDUCTOR, TO_GENERATOR, ToConductor, ToGenerator
+from loadtest.worker.messages import TO_COORDINATOR, TO_WORKER, ToCoordinator, ToWorker
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ ECHO_S = 1.0
 class Swarm:
     """The swarm of one Locust environment, over all its runs.
 
-    A process that has users has a `generator` while a run goes on; one that decides the user count has a `conductor`.
+    During a run, a process with users has a `generator`, and the one that decides the user count a `coordinator`.
     """
 
     _all: ClassVar[weakref.WeakKeyDictionary[Environment, Swarm]] = weakref.WeakKeyDictionary()
@@ -56,9 +57,9 @@ class Swarm:
         self._stalled_user = stalled_user
         self._count = itertools.count()
         self._live: Any = None
-        self._is_hurried = False
+        self._is_end_forced = False
         self.generator: Generator | None = None
-        self.conductor: Conductor | None = None
+        self.coordinator: Coordinator | None = None
         self.target: Target
         self.result: SwarmResult | None = None
         events = environment.events
@@ -67,10 +68,10 @@ class Swarm:
         events.quitting.add_listener(self._on_quitting)
         events.quit.add_listener(self._on_quit)
         if not isinstance(self._runner, WorkerRunner):
-            self._runner.register_message(TO_CONDUCTOR, self._on_message_to_conductor)
+            self._runner.register_message(TO_COORDINATOR, self._on_message_to_coordinator)
         if not isinstance(self._runner, MasterRunner):
-            self._runner.register_message(TO_GENERATOR, self._on_message_to_generator)
-        interrupt_between_callbacks(self._may_end, self._hasten)
+            self._runner.register_message(TO_WORKER, self._on_message_to_worker)
+        interrupt_between_callbacks(self._can_end, self._force_end)
 
     @classmethod
     def of(cls, environment: Environment) -> Swarm:
@@ -78,11 +79,11 @@ class Swarm:
         return cls._all[environment]
 
     @classmethod
-    def awaited(cls, environment: Environment) -> Swarm:
+    def wait_for(cls, environment: Environment) -> Swarm:
         """Return the swarm of an environment, once it is there.
 
-        A master tells a worker that comes during a run to begin in the same breath in which it greets it, and Locust's
-        worker heeds that before its own `init` event, while there is no swarm yet.
+        A master greets a worker that comes during a run and tells it to begin at once; Locust's worker does so before
+        its own `init` event, while there is no swarm yet.
 
         Raises:
             StopTest: there was none within `INIT_LIMIT_S`.
@@ -91,79 +92,79 @@ class Swarm:
         limit = time.monotonic() + INIT_LIMIT_S
         while environment not in cls._all:
             if time.monotonic() > limit:
-                raise StopTest(f"this worker was told to begin, and was not ready within {INIT_LIMIT_S:g} s")
+                raise StopTest(f"this worker was not ready within {INIT_LIMIT_S:g} s after it was told to begin")
             gevent.sleep(0.01)
         return cls._all[environment]
 
     @property
     def options(self) -> Options:
-        """The flags as they are now; Locust's web UI can change them between runs.
+        """The current flags; Locust's web UI can change them between runs.
 
         Raises:
-            StopTest: it changed one to what is not allowed.
+            StopTest: a flag has a value that is not allowed.
 
         """
         try:
             return Options.of(self._environment.parsed_options)
-        except ValueError as error:
+        except OptionError as error:
             raise StopTest(str(error)) from error
 
     def next_number(self) -> int:
         """Return a number for a new user of this process, unique in the whole swarm.
 
         Raises:
-            ValueError: this process has had as many users as it has numbers.
+            UserLimitError: this process has had as many users as it has numbers.
 
         """
         number = next(self._count)
         worker = max(0, getattr(self._runner, "worker_index", 0))
         if number >= USERS_PER_WORKER or worker * USERS_PER_WORKER + number > MAX_SENDER:
-            raise ValueError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers, or start anew")
+            raise UserLimitError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers or restart")
         return worker * USERS_PER_WORKER + number
 
     def choose_users(self) -> None:
-        """Tell Locust of stalled users, where there are to be some; its master has to know before it starts a run."""
+        """Pass the number of stalled users to Locust; its master needs it before it starts a run."""
         stalled = self.options.stalled
         self._stalled_user.fixed_count = stalled
         healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
         self._environment.user_classes = [*healthy, self._stalled_user] if stalled else healthy
 
     def begin(self) -> None:
-        """Begin a run, as Locust's `test_start` says.
+        """Begin a run, at Locust's `test_start`.
 
         Raises:
-            StopTest: the flags or the host do not allow it.
+            StopTest: the flags or the host are invalid.
 
         """
         descriptors.raise_limit()
         self.result = None
         options = self.options
-        if options.turnover and isinstance(self._runner, MasterRunner | WorkerRunner):
+        if options.churn and isinstance(self._runner, MasterRunner | WorkerRunner):
             raise StopTest("--churn-rate and --reconnect-at need a swarm of one process; run it without workers")
         self.choose_users()
         if not isinstance(self._runner, MasterRunner):
             self.target = self._resolve(options.url_path)
-            self.generator = Generator(options, self._tell_conductor)
+            self.generator = Generator(options, self._send_to_coordinator)
             self._live = gevent.spawn(live.sample, self.generator, self._environment.events.request)
         if not isinstance(self._runner, WorkerRunner):
             parsed = self._environment.parsed_options
-            self.conductor = Conductor(
+            self.coordinator = Coordinator(
                 options,
                 join_rate=parsed.spawn_rate or 1,
                 wanted_users=lambda: parsed.num_users or 1,
-                tell=self._tell_generator,
+                send=self._send_to_worker,
             )
 
     def finish(self) -> None:
-        """End the measurement, with what was measured so far."""
-        if self.conductor:
-            self.conductor.finish()
-            self.result = self.conductor.result
+        """End the measurement and keep what was measured so far."""
+        if self.coordinator:
+            self.coordinator.finish()
+            self.result = self.coordinator.result
 
     def _resolve(self, path: str) -> Target:
         try:
             return resolve(self._environment.host or DEFAULT_HOST, path)
-        except (ValueError, OSError) as error:
+        except (OptionError, OSError) as error:
             raise StopTest(str(error)) from error
 
     # Locust's events
@@ -177,9 +178,9 @@ class Swarm:
             self._live.kill()
         if self.generator:
             self.generator.close()
-        if self.conductor and self.result and not self._environment.parsed_options.headless:
+        if self.coordinator and self.result and not self._environment.parsed_options.headless:
             report.show(self.result)
-        self.generator = self.conductor = None
+        self.generator = self.coordinator = None
 
     def _on_quitting(self, **_: Any) -> None:
         self.finish()
@@ -190,39 +191,39 @@ class Swarm:
         if self.result and self._environment.parsed_options.headless:
             report.show(self.result)
 
-    def _hasten(self) -> None:
-        self._is_hurried = True
-        if self.conductor:
-            self.conductor.abandon()
+    def _force_end(self) -> None:
+        self._is_end_forced = True
+        if self.coordinator:
+            self.coordinator.abandon()
 
-    def _may_end(self) -> bool:
+    def _can_end(self) -> bool:
         is_worker = isinstance(self._runner, WorkerRunner)
-        return self._is_hurried or not (is_worker and self.generator and self.generator.is_measuring)
+        return self._is_end_forced or not (is_worker and self.generator and self.generator.is_measuring)
 
     # Messages
 
-    def _tell_generator(self, message: ToGenerator, name: str) -> None:
-        self._runner.send_message(TO_GENERATOR, msgspec.msgpack.encode(message), name)
+    def _send_to_worker(self, message: ToWorker, name: str) -> None:
+        self._runner.send_message(TO_WORKER, msgspec.msgpack.encode(message), name)
 
-    def _tell_conductor(self, message: ToConductor) -> None:
-        self._runner.send_message(TO_CONDUCTOR, msgspec.msgpack.encode(message))
+    def _send_to_coordinator(self, message: ToCoordinator) -> None:
+        self._runner.send_message(TO_COORDINATOR, msgspec.msgpack.encode(message))
 
-    def _on_message_to_conductor(self, msg: Any, **_: Any) -> None:
-        if self.conductor:
-            self.conductor.hear(msg.node_id, msgspec.msgpack.decode(msg.data, type=ToConductor))
+    def _on_message_to_coordinator(self, msg: Any, **_: Any) -> None:
+        if self.coordinator:
+            self.coordinator.receive(msg.node_id, msgspec.msgpack.decode(msg.data, type=ToCoordinator))
 
-    def _on_message_to_generator(self, msg: Any, **_: Any) -> None:
+    def _on_message_to_worker(self, msg: Any, **_: Any) -> None:
         if self.generator:
-            self.generator.handle(msgspec.msgpack.decode(msg.data, type=ToGenerator))
+            self.generator.handle(msgspec.msgpack.decode(msg.data, type=ToWorker))
 
 
-def interrupt_between_callbacks(may_end: Callable[[], bool], hasten: Callable[[], None]) -> None:
-    """Let Ctrl-C reach the main greenlet as Locust expects, but never in the middle of keeping a read.
+def interrupt_between_callbacks(can_end: Callable[[], bool], force_end: Callable[[], None]) -> None:
+    """Let Ctrl-C reach the main greenlet as Locust expects, but never while a read is being kept.
 
-    SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. What
-    comes within `ECHO_S` of the first is the same one: a terminal and a parent process may both send it. The first
-    waits until `may_end()`, at most `WORKER_PATIENCE_S`: Ctrl-C reaches a master and its workers alike, and the master
-    still wants their ledgers. A second one makes an end at once, by `hasten()`.
+    SIGTERM does the same, as Locust has no handler of its own for it while a shape runs without the web UI. A signal
+    within `ECHO_S` of the first counts as the same one: a terminal and a parent process may both send it. The first
+    waits until `can_end()`, at most `WORKER_PATIENCE_S`: Ctrl-C reaches a master and its workers alike, and the master
+    still needs the workers' ledgers. A second one ends the run at once, by `force_end()`.
     """
     main = greenlet.getcurrent()
     while main.parent is not None:
@@ -236,11 +237,11 @@ def interrupt_between_callbacks(may_end: Callable[[], bool], hasten: Callable[[]
             first_s = now_s
             gevent.spawn(end)
         elif now_s - first_s >= ECHO_S:
-            gevent.spawn(hasten)
+            gevent.spawn(force_end)
 
     def end() -> None:
         limit = time.monotonic() + WORKER_PATIENCE_S
-        while not may_end() and time.monotonic() < limit:
+        while not can_end() and time.monotonic() < limit:
             gevent.sleep(0.05)
         gevent.kill(main, KeyboardInterrupt)
 

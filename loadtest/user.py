@@ -1,4 +1,4 @@
-"""Chat users: what one does in the room is the generator's affair; here it joins, stays and leaves."""
+"""Chat users as Locust runs them: they join, stay and leave. The generator sends and receives for them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ import gevent
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtest.client.connect import ConnectError
 from loadtest.client.websocket import WebSocket
-from loadtest.ledger.ledger import NEVER
+from loadtest.errors import ConnectError, LostError
+from loadtest.ledger.records import NEVER
 from loadtest.live import TYPE
 from loadtest.swarm import Swarm
 from loadtest.worker.membership import Member, Membership
 
 CONNECT_LIMIT_S = 30.0
-SIP_S = 0.1
-LEAST_RECEIVE_BUFFER_BYTES = 1
-"""The system makes of it the least that it allows, a few KiB."""
-
-
-class LostError(Exception):
-    """A member fell out of the room without having planned to."""
+THROTTLED_READ_EVERY_S = 0.1
+MIN_RECEIVE_BUFFER_BYTES = 1
+"""The system raises this to its own minimum, a few KiB."""
 
 
 class RoomUser(User):
@@ -34,7 +30,7 @@ class RoomUser(User):
     abstract = True
 
     def on_start(self) -> None:
-        """Connect, and tell the generator."""
+        """Connect and register with the generator."""
         swarm = Swarm.of(self.environment)
         assert swarm.generator is not None
         number = swarm.next_number()
@@ -42,7 +38,7 @@ class RoomUser(User):
             self.joined(swarm.generator.members, number, websocket)
 
     def connect(self, swarm: Swarm, number: int, *, is_last_try: bool = True) -> WebSocket | None:
-        """Connect; where that fails for the last time, the generator is told why."""
+        """Connect; if the last try fails, the reason is passed to the generator."""
         websocket = WebSocket(swarm.target, f"u{number:06d}", self.receive_buffer_bytes(swarm))
         started = time.perf_counter()
         try:
@@ -56,15 +52,15 @@ class RoomUser(User):
         return websocket
 
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:
-        """Do what this kind of user does once it is in."""
+        """Start what this kind of user does in the room."""
         raise NotImplementedError
 
     def receive_buffer_bytes(self, swarm: Swarm) -> int | None:  # noqa: ARG002
-        """Return the size of this kind of user's receive buffer; `None` is the system's own."""
+        """Return the size of this kind of user's receive buffer; `None` for the system's default."""
         return None
 
     def report(self, name: str, started: float, error: Exception | None) -> None:
-        """Tell Locust's statistics of something that began at `started` (perf_counter, seconds)."""
+        """Report an event that began at `started` (perf_counter, seconds) to Locust's statistics."""
         fire: Any = self.environment.events.request.fire
         fire(
             request_type=TYPE,
@@ -77,7 +73,7 @@ class RoomUser(User):
 
 
 class ChatUser(RoomUser):
-    """A member that sends when the schedule says so and receives everything."""
+    """A member that sends by schedule and receives everything."""
 
     member: Member | None = None
 
@@ -87,34 +83,34 @@ class ChatUser(RoomUser):
 
     @task
     def stay(self) -> None:
-        """Stay until the connection ends; come back where that is planned, or `--rejoin-every` says so."""
+        """Stay until the connection ends; come back if that is planned or `--rejoin-every` is given."""
         while self.member:
             self.member.websocket.ended.wait()
-            gone, self.member = self.member, None
-            self._come_back(gone)
+            left, self.member = self.member, None
+            self._come_back(left)
         raise StopUser
 
-    def _come_back(self, gone: Member) -> None:
+    def _come_back(self, left: Member) -> None:
         swarm = Swarm.of(self.environment)
         if swarm.generator is None:
             return
         members = swarm.generator.members
         every_s = members.rejoin_every_s
-        was_planned = gone.left_ns != NEVER
-        pause_s = gone.away_s if was_planned else every_s or None
+        was_planned = left.left_ns != NEVER
+        pause_s = left.away_s if was_planned else every_s or None
         if pause_s is None:
             return
         gevent.sleep(pause_s)
-        number = swarm.next_number() if was_planned else gone.number
+        number = swarm.next_number() if was_planned else left.number
         while (websocket := self.connect(swarm, number, is_last_try=not every_s)) is None:
             if not every_s:
                 return
             gevent.sleep(every_s)
         if was_planned:
-            self.member = members.join(number, websocket, self._lost, gone.seat)
+            self.member = members.join(number, websocket, self._lost, left.slot)
         else:
-            members.rejoin(gone, websocket, self._lost)
-            self.member = gone
+            members.rejoin(left, websocket, self._lost)
+            self.member = left
 
     def on_stop(self) -> None:
         """Leave the room."""
@@ -127,40 +123,40 @@ class ChatUser(RoomUser):
 
 
 class StalledUser(RoomUser):
-    """A member that reads slowly or never, with a receive buffer to match; `--stalled` says how many there are."""
+    """A member that reads slowly or never, with a small receive buffer; `--stalled` says how many there are."""
 
-    abstract = True  # Locust is only told of it when there are to be some
+    abstract = True  # Locust gets this class only when there are to be stalled users
     websocket: WebSocket | None = None
 
     def receive_buffer_bytes(self, swarm: Swarm) -> int | None:
-        """Return room for what is read at a time, twice, as the system keeps half of it to itself."""
-        return max(LEAST_RECEIVE_BUFFER_BYTES, 2 * _sip_bytes(swarm))
+        """Return twice the bytes of a read, as the system keeps half of the buffer for itself."""
+        return max(MIN_RECEIVE_BUFFER_BYTES, 2 * _throttled_read_bytes(swarm))
 
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:  # noqa: ARG002
-        """Be there, and no more."""
+        """Register as stalled."""
         self.websocket = websocket
         members.stalled.add(websocket)
 
     @task
     def stall(self) -> None:
-        """Read a little now and then, or nothing, until told to stop."""
+        """Read at the throttled rate, or nothing, until stopped."""
         if self.websocket:
-            sip_bytes = _sip_bytes(Swarm.of(self.environment))
-            while sip_bytes and not self.websocket.ended.wait(SIP_S):
-                self.websocket.sip(sip_bytes)
+            read_bytes = _throttled_read_bytes(Swarm.of(self.environment))
+            while read_bytes and not self.websocket.ended.wait(THROTTLED_READ_EVERY_S):
+                self.websocket.read_throttled(read_bytes)
             self.websocket.ended.wait()
         raise StopUser
 
     def on_stop(self) -> None:
-        """Go without a word."""
+        """Abort the connection, without a close handshake."""
         generator = Swarm.of(self.environment).generator
         if self.websocket and generator:
             generator.members.stalled.discard(self.websocket)
             self.websocket.abort()
 
 
-def _sip_bytes(swarm: Swarm) -> int:
-    return math.ceil(swarm.options.stalled_bytes_per_s * SIP_S)
+def _throttled_read_bytes(swarm: Swarm) -> int:
+    return math.ceil(swarm.options.stalled_bytes_per_s * THROTTLED_READ_EVERY_S)
 
 
 def _problem(error: Exception) -> str:

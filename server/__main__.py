@@ -7,19 +7,20 @@ import resource
 
 import click
 
+from server.errors import StrategyError
 from server.lifecycle import ChatServer, bind
 from server.settings import Settings
 from server.strategies import STRATEGIES, strategy_named
 
 DEFAULTS = Settings()
 SPARE_FILES = 1_000
-"""Open files beside one for each member: other rooms, HTTP, joins that are refused."""
+"""Open files beyond one for each member: other rooms, HTTP, refused joins."""
 
 
 def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
     try:
         return strategy_named(name).name
-    except ValueError as error:
+    except StrategyError as error:
         raise click.BadParameter(str(error)) from None
 
 
@@ -29,7 +30,7 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     default=DEFAULTS.strategy,
     metavar="|".join(STRATEGIES),
     callback=_check_strategy,
-    help="How a message reaches every member; or the name of a strategy that another package brings along.",
+    help="How a message reaches every member; or the name of a strategy from another package.",
 )
 @click.option("--host", default=DEFAULTS.host, help="Address to listen on.")
 @click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65_535), help="0 picks a free one.")
@@ -53,7 +54,7 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     "--outbox-bytes",
     default=DEFAULTS.outbox_bytes,
     type=click.IntRange(min=1),
-    help="What may wait for a member; one for whom more waits is kicked.",
+    help="Bytes that may wait for a member; if more do, it is kicked.",
 )
 @click.option(
     "--slow-after",
@@ -98,7 +99,7 @@ def main(
         ) from None
     _raise_open_file_limit(max_members + SPARE_FILES)
     server = ChatServer(settings)
-    # What was made until now lives as long as the process: the collector need not look at it at every full collection.
+    # All that exists now lives as long as the process; full collections need not visit it.
     gc.collect()
     gc.freeze()
     server.run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""The FastAPI application: routes and what runs beside them."""
+"""The FastAPI application: routes, middleware and lifespan."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from websockets.frames import CloseCode
 
-from server.deferred_handler import Outlasting, outlast
+from server.deferred_handler import DeferredHandler, defer
+from server.errors import RefusedError
 from server.member import Member
-from server.rooms import RefusedError, Rooms
+from server.rooms import Rooms
 from server.settings import Settings
 from server.telemetry import Stats, Telemetry
 from server.telemetry.prometheus import Metrics
@@ -25,8 +26,8 @@ STATIC = Path(__file__).parent / "static"
 DENIAL = "websocket.http.response"
 """The ASGI extension by which a handshake may be answered with an HTTP response."""
 
-LONGEST_REASON_BYTES = 123
-"""What a close frame has room for beside its code (RFC 6455, section 5.5)."""
+MAX_REASON_BYTES = 123
+"""Space for the reason in a close frame, beside its code (RFC 6455, section 5.5)."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the chat room as an ASGI application; its `state.rooms` are the `Rooms`.
 
     Raises:
-        ValueError: there is no strategy of the name in `settings`.
+        StrategyError: there is no strategy of the name in `settings`.
 
     """
     telemetry = Telemetry(settings.strategy)
@@ -64,12 +65,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.middleware("http")
-    async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         response.headers.update(SECURITY_HEADERS)
         return response
 
-    app.add_middleware(Outlasting)
+    app.add_middleware(DeferredHandler)
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -100,19 +101,19 @@ def create_app(settings: Settings) -> FastAPI:
         except RefusedError as refused:
             await _refuse(websocket, refused)
         else:
-            outlast(websocket, partial(rooms.host, room, member))
+            defer(websocket, partial(rooms.host, room, member))
 
     return app
 
 
 async def _refuse(websocket: WebSocket, refused: RefusedError) -> None:
-    """Say why a join is refused: in the HTTP response, or in the close frame where the server can send no other."""
+    """Refuse a join with the reason: in an HTTP response, or in a close frame if the server cannot send one."""
     if DENIAL in websocket.scope.get("extensions", {}):
         await websocket.send_denial_response(JSONResponse({"detail": str(refused)}, refused.status))
     else:
         await websocket.accept()
-        await websocket.close(CloseCode.POLICY_VIOLATION, _within(LONGEST_REASON_BYTES, str(refused)))
+        await websocket.close(CloseCode.POLICY_VIOLATION, _truncate(str(refused), MAX_REASON_BYTES))
 
 
-def _within(size_bytes: int, text: str) -> str:
+def _truncate(text: str, size_bytes: int) -> str:
     return text.encode()[:size_bytes].decode(errors="ignore")

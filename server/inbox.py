@@ -1,4 +1,4 @@
-"""What a peer has said and the application has not taken yet."""
+"""A queue of messages from a peer that the application has not taken yet."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import deque
 from uvicorn._types import ASGIReceiveEvent
 
 EVENT_OVERHEAD_BYTES = 1_024
-"""What an event counts beside its text, so that empty messages cannot pile up without end."""
+"""Added to the size of each event, so that empty messages cannot pile up without bound."""
 
 
 class Inbox:
-    """A queue of ASGI events for one reader, which knows how much waits in it.
+    """A queue of ASGI events for one reader, which knows the total size of what waits in it.
 
     It stands in for the `asyncio.Queue` of uvicorn's protocol, which keeps four deques for each connection.
     """

@@ -1,4 +1,4 @@
-"""A server process from its socket to its end."""
+"""A server process from its socket to its exit."""
 
 from __future__ import annotations
 
@@ -9,49 +9,25 @@ from types import FrameType
 
 import click
 import uvicorn
-from fastapi import FastAPI
 
 from server.app import create_app
+from server.config import BACKLOG, ChatConfig
 from server.protocol import ChatProtocol
 from server.rooms import Rooms
 from server.settings import Settings
-from server.telemetry import Counters
 
-SHUTDOWN_LIMIT_S = 8
-"""For all connections together, each of which has its own, shorter limit: `server.protocol.CLOSE_GRACE_S`."""
 FORCED_EXIT_LIMIT_S = 1.0
-BACKLOG = 2_048
+FORCED_EXIT_POLL_S = 0.1
 SEND_BUFFER_BYTES = 131_072
-"""The kernel's buffer for one connection: enough for seconds of a lively room, or a link of 10 Mbit/s and 100 ms.
+"""The kernel's buffer for one connection: enough for seconds of a busy room, or a link of 10 Mbit/s and 100 ms.
 
-Left to itself it grows to megabytes on a fast link, and a member that does not read would be noticed only when that
+Without a limit it grows to megabytes on a fast link, and a member that does not read would be noticed only when that
 is full. Where `--outbox-bytes` is less, so is this. Linux doubles the figure for its own bookkeeping.
 """
 
 
-class ChatConfig(uvicorn.Config):
-    """uvicorn's configuration, with what a `ChatProtocol` needs besides: how long to bear with a slow peer."""
-
-    def __init__(self, app: FastAPI, settings: Settings, counters: Counters) -> None:
-        self.outbox_bytes = settings.outbox_bytes
-        self.slow_after_s = settings.slow_after_s
-        self.counters = counters
-        super().__init__(
-            app,
-            loop="uvloop",
-            ws=ChatProtocol,
-            ws_max_size=settings.max_message_bytes,
-            ws_per_message_deflate=settings.compression,
-            access_log=False,
-            log_level="warning",
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
-        )
-
-
 class ChatServer(uvicorn.Server):
-    """uvicorn with a line that says it is ready, and exit code 0 when it is told to stop."""
+    """uvicorn with a ready line on stdout, and exit code 0 after SIGINT or SIGTERM."""
 
     config: ChatConfig
 
@@ -59,7 +35,7 @@ class ChatServer(uvicorn.Server):
         app = create_app(settings)
         self._strategy = settings.strategy
         self.rooms: Rooms = app.state.rooms
-        super().__init__(ChatConfig(app, settings, self.rooms.counters))
+        super().__init__(ChatConfig(app, settings, self.rooms.counters, ChatProtocol))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections, then say so on stdout."""
@@ -72,15 +48,28 @@ class ChatServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection with code 1012 and wait for them, within bounds."""
-        self.rooms.silence()
-        await super().shutdown(sockets)
+        self.rooms.stop_notices()
+        # Since Python 3.12 asyncio's server is only closed once its last connection is, forced exit or not.
+        aborting = asyncio.create_task(self._abort_when_forced())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            aborting.cancel()
         if self.force_exit:
-            await self._leave_nothing_behind()
+            await self._finish_forced_exit()
 
-    async def _leave_nothing_behind(self) -> None:
-        """End what uvicorn would leave to be cancelled, with a traceback for each connection."""
+    async def _abort_when_forced(self) -> None:
+        while not self.force_exit:  # noqa: ASYNC110 - set by a signal handler; uvicorn polls it too
+            await asyncio.sleep(FORCED_EXIT_POLL_S)
+        self._abort_connections()
+
+    def _abort_connections(self) -> None:
         for connection in tuple(self.server_state.connections):
             connection.transport.abort()
+
+    async def _finish_forced_exit(self) -> None:
+        """End what uvicorn would leave to be cancelled, which prints a traceback for each connection."""
+        self._abort_connections()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=FORCED_EXIT_LIMIT_S)
         await self.lifespan.shutdown()

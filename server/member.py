@@ -24,7 +24,7 @@ class Member:
         self.queued_bytes = 0
         self.frames: ChatProtocol | None = websocket.scope.get("extensions", {}).get(EXTENSION)
         self._connection = self.frames or PlainConnection(websocket)
-        # The connection's own methods, not ones that call them: some are called for every message and delivery.
+        # The connection's own methods rather than wrappers: some are called for every message and delivery.
         self.accept = self._connection.accept
         self.receive = self._connection.receive_text
         self.send = self._connection.send_text
@@ -40,7 +40,7 @@ class Member:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the connection has not ended yet, for strategies to which a send that fails is dear."""
+        """Return whether the connection has not ended yet, for strategies in which a failed send is expensive."""
         return self._connection.is_open
 
     @property

@@ -1,4 +1,4 @@
-"""What the server says to a member, and its one JSON encoding."""
+"""A message from the server to a member, and its JSON encoding."""
 
 from __future__ import annotations
 

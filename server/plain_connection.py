@@ -1,4 +1,4 @@
-"""A connection of a server that has nothing but ASGI to offer."""
+"""A connection under an ASGI server without our extension."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from server.settings import Settings
 
 
 class PlainConnection:
-    """What `ChatProtocol` is to a `Member`, for any other server: the room works, but without `--slow-after`.
+    """Takes the place of `ChatProtocol` under any other server: the room works, but without `--slow-after`.
 
-    ASGI tells nothing of buffers and cannot cut a connection, so a slow member is waited for as its server does.
+    ASGI does not expose buffers and cannot abort a connection, so the server decides how long a slow member is waited
+    for.
     """
 
     buffered_bytes = 0

@@ -1,11 +1,11 @@
-"""The WebSocket connection: uvicorn's protocol with short ways in and out, and an end that never hangs."""
+"""The WebSocket connection: uvicorn's protocol with shorter paths for messages, and a close that never hangs."""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import TimerHandle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -13,24 +13,21 @@ from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
+from server.config import ChatConfig
 from server.frames import count_frames
 from server.inbox import Inbox
-
-if TYPE_CHECKING:
-    from server.lifecycle import ChatConfig
 
 EXTENSION = "chatroom.frames"
 """The ASGI extension by which an application finds the `ChatProtocol` behind its WebSocket."""
 
 CLOSE_GRACE_S = 2.0
-"""How long a peer has to read its close frame and hang up before its connection is cut."""
+"""How long a peer has to read its close frame and hang up before its connection is aborted."""
 
 READ_AHEAD_BYTES = 65_536
-"""How much a peer may say before the application takes it, as an `Inbox` counts; then it is not read from.
+"""How much is read from a peer before the application takes it, as an `Inbox` counts; then reading pauses.
 
 uvicorn stops and starts reading at every message, which costs two system calls each.
 """
-
 
 Outlets = dict["ChatProtocol", Callable[[bytes], None]]
 """How to write ready frames to each of several peers, at this moment."""
@@ -39,21 +36,21 @@ Outlets = dict["ChatProtocol", Callable[[bytes], None]]
 class ChatProtocol(WebSocketsSansIOProtocol):
     """One member's connection, which the application finds in its scope as the extension `chatroom.frames`.
 
-    **Out.** Whoever writes ready frames attaches a table, in which it finds how to write to this peer: the transport's
-    own method as long as the peer keeps up. When the transport's buffer is full, frames are held here instead; when
-    the connection ends, they are thrown away. So the one who writes need not ask for the state of each member.
+    **Writing.** A strategy that writes ready frames attaches a table, in which it finds how to write to this peer: the
+    transport's own method as long as the peer keeps up. While the transport's buffer is full, frames are held here
+    instead; when the connection ends, they are discarded. So the writer need not check the state of each member.
     `send_text` makes the frame itself, and waits.
 
     **Slow peers.** A peer is kicked once more than `outbox_bytes` wait for it, or its transport's buffer was full
     for `slow_after_s` seconds.
 
-    **The end.** uvicorn closes a connection once its write buffer is empty: never, if the peer does not read. And it
-    does not read what the peer still sends, upon which the kernel resets the connection and the peer may lose
-    the close frame. Here a peer has `CLOSE_GRACE_S` seconds from the close frame on, and is read until then.
+    **Closing.** uvicorn closes a connection once its write buffer is empty: never, if the peer does not read. And it
+    does not read what the peer still sends, so the kernel resets the connection and the peer may lose the close
+    frame. Here a peer has `CLOSE_GRACE_S` seconds from the close frame on, and is read until then.
     """
 
     config: ChatConfig
-    queue: Inbox  # type: ignore[assignment]  # the part of asyncio.Queue that uvicorn uses
+    queue: Inbox  # type: ignore[assignment]  # has the part of asyncio.Queue that uvicorn uses
 
     _outlets: Outlets | None = None
     is_open = True
@@ -81,14 +78,14 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][EXTENSION] = self  # type: ignore[assignment]
 
     async def accept(self) -> None:
-        """Accept the handshake, and forget what is not needed any more: an idle connection should cost little."""
+        """Accept the handshake, and free what is no longer needed: an idle connection should cost little."""
         await self.receive()
         await self.send({"type": "websocket.accept"})
         self.scope.clear()  # type: ignore[attr-defined]
         self.request.headers.clear()
         self.response.headers.clear()
 
-    # In
+    # Reading
 
     def data_received(self, data: bytes) -> None:
         """Read what the peer sends; drop it once the peer has broken the rules."""
@@ -132,7 +129,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     async def receive_text(self) -> str | None:
         """Return the peer's next text, which may be empty, or `None` when it has gone.
 
-        A peer that does not read is not listened to meanwhile, so nobody floods a room faster than it reads the
+        While a peer does not read, nothing more is taken from it, so nobody can flood a room faster than it reads the
         room itself. A binary message ends the connection with code 1003.
         """
         event = await self.receive()
@@ -145,10 +142,10 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.close(CloseCode.UNSUPPORTED_DATA)
         return None
 
-    # Out
+    # Writing
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Answer the handshake, with `websocket.accept` or an HTTP denial; frames take other ways."""
+        """Answer the handshake, with `websocket.accept` or an HTTP denial; frames do not go through here."""
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             # A denial completes the handshake. uvicorn logs an error if it finds otherwise.
@@ -198,25 +195,25 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         return self._held_bytes + self.transport.get_write_buffer_size()
 
     def is_behind(self, queued_bytes: int = 0) -> bool:
-        """Return whether too much waits for this peer, with what is queued for it elsewhere.
+        """Return whether too much waits for this peer, including what is queued for it elsewhere.
 
         A peer that the transport can write to is never behind: what is queued leaves in this turn of the loop.
         """
         return not self.writable.is_set() and self.buffered_bytes + queued_bytes > self.config.outbox_bytes
 
     def pause_writing(self) -> None:
-        """Hold frames back from now on, but not for long."""
+        """Hold frames back from now on, for `slow_after_s` at most."""
         super().pause_writing()
         if self.is_open:
             self._write_by(self._hold)
             self._slow_timer = self.loop.call_later(self.config.slow_after_s, self.kick)
 
     def resume_writing(self) -> None:
-        """Let go of the frames held back."""
+        """Write the frames that were held back."""
         super().resume_writing()
         if self.is_open:
             held = b"".join(self._held)
-            self._let_flow(self.transport.write)
+            self._stop_holding(self.transport.write)
             self.transport.write(held)
 
     def _hold(self, frames: bytes) -> None:
@@ -229,8 +226,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         if self._outlets is not None:
             self._outlets[self] = write
 
-    def _let_flow(self, write: Callable[[bytes], None]) -> None:
-        """Write in another way from now on, with nothing held and nothing timed."""
+    def _stop_holding(self, write: Callable[[bytes], None]) -> None:
+        """Write by this function from now on, with nothing held and no timer."""
         self._write_by(write)
         self._held.clear()
         self._held_bytes = 0
@@ -238,10 +235,10 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self._slow_timer.cancel()
             self._slow_timer = None
 
-    # The end
+    # Closing
 
     def kick(self) -> None:
-        """End the connection of a peer that is too slow; a peer that can read at once is told why (1013)."""
+        """End the connection of a peer that is too slow; one whose buffer is empty gets a close frame (1013)."""
         if not self.is_open:
             return
         self.kicked = True
@@ -287,7 +284,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self._hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Throw away what still comes for this peer."""
+        """Discard what is still written to this peer."""
         self._end()
         super().connection_lost(exc)
 
@@ -313,7 +310,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self._hang_up()
 
     def _hang_up(self) -> None:
-        """Cut the connection after the grace time, which also frees whoever waits for its write buffer."""
+        """Abort the connection after the grace time, which also wakes who waits for its write buffer."""
         self._end()
         if self.close_timer is not None:
             self.close_timer.cancel()
@@ -321,7 +318,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def _end(self) -> None:
         self.is_open = False
-        self._let_flow(_discard)
+        self._stop_holding(_discard)
 
 
 def _discard(_frames: bytes) -> None:

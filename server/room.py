@@ -1,4 +1,4 @@
-"""One room: who is in it, and what is said there."""
+"""One room: its members, and the strategy that carries their messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Room:
         self._strategy = strategy(self.members, counters)
 
     async def host(self, member: Member) -> None:
-        """Have a member in the room until it goes; it hears its own join notice, the others both notices."""
+        """Keep a member in the room until it leaves; it receives its own join notice, the others both notices."""
         self.members[member.name] = member
         try:
             await self._strategy.attend(member, self._converse(member))

@@ -1,31 +1,24 @@
-"""All rooms of a server, and who may come in."""
+"""All rooms of a server, and who may join."""
 
 from __future__ import annotations
 
 import unicodedata
 from http import HTTPStatus
 
+from server.errors import RefusedError
 from server.member import Member
 from server.room import Room
 from server.settings import Settings
 from server.strategies import strategy_named
 from server.telemetry import Counters
 
-LONGEST_NAME = 64
-INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+MAX_NAME_LENGTH = 64
+INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
 """Unicode categories of characters that could make a name look like another one."""
 
 
-class RefusedError(Exception):
-    """A join is refused; `status` is the HTTP status of the denial and the text says why."""
-
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-
-
 class Rooms:
-    """The rooms by name: the first to come opens a room, the last to go closes it."""
+    """The rooms by name: the first user to join opens a room, the last to leave closes it."""
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self._strategy = strategy_named(settings.strategy)
@@ -58,7 +51,7 @@ class Rooms:
         room.names.add(name)
 
     async def host(self, room_name: str, member: Member) -> None:
-        """Have a user in a room where its name is reserved, until it goes; then its name is free again."""
+        """Keep a user in a room where its name is reserved, until it leaves; then its name is free again."""
         room = self._rooms[room_name]
         try:
             await member.accept()
@@ -73,8 +66,8 @@ class Rooms:
         rooms = [room for name, room in self._rooms.items() if room_name in (None, name)]
         return [member for room in rooms for member in room.members.values()]
 
-    def silence(self) -> None:
-        """Announce nothing from now on: the server stops, and n members leaving would cost n^2 notices."""
+    def stop_notices(self) -> None:
+        """Announce nothing from now on: when the server stops, n members leaving would cost n^2 notices."""
         for room in self._rooms.values():
             room.announces = False
 
@@ -83,13 +76,13 @@ def _check_name(what: str, name: str) -> None:
     if not name:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"missing {what}; join with /chat?user_id=NAME&room=ROOM")
     if (
-        len(name) > LONGEST_NAME
+        len(name) > MAX_NAME_LENGTH
         or name != name.strip()
         or name.startswith("@")
-        or any(unicodedata.category(character) in INVISIBLE for character in name)
+        or any(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in name)
     ):
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
-            f"bad {what} {name[: LONGEST_NAME + 1]!r}; choose 1 to {LONGEST_NAME} characters, none of them "
+            f"bad {what} {name[: MAX_NAME_LENGTH + 1]!r}; choose 1 to {MAX_NAME_LENGTH} characters, none of them "
             "invisible, no blank at either end, no '@' at the start",
         )

@@ -1,4 +1,4 @@
-"""What a server is started with."""
+"""The settings of a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Settings:
 
     `max_members` is per room. In a room of more than `notice_limit` members joins and leaves are
     not announced; `None` announces them always. A member is kicked once more than `outbox_bytes` wait for it, or once
-    its connection took nothing for `slow_after_s` seconds.
+    its connection was full for `slow_after_s` seconds.
     """
 
     strategy: str = "coalesced"

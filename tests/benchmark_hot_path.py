@@ -1,6 +1,6 @@
-"""What the swarm's hot path and its judging cost: `pytest tests/benchmark_hot_path.py`; not among the default tests.
+"""The cost of the swarm's hot path and of judging: `pytest tests/benchmark_hot_path.py`; not among the default tests.
 
-Each figure is of a batch; `extra_info` says of how many frames, deliveries or stamps. Divide.
+Each figure is of a batch; divide it by the number of frames, deliveries or stamps in `extra_info`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from loadtest.client.frames import FrameSplitter
-from loadtest.ledger.aggregate import Account
-from loadtest.ledger.ledger import NEVER, Deliveries, Members, Sends, Window, judge
+from loadtest.ledger.aggregate import Aggregate
+from loadtest.ledger.ledger import judge
+from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.stamp import find_stamps, stamped_text
 from loadtest.worker.generator import SLICE, SLICE_BYTES
@@ -40,7 +41,7 @@ def protocol() -> ClientProtocol:
 
 
 class Connection:
-    """As much of a connection as a recorder needs, without a socket."""
+    """Stands in for a connection, without a socket: what a recorder needs."""
 
     def __init__(self) -> None:
         self.protocol = protocol()
@@ -113,10 +114,10 @@ def test_judging(benchmark: Any, members: int, messages: int) -> None:
     sends = Sends(np.zeros(messages, np.int64), seq, due_ns, due_ns)
     window = Window(0, messages * 10_000_000, NEVER, 0)
 
-    def judge_all() -> Account:
-        account = Account()
-        account.add(judge(window, room, sends, deliveries))
-        return account
+    def judge_all() -> Aggregate:
+        aggregate = Aggregate()
+        aggregate.add(judge(window, room, sends, deliveries))
+        return aggregate
 
     benchmark.extra_info["deliveries"] = members * messages
     assert benchmark(judge_all).figures().missing == 0

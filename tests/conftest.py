@@ -12,7 +12,7 @@ from server.testing.server_process import ServerProcess
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., ServerProcess]]:
-    """Start servers with the flags given; after the test they end, and none had anything to complain of."""
+    """Start servers with the flags given; after the test they end, and none may have written to stderr."""
     servers: list[ServerProcess] = []
     with ExitStack() as stack:
 

@@ -57,17 +57,17 @@ def only_step(run: SwarmRun) -> Step:
 
 
 def other_than_busy(reasons: Iterable[str]) -> list[str]:
-    """Return what speaks against a run besides that this machine was busy with something else meanwhile."""
+    """Return the reasons other than that this machine was busy with something else."""
     return [reason for reason in reasons if "after they were due" not in reason]
 
 
-def is_believable(step: Step) -> bool:
-    """Whether nothing speaks against a step but that this machine was busy with something else."""
+def is_valid_unless_busy(step: Step) -> bool:
+    """Whether a step is valid, or invalid only because this machine was busy with something else."""
     return not other_than_busy(step.reasons)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on just now."""
+    """Return a port that is free at this moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 
 from bench.analysis import validity
-from bench.execution.telemetry_reader import interval_around, readings_of
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
 from bench.model.run import Run
 from bench.model.summary import FORMAT, Cell, FailedTrial, NotMeasured, ServerUse, Summary
-from loadtest.ledger.result import Step
+from bench.model.telemetry import interval_around, readings_of
+from loadtest.ledger.result import Step, StepFigures, shared_fields
 
 NOT_STARTED = "the campaign ended before this trial"
 
@@ -73,35 +73,13 @@ def _steps(run: Run) -> list[Step]:
 
 def _cell(run: Run, step: Step, planned_s: float) -> Cell:
     reasons = validity.reasons(run, step, planned_s)
+    figures = shared_fields(StepFigures, step) | {"valid": not reasons, "reasons": reasons}
     return Cell(
+        **figures,
         strategy=run.trial.arm.label,
-        users=step.users,
         block=run.trial.block,
-        valid=not reasons,
-        reasons=reasons,
-        warnings=step.warnings,
-        drained=step.drained,
-        saturated=step.saturated,
-        joined=step.joined,
-        window_s=step.window_s,
-        planned_messages=step.planned_messages,
-        offered_messages=step.offered_messages,
-        expected=step.expected,
-        delivered=step.delivered,
-        missing=step.missing,
-        late=step.late,
-        duplicates=step.duplicates,
-        reordered=step.reordered,
         offered_deliveries_per_s=step.planned_messages * step.users / step.window_s,
-        deliveries_per_s=step.deliveries_per_s,
-        latency_ms=step.latency_ms,
-        response_ms=step.response_ms,
-        first_receiver_ms=step.first_receiver_ms,
-        last_receiver_ms=step.last_receiver_ms,
-        spread_ms=step.spread_ms,
-        position_ms=step.position_ms,
         server=server_use(run, step),
-        generator=step.generator,
     )
 
 

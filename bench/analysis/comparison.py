@@ -27,7 +27,7 @@ class Verdict(StrEnum):
     SLOWER = "slower"
     NO_DIFFERENCE = "no difference found"
     TOO_FEW_BLOCKS = "too few blocks"
-    NOT_BELIEVABLE = "not believable"
+    INVALID = "invalid"
     NOT_MEASURED = "not measured"
     BOTH_INFINITE = "both infinite"
 
@@ -152,7 +152,7 @@ def _why_none(planned: int, measured: int, used: int, needed: int) -> Verdict:
         return Verdict.TOO_FEW_BLOCKS
     if measured < needed:
         return Verdict.NOT_MEASURED
-    return Verdict.NOT_BELIEVABLE if used < needed else Verdict.BOTH_INFINITE
+    return Verdict.INVALID if used < needed else Verdict.BOTH_INFINITE
 
 
 def _pairs(summary: Summary, label: str, baseline: str, users: int) -> list[Pair]:

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from bench.analysis.slo import KEEPS_UP
+from bench.analysis.slo import MIN_DELIVERED_RATIO
 from bench.model.summary import Cell, Summary
 
 CONFIDENCE = 0.95
-LEAST_POINTS = 3
-LEAST_BLOCKS = 2
+MIN_POINTS = 3
+MIN_BLOCKS = 2
 
 
 class Growth(msgspec.Struct, frozen=True):
@@ -48,9 +48,9 @@ def _growth(summary: Summary, strategy: str) -> Growth | None:
         points = [(cell.users, cpu_us) for cell in cells if (cpu_us := cpu_us_per_message(cell)) is not None]
         for users, cpu_us in points:
             by_users.setdefault(users, []).append(cpu_us)
-        if len(points) >= LEAST_POINTS:
+        if len(points) >= MIN_POINTS:
             powers.append(_power(points))
-    if len(powers) < LEAST_BLOCKS:
+    if len(powers) < MIN_BLOCKS:
         return None
     mean, error = float(np.mean(powers)), float(stats.sem(powers))
     margin = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(powers) - 1))
@@ -60,7 +60,7 @@ def _growth(summary: Summary, strategy: str) -> Growth | None:
 
 
 def _kept_up(cell: Cell) -> bool:
-    return not cell.saturated and cell.deliveries_per_s >= KEEPS_UP * cell.offered_deliveries_per_s
+    return not cell.saturated and cell.deliveries_per_s >= MIN_DELIVERED_RATIO * cell.offered_deliveries_per_s
 
 
 def cpu_us_per_message(cell: Cell) -> float | None:

@@ -1,4 +1,4 @@
-"""Tells whether two sets of figures were made on one machine, with one version of everything."""
+"""In what two environments differ: the machine, and the versions of everything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.model.environment import Environment
 
 
 def machine_differences(then: Environment, now: Environment) -> list[str]:
-    """Say in words what of the machine differs, as in `cores: 2, now 4`; nothing if it may be taken for the same."""
+    """List what differs of the machine, as in `cores: 2, now 4`; empty if it may be taken for the same."""
     return [
         _differs(name, *values)
         for name, values in {
@@ -23,7 +23,7 @@ def machine_differences(then: Environment, now: Environment) -> list[str]:
 
 
 def software_differences(then: Environment, now: Environment) -> list[str]:
-    """Say in words which versions differ: Python's, those of the libraries, this tool's own commit."""
+    """List which versions differ: Python's, those of the libraries, this tool's commit."""
     return list(_software_differences(then, now))
 
 

@@ -1,18 +1,18 @@
-"""May a cell be believed? Reasons why not, each with its remedy."""
+"""Whether a cell is valid: the reasons against it, each with its remedy."""
 
 from __future__ import annotations
 
 from bench.model.run import Run
 from loadtest.ledger.result import Step
 
-WHOLE = 0.999
-"""The share of its planned length from which on a window is no cut one: its ends are rounded."""
+MIN_WINDOW_RATIO = 0.999
+"""A window of at least this share of its planned length was not cut short: its ends are rounded."""
 
 
 def reasons(run: Run, step: Step, planned_s: float) -> list[str]:
-    """Collect what speaks against one step of a run whose window was to be `planned_s` long.
+    """Collect the reasons why a step of a run, planned as a window of `planned_s` seconds, is invalid.
 
-    Missing deliveries do not, they are a result.
+    Missing deliveries are not among them: they are a result.
     """
     found = list(step.reasons)
     if not step.valid and not found:
@@ -21,16 +21,16 @@ def reasons(run: Run, step: Step, planned_s: float) -> list[str]:
         found.append(disagreement)
     if run.server_ended and (not run.samples or step.drain_end_ns > run.samples[-1].time_ns):
         found.append(f"the server {run.server_ended} during the step; see its log")
-    if run.failure and not run.server_ended and step.window_s < WHOLE * planned_s:
+    if run.failure and not run.server_ended and step.window_s < MIN_WINDOW_RATIO * planned_s:
         cut = f"the window was cut short after {step.window_s:.1f} of {planned_s:g} s"
         found.append(f"{cut}: {run.failure.message}; run it again")
     return found
 
 
 def _disagreement(run: Run) -> str | None:
-    """Hold the swarm's counts of a whole run against the server's, where the room was quiet before and after it.
+    """Compare the swarm's counts of a whole run with the server's, if the room was quiet before and after it.
 
-    It was not where a step did not drain, and a member that left, was lost, or hardly reads leaves copies underway.
+    It was not quiet if a step did not drain; a member that left, was lost or hardly reads leaves copies under way.
     """
     swarm, before, after = run.swarm, run.stats_before, run.stats_after
     if swarm is None or before is None or after is None or swarm.not_measured or swarm.members_lost:

@@ -1,1 +1,1 @@
-"""Capacity: the largest load that a strategy holds within the objective."""
+"""Capacity: the largest load at which a strategy stays within the SLO."""

@@ -1,32 +1,31 @@
-"""From tries to the capacity of each strategy, and what was the limit."""
+"""Derives the capacity of each strategy, and what limited it, from the tries."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.capacity import scaling
 from bench.capacity.judge import is_generator_busy, is_server_busy
 from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult, Limit, Try
-from bench.capacity.scaling import Point
 from bench.capacity.search import Outcome, Search
 from bench.model.environment import Environment
 from bench.model.summary import Cell
+from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
 
-LATE_MS = 5.0  # the least schedule lag for which the swarm calls a step invalid
-HALF_BUSY_PERCENT = 50.0
+MIN_BUSY_WHEN_LATE_PERCENT = 50.0  # of a core; a late generator that was less busy was delayed by something else
 
 
 def conclude(plan: CapacityPlan, environment: Environment, tries: Sequence[Try]) -> CapacityResult:
-    """Work out everything that tables and charts show."""
-    of_arms = [[each for each in tries if each.strategy == arm.label] for arm in plan.arms]
-    capacities = [_capacity(plan, arm.label, own) for arm, own in zip(plan.arms, of_arms, strict=True)]
+    """Compute all that tables and charts show."""
+    capacities = [
+        _capacity(plan, arm.label, [each for each in tries if each.strategy == arm.label]) for arm in plan.arms
+    ]
     return CapacityResult(FORMAT, environment, plan, list(tries), capacities)
 
 
 def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
     search = Search(plan.rules)
     for each in tries:
-        search.tell(each.load, each.outcome)
+        search.record(each.load, each.outcome)
     limit, evidence = _limit(plan, search, tries)
     return Capacity(
         strategy=label,
@@ -37,34 +36,33 @@ def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
         evidence=evidence,
         confirmed=search.next_load() is None,
         tries=len(tries),
-        scaling=scaling.fit([point for each in tries if (point := _point(each))]),
     )
 
 
 def _limit(plan: CapacityPlan, search: Search, tries: Sequence[Try]) -> tuple[Limit, str]:
-    """Name the limit, with what was seen at the edge."""
+    """Return the limit, with the evidence at the edge."""
     if search.edge is None:
         if search.held == plan.rules.limit:
-            return Limit.RANGE, f"{plan.rules.limit:,} {plan.by.unit} is the most that was to be tried"
+            return Limit.RANGE, f"{plan.rules.limit:,} {plan.by.unit} is the largest load that may be tried"
         return Limit.UNFINISHED, "the search ended before any load failed"
     outcome = search.outcome(search.edge)
     last = [each for each in tries if (each.load, each.outcome) == (search.edge, outcome)][-1]
-    evidence = f"at {last.load:,} {plan.by.unit}: {last.reason}{_use(last.cell)}"
+    evidence = f"at {last.load:,} {plan.by.unit}: {last.reason}{_utilisation(last.cell)}"
     if outcome is Outcome.FAILED:
         return Limit.SERVER, evidence
-    return (Limit.GENERATOR if _is_generators_fault(last.cell) else Limit.DOUBT), evidence
+    return (Limit.GENERATOR if _is_generator_at_fault(last.cell) else Limit.DOUBT), evidence
 
 
-def _is_generators_fault(cell: Cell | None) -> bool:
-    """Whether the generator had too much to do; one that was late with time to spare was held up by something else."""
+def _is_generator_at_fault(cell: Cell | None) -> bool:
+    """Whether the generator was overloaded; one that was late though idle was delayed by something else."""
     if cell is None:
         return False
-    was_late = cell.generator.schedule_lag_p99_ms > LATE_MS
-    return is_generator_busy(cell) or (was_late and cell.generator.cpu_percent > HALF_BUSY_PERCENT)
+    was_late = cell.generator.schedule_lag_p99_ms > MAX_SCHEDULE_LAG_MS
+    return is_generator_busy(cell) or (was_late and cell.generator.cpu_percent > MIN_BUSY_WHEN_LATE_PERCENT)
 
 
-def _use(cell: Cell | None) -> str:
-    """Say how busy both sides were."""
+def _utilisation(cell: Cell | None) -> str:
+    """Describe how busy the server and the generator were."""
     if cell is None:
         return ""
     server, lag_ms = cell.server.cpu_percent, cell.server.loop_lag_p99_ms
@@ -74,12 +72,5 @@ def _use(cell: Cell | None) -> str:
         f"the generator's core {cell.generator.cpu_percent:.0f} % busy",
     ]
     is_idle = server is not None and not (is_generator_busy(cell) or is_server_busy(cell))
-    remark = "; with time to spare on both, other work may be why" if is_idle else ""
+    remark = "; neither was busy, so other work may be the reason" if is_idle else ""
     return f"; {', '.join(filter(None, parts))}{remark}"
-
-
-def _point(each: Try) -> Point | None:
-    """Return what a try says of the throughput; one that may not be believed says nothing."""
-    if each.cell is None or each.outcome is Outcome.DOUBTFUL:
-        return None
-    return Point(each.load, each.cell.offered_deliveries_per_s, each.cell.deliveries_per_s)

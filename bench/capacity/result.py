@@ -1,4 +1,4 @@
-"""What a search for the capacity was to do, what it tried, and what it found: the contents of `capacity.json`."""
+"""The plan, the tries and the results of a capacity search: the contents of `capacity.json`."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from pathlib import Path
 
 import msgspec
 
-from bench.capacity.scaling import Scaling
 from bench.capacity.search import Outcome, Rules
 from bench.model.environment import Environment
 from bench.model.plan import Arm, Workload
 from bench.model.summary import Cell
-from bench.storage.campaign_folder import read_struct, write_struct
+from bench.storage.files import read_struct, write_struct
 
 FORMAT = 1
 FILE = "capacity.json"
 
 
 class Axis(StrEnum):
-    """What grows: the users in the room, or the messages a second that they send together."""
+    """What grows: the users in the room, or the messages/s that they send together."""
 
     USERS = "users"
     RATE = "rate"
 
     @property
     def unit(self) -> str:
-        """What a load is counted in."""
+        """The unit of a load."""
         return "users" if self is Axis.USERS else "messages/s"
 
 
 class Percentile(StrEnum):
-    """The percentile of the delivery latency that the objective is about."""
+    """The percentile of the delivery latency that the SLO limits."""
 
     P50 = "50"
     P90 = "90"
@@ -50,7 +49,7 @@ class Percentile(StrEnum):
 
 
 class CapacityPlan(msgspec.Struct, frozen=True):
-    """A search a strategy; `workload` is what all tries have in common: the load in it is that of the first."""
+    """One search per strategy; all tries share `workload`, whose load is that of the first try."""
 
     by: Axis
     workload: Workload
@@ -62,8 +61,8 @@ class CapacityPlan(msgspec.Struct, frozen=True):
     seed: int
 
     @property
-    def objective(self) -> str:
-        """The objective in words, without what is always part of it: nothing missing."""
+    def slo(self) -> str:
+        """The SLO's text, such as `p99 <= 50 ms`; that no delivery is missing is always part of it."""
         return f"{self.percentile.label} <= {self.slo_ms:g} ms"
 
     def workload_at(self, load: int) -> Workload:
@@ -76,7 +75,7 @@ class CapacityPlan(msgspec.Struct, frozen=True):
 class Try(msgspec.Struct, frozen=True):
     """One load, tried once on a fresh server; `number` counts the tries of all strategies from 1.
 
-    `strategy` is the label of its arm, `reason` says why it was not held. `cell` is `None` where nothing was measured.
+    `strategy` is the arm's label, `reason` says why the load was not held. `cell` is `None` if nothing was measured.
     """
 
     number: int
@@ -98,10 +97,10 @@ class Limit(StrEnum):
 
 
 class Capacity(msgspec.Struct, frozen=True):
-    """The largest load that a strategy holds: `held` in most tries, in all of them `low`; at `high` all failed.
+    """The largest load within the SLO: `held` in most of its tries, `low` in all of them; at `high` all tries failed.
 
-    0 is no load at all; `high` is `None` where no load failed in all its tries. `evidence` says what happened at the
-    edge. What is not `confirmed` was tried fewer times than asked for.
+    0 means no load; `high` is `None` if no load failed in all its tries. `evidence` describes the tries at the edge. It
+    is not `confirmed` if a load was tried fewer times than asked for.
     """
 
     strategy: str
@@ -112,7 +111,6 @@ class Capacity(msgspec.Struct, frozen=True):
     evidence: str
     confirmed: bool
     tries: int
-    scaling: Scaling
 
 
 class CapacityResult(msgspec.Struct, frozen=True):
@@ -125,8 +123,8 @@ class CapacityResult(msgspec.Struct, frozen=True):
     capacities: list[Capacity]
 
     @property
-    def believable(self) -> bool:
-        """Whether every strategy was tried, and none of them met its edge in doubt."""
+    def valid(self) -> bool:
+        """Whether every strategy was tried, and none was limited by invalid tries."""
         return all(each.tries and each.limited_by is not Limit.DOUBT for each in self.capacities)
 
 
@@ -139,7 +137,7 @@ def read_capacity(directory: Path) -> CapacityResult:
     """Read `capacity.json`.
 
     Raises:
-        ValueError: there is none, it is damaged, or it is of another format.
+        ResultsError: the file is missing, damaged or of another format.
 
     """
     return read_struct(directory / FILE, CapacityResult, "capacity", "give a folder that `capacity` wrote")

@@ -1,4 +1,4 @@
-"""The search for the largest load that is held: which load to try next, and what all tries say together."""
+"""The search for the largest load within the SLO: which load to try next, and the outcome of all tries of a load."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GROWTH = 2
 
 
 class Outcome(StrEnum):
-    """What one try of a load says of the server; one that may not be believed says nothing."""
+    """The outcome of one try of a load; a doubtful one is invalid and says nothing about the server."""
 
     HELD = "held"
     FAILED = "failed"
@@ -20,10 +20,10 @@ class Outcome(StrEnum):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """Where a search starts and ends, and when it is satisfied; loads are whole numbers from 1.
+    """Where a search starts and when it ends; loads are integers from 1 to `limit`.
 
-    It stops bisecting where two loads are neighbours or within `resolution` (0.05 is 5 %), and tries those that
-    matter `repeats` times.
+    It stops bisecting where two loads are adjacent or within `resolution` (0.05 is 5 %), and tries the loads that
+    bound the result `repeats` times.
     """
 
     start: int
@@ -35,24 +35,24 @@ class Rules(msgspec.Struct, frozen=True):
 class Search:
     """Grows a load until it fails, bisects, and repeats at the edge.
 
-    Ask for `next_load()`, try it, `tell()` what came of it, until there is none. What most believable tries of a load
-    say holds for it; a tie counts as failed. A fluke is overruled once its load matters, for then it is repeated.
+    Try each `next_load()` and `record()` its outcome, until it is `None`. The outcome of a load is that of most of its
+    valid tries; a tie counts as failed. A chance outcome is overruled once its load bounds the result and is repeated.
     """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._votes: dict[int, Counter[Outcome]] = {}
 
-    def tell(self, load: int, outcome: Outcome) -> None:
-        """Take the outcome of one try."""
+    def record(self, load: int, outcome: Outcome) -> None:
+        """Record the outcome of one try."""
         self._votes.setdefault(load, Counter())[outcome] += 1
 
     def outcome(self, load: int) -> Outcome | None:
-        """Say what all tries of a load amount to; `None` while too few can be believed."""
+        """Return the outcome of all tries of a load; `None` while too few are valid."""
         votes = self._votes[load]
         if votes[Outcome.DOUBTFUL] > self._rules.repeats // 2:
             return Outcome.DOUBTFUL
-        if not self._believable(load):
+        if not self._valid_tries(load):
             return None
         return Outcome.HELD if votes[Outcome.HELD] > votes[Outcome.FAILED] else Outcome.FAILED
 
@@ -79,7 +79,7 @@ class Search:
         return min((load for load in failed if not self._votes[load][Outcome.HELD]), default=None)
 
     def next_load(self) -> int | None:
-        """Choose what to try next, or `None` once the edge is known and confirmed."""
+        """Return the load to try next, or `None` once the edge is known and confirmed."""
         held, edge, limit = self.held, self.edge, self._rules.limit
         if unsettled := [load for load in self._votes if self.outcome(load) is None]:
             return unsettled[0]
@@ -92,27 +92,27 @@ class Search:
         return self._unconfirmed() or self._wider()
 
     def _unconfirmed(self) -> int | None:
-        """Choose an end of the bracket, or of the interval around it, that was tried too few times."""
+        """Return an end of the bracket, or of the interval around it, that was tried too few times."""
         ends = [load for load in (self.held, self.edge, self.low, self.high) if load]
         for load in ends:
-            if self.outcome(load) is not Outcome.DOUBTFUL and self._believable(load) < self._rules.repeats:
+            if self.outcome(load) is not Outcome.DOUBTFUL and self._valid_tries(load) < self._rules.repeats:
                 return load
         return None
 
     def _wider(self) -> int | None:
-        """Choose a load beyond all others where none of them was held, or failed, in all its tries."""
-        least, most, limit = min(self._votes), max(self._votes), self._rules.limit
-        if self.held and not self.low and least > 1:
-            return least // GROWTH
+        """Return a load outside all tried ones if none of these was held, or failed, in all its tries."""
+        smallest, largest, limit = min(self._votes), max(self._votes), self._rules.limit
+        if self.held and not self.low and smallest > 1:
+            return smallest // GROWTH
         edge_failed = self.edge is not None and self.outcome(self.edge) is Outcome.FAILED
-        if edge_failed and self.high is None and most < limit and self.outcome(most) is not Outcome.DOUBTFUL:
-            return min(limit, most * GROWTH)
+        if edge_failed and self.high is None and largest < limit and self.outcome(largest) is not Outcome.DOUBTFUL:
+            return min(limit, largest * GROWTH)
         return None
 
     def _held(self) -> list[int]:
         edge = self.edge or math.inf
         return [load for load in self._votes if load < edge and self.outcome(load) is Outcome.HELD]
 
-    def _believable(self, load: int) -> int:
+    def _valid_tries(self, load: int) -> int:
         votes = self._votes[load]
         return votes[Outcome.HELD] + votes[Outcome.FAILED]

@@ -1,4 +1,4 @@
-"""Runs the searches of all strategies in turns, and keeps what is known on disk at any moment."""
+"""Runs the searches of all strategies in turn, and stores the result after every try."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bench.storage.campaign_folder import Store
 STYLES = {Outcome.HELD: "green", Outcome.FAILED: "red", Outcome.DOUBTFUL: "yellow"}
 
 
-class Campaign:
-    """A search a strategy, each try on a fresh server of its own."""
+class SearchRunner:
+    """One search per strategy, each try on a fresh server."""
 
     def __init__(
         self,
@@ -44,53 +44,54 @@ class Campaign:
     def run(self) -> CapacityResult:
         """Search until every edge is known, the time is up or the user interrupts."""
         searches = {arm: Search(self._plan.rules) for arm in self._plan.arms}
-        result = self._keep()
-        for number, (arm, load) in enumerate(in_turns(searches), start=1):
+        result = self._save()
+        for number, (arm, load) in enumerate(round_robin(searches), start=1):
             if time.monotonic() + self._plan.workload_at(load).trial_seconds() > self._deadline_s:
                 self._console.print(f"the time is up: --max-minutes {self._plan.max_minutes:g}", highlight=False)
                 break
             run = self._run(Trial(number, arm, self._plan.seed + number), load)
             if self._interruption.signal_name and run.failure:
-                break  # a try that was cut short says nothing
+                break  # a try that was cut short is no evidence
             self._store.write_run(run)
             self._store.write_percentiles(run)
-            one = judge(self._plan, self._environment, run, load)
-            self._tries.append(one)
-            searches[arm].tell(load, one.outcome)
-            result = self._keep()
-            self._tell(one)
+            judged = judge(self._plan, self._environment, run, load)
+            self._tries.append(judged)
+            searches[arm].record(load, judged.outcome)
+            result = self._save()
+            self._print(judged)
             if self._interruption.signal_name:
                 break
         return result
 
     def _run(self, trial: Trial, load: int) -> Run:
-        doing = f"{trial.arm.label}: {load:,} {self._plan.by.unit}"
-        with self._console.status(doing) as status:
+        status_text = f"{trial.arm.label}: {load:,} {self._plan.by.unit}"
+        with self._console.status(status_text) as status:
             return TrialRunner(
                 trial,
                 self._plan.workload_at(load),
                 self._store.logs,
                 self._environment.pinning,
                 self._interruption,
-                lambda _steps: status.update(f"{doing}, at most {self._left()} left"),
+                lambda _steps: status.update(f"{status_text}, at most {self._time_left()} left"),
             ).run()
 
-    def _keep(self) -> CapacityResult:
+    def _save(self) -> CapacityResult:
         result = conclude(self._plan, self._environment, self._tries)
         write_capacity(result, self._store.directory)
         return result
 
-    def _tell(self, one: Try) -> None:
-        what = f"{one.number}. {one.strategy}, {one.load:,} {self._plan.by.unit}: "
-        told = Text.assemble(what, (one.outcome, STYLES[one.outcome]), f": {one.reason}" if one.reason else "")
-        self._console.print(told, soft_wrap=True)
+    def _print(self, judged: Try) -> None:
+        load = f"{judged.number}. {judged.strategy}, {judged.load:,} {self._plan.by.unit}: "
+        reason = f": {judged.reason}" if judged.reason else ""
+        line = Text.assemble(load, (judged.outcome, STYLES[judged.outcome]), reason)
+        self._console.print(line, soft_wrap=True)
 
-    def _left(self) -> str:
+    def _time_left(self) -> str:
         minutes, seconds = divmod(max(0, round(self._deadline_s - time.monotonic())), 60)
         return f"{minutes}:{seconds:02}"
 
 
-def in_turns(searches: Mapping[Arm, Search]) -> Iterator[tuple[Arm, int]]:
-    """Give each search that is not done one try a round, so that all meet the same moods of the machine."""
+def round_robin(searches: Mapping[Arm, Search]) -> Iterator[tuple[Arm, int]]:
+    """Yield one try per unfinished search in each round, so that machine drift affects all strategies alike."""
     while pending := [(arm, load) for arm, search in searches.items() if (load := search.next_load()) is not None]:
         yield from pending

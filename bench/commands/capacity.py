@@ -1,30 +1,22 @@
-"""The verb `capacity`: the largest load that each strategy holds within the objective."""
+"""The subcommand `capacity`: the maximum load of each strategy within the SLO."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Percentile
+from bench.capacity.result import Axis, CapacityPlan, Percentile
 from bench.capacity.search import Rules
-from bench.capacity.search_runner import Campaign
-from bench.commands.exit_codes import NOT_BELIEVABLE
+from bench.capacity.search_runner import SearchRunner
 from bench.commands.options import ABOVE_0, FROM_0, strategies, workload_options
-from bench.commands.session import answers, kept_in, results_folder, starting
-from bench.doctor.examination import examine, tell
-from bench.doctor.machine import this_machine
-from bench.execution.campaign import report_failure
-from bench.execution.interruption import interruptible
+from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.execution.server_process import probe
-from bench.model.environment import choose_pinning, read_environment
 from bench.model.plan import Workload, make_plan
-from bench.model.run import Failure
-from bench.presentation.capacity_answer import answer_table
+from bench.presentation.capacity_answer import capacity_answer
 from bench.presentation.charts.capacity import draw_capacity
+from bench.presentation.terminal import answer_in_terminal
 from bench.storage.campaign_folder import Store
 
 
@@ -33,9 +25,9 @@ from bench.storage.campaign_folder import Store
     "--strategies",
     default="direct,queue,gather,coalesced",
     callback=strategies,
-    help="One named twice is set against itself.",
+    help="One named twice is compared with itself.",
 )
-@click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The objective for the delivery latency; nothing missing.")
+@click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO for the delivery latency; nothing may be missing.")
 @click.option(
     "--percentile", default="99", type=click.Choice([*map(str, Percentile)]), help="Which one --slo-ms limits."
 )
@@ -44,7 +36,9 @@ from bench.storage.campaign_folder import Store
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s of all together, where the users grow.")
 @click.option("--start", default=50, type=click.IntRange(1), help="The first load.")
 @click.option("--limit", default=10_000, type=click.IntRange(1), help="The largest load.")
-@click.option("--resolution", default=5.0, type=FROM_0, help="Per cent between held and failed that are close enough.")
+@click.option(
+    "--resolution", default=5.0, type=FROM_0, help="Per cent between a passed and a failed load at which to stop."
+)
 @click.option("--repeats", default=3, type=click.IntRange(1), help="Tries of each load that the answer rests on.")
 @click.option("--max-minutes", default=30.0, type=ABOVE_0, help="No try begins that would end later.")
 @workload_options
@@ -68,12 +62,12 @@ def capacity(
     out: Path | None,
     **workload: Any,
 ) -> None:
-    """Find the largest load that each strategy holds within the objective.
+    """Find the maximum load of each strategy within the SLO.
 
-    A load is held if nothing is missing and the percentile is within --slo-ms. It grows until it fails; then the edge
-    is bisected, and what the answer rests on is tried again. Each try has a fresh server. Says whether the server
-    or the generator was the limit. Ctrl-C keeps what is known. Exit codes: 0 done and believable, 2 wrong use, 3
-    interrupted, not a single try, or an edge in doubt.
+    A load passes if nothing is missing and the percentile is within --slo-ms. It grows until it fails; then the edge
+    is bisected, and the loads that decide the answer are repeated. Each try has a fresh server. Says whether the server
+    or the generator was the limit. Ctrl-C keeps what is known. Exit codes: 0 done and valid, 2 wrong use, 3
+    interrupted, not a single try, or invalid tries at the edge.
     """
     if start > limit:
         raise click.BadParameter(
@@ -92,28 +86,15 @@ def capacity(
         max_minutes=max_minutes,
         seed=seed,
     )
-    console = Console(stderr=True)
-    findings = examine(this_machine(limit if by_users else users))
-    environment = read_environment(choose_pinning(), findings)
-    tell(findings, console)
-    store = Store(results_folder(out, "capacity"))
-    with interruptible() as interruption:
-        with starting(console):
-            probe(strategies, shared.notice_limit, interruption)
+    with running(limit if by_users else users) as session:
+        environment = session.environment()
+        store = Store(results_folder(out, "capacity"))
+        with session.starting():
+            probe(strategies, shared.notice_limit, session.interruption)
             store.create()
-        try:
-            with store.locked():
-                result = Campaign(plan, environment, store, interruption, console).run()
-                _show(result, store, console)
-        except OSError as error:
-            report_failure(console, "cannot write the results", Failure(f"{error}; {kept_in(store.directory)}"))
-            sys.exit(NOT_BELIEVABLE)
-    if interruption.signal_name or not result.believable:
-        sys.exit(NOT_BELIEVABLE)
-
-
-def _show(result: CapacityResult, store: Store, console: Console) -> None:
-    """Print the answer on stdout, draw the chart, and say where everything is."""
-    answers().print(answer_table(result))
-    draw_capacity(result, store.charts)
-    console.print(f"results in {store.directory}", soft_wrap=True)
+        with session.writing(kept_in(store.directory)), store.locked():
+            result = SearchRunner(plan, environment, store, session.interruption, session.console).run()
+            answers().print(answer_in_terminal(capacity_answer(result)))
+            draw_capacity(result, store.charts)
+            session.print(f"results in {store.directory}")
+    exit_with(is_valid=result.valid and not session.is_interrupted)

@@ -1,38 +1,26 @@
-"""The verb `compare`: runs a campaign, or goes on with one that ended early."""
+"""The subcommand `compare`: runs a campaign, or resumes one that ended early."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
-from click.core import ParameterSource
-from rich.console import Console
 
-from bench.analysis.environment_diff import machine_differences, software_differences
-from bench.analysis.slo import listing
-from bench.commands.exit_codes import NOT_BELIEVABLE
-from bench.commands.options import ABOVE_0, rivals, strategies, user_counts, workload_options
-from bench.commands.session import answers, results_folder, starting
-from bench.doctor.examination import examine, tell
-from bench.doctor.machine import this_machine
+from bench.analysis.live_summary import LiveSummary
+from bench.commands.options import ABOVE_0, peers, strategies, user_counts, workload_options
+from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
+from bench.commands.session import Session, answers, exit_with, results_folder, running
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
-from bench.execution.interruption import interruptible
 from bench.execution.server_process import probe
-from bench.model.environment import Environment, choose_pinning, read_environment
-from bench.model.finding import Finding, Status
-from bench.model.plan import Plan, Workload, make_plan
+from bench.model.plan import Workload, make_plan
 from bench.model.run import Failure
 from bench.model.summary import Summary
-from bench.presentation.charts import draw_all
-from bench.presentation.comparison_answer import answer_table
-from bench.storage.campaign_folder import InUse, Store
+from bench.presentation.charts.gallery import draw_all
+from bench.presentation.comparison_answer import comparison_answer
+from bench.presentation.terminal import answer_in_terminal
+from bench.storage.campaign_folder import Store
 from bench.storage.distributions import Details, read_details
-
-OF_RESUMING = ("resume", "allow_different_environment")
 
 
 @click.command
@@ -40,22 +28,21 @@ OF_RESUMING = ("resume", "allow_different_environment")
     "--strategies",
     default="direct,queue,gather,coalesced",
     callback=strategies,
-    help="One named twice is set against itself.",
+    help="One named twice is compared with itself.",
 )
 @click.option(
     "--rival",
-    "rivals",
+    "peers",
     multiple=True,
     metavar="NAME=COMMAND",
-    callback=rivals,
-    help="Another chat server beside them, as in 'mine=python app.py {port}': WS /chat?user_id=NAME on 127.0.0.1.",
+    callback=peers,
+    help="Another chat server to compare, as in 'mine=python app.py {port}': WS /chat?user_id=NAME on 127.0.0.1.",
 )
 @click.option("--users", default="50,100,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
 @workload_options
-@click.option("--server-workers", default=1, type=click.IntRange(1, 1), help="Processes of the server; one so far.")
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
-@click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The objective: p99 of the delivery latency.")
+@click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO: p99 of the delivery latency.")
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
 @click.option(
     "--out",
@@ -66,141 +53,79 @@ OF_RESUMING = ("resume", "allow_different_environment")
     "--resume",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Go on with the campaign in this folder, by its own plan: no other flags.",
+    help="Continue the campaign in this folder by its own plan, without other flags.",
 )
 @click.option(
     "--allow-different-environment",
     is_flag=True,
-    help="Resume although the machine or a version is another; the results then say so.",
+    help="Resume although the machine or a version differs; the results then say so.",
 )
 @click.pass_context
 def compare(
     context: click.Context,
     /,
     strategies: list[str],
-    rivals: dict[str, str],
+    peers: dict[str, str],
     blocks: int,
     slo_ms: float,
     seed: int,
     out: Path | None,
-    server_workers: int,
     resume: Path | None,
     allow_different_environment: bool,
     **workload: Any,
 ) -> None:
     """Compare strategies while the user count grows.
 
-    Each gets a fresh server and the same swarm. What ends early (Ctrl-C, a crash, a full disk) keeps its finished
-    trials, and --resume DIR does the rest. Exit codes: 0 done and believable, 2 wrong use, 3 a run
-    failed or may not be believed. Slowness and missing deliveries are results, not failures.
+    Each gets a fresh server and the same swarm. A campaign that ends early (Ctrl-C, a crash, a full disk) keeps its
+    finished trials, and --resume DIR does the rest. Exit codes: 0 done and valid, 2 wrong use, 3 a run failed or is
+    invalid. Slowness and missing deliveries are results, not failures.
     """
-    del server_workers  # its range is its check
     if allow_different_environment and not resume:
-        raise click.UsageError("--allow-different-environment is about --resume; give both")
-    if both := sorted(rivals.keys() & set(strategies)):
+        raise click.UsageError("--allow-different-environment needs --resume; give both")
+    if both := sorted(peers.keys() & set(strategies)):
         raise click.BadParameter(
-            f"{both[0]!r} is a strategy here; give the rival a name of its own", param_hint="--rival"
+            f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival"
         )
-    console = Console(stderr=True)
     if resume:
-        _refuse_other_flags(context, resume)
-        store, plan, then = _stored(resume)
+        refuse_other_flags(context, resume)
+        store, plan, then = stored_campaign(resume)
     else:
         store = Store(results_folder(out, "compare"))
-        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, rivals), None
-    findings = examine(this_machine(max(plan.workload.users)))
-    environment = read_environment(choose_pinning(), findings)
-    if then:
-        environment = _go_on(then, environment, allow_different_environment)
-    tell(findings, console)
-    with interruptible() as interruption:
-        with starting(console):
+        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers), None
+    with running(max(plan.workload.users)) as session:
+        environment = session.environment()
+        if then:
+            environment = resumed_environment(then, environment, allow_different_environment)
+        with session.starting():
             ours = [arm.strategy for arm in plan.arms if arm.command is None]
             commands = [arm.command for arm in plan.arms if arm.command is not None]
-            probe(ours, plan.workload.notice_limit, interruption, commands)
+            probe(ours, plan.workload.notice_limit, session.interruption, commands)
             if not resume:
                 store.create()
-        try:
-            with store.locked():
-                earlier = earlier_runs(plan, store, console)
-                summary = run_campaign(plan, environment, store, interruption, console, earlier)
-                _show(summary, store, console)
-        except InUse as error:
-            raise click.UsageError(str(error)) from error
-        except OSError as error:
-            what = f"{error}; what was written is kept, and {_resume_command(store)} goes on with it"
-            report_failure(console, "cannot write the results", Failure(what))
-            sys.exit(NOT_BELIEVABLE)
-    if not summary.believable:
-        sys.exit(NOT_BELIEVABLE)
+        with session.writing(f"what was written is kept, and {_resume_command(store)} goes on with it"), store.locked():
+            earlier = earlier_runs(plan, store, session.console)
+            live = LiveSummary(plan, environment, store)
+            run_campaign(plan, environment, store, session.interruption, session.console, earlier, on_runs=live.update)
+            _show(live.summary, store, session)
+    exit_with(is_valid=live.summary.valid)
 
 
-def _refuse_other_flags(context: click.Context, resume: Path) -> None:
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name not in OF_RESUMING
-        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise click.UsageError(
-            f"--resume goes on with the plan in {resume}, so {listing(given)} cannot be changed; "
-            "leave that out, or begin a new campaign without --resume"
-        )
-
-
-def _stored(directory: Path) -> tuple[Store, Plan, Environment]:
-    store, hint = Store(directory.resolve()), "--resume"
-    try:
-        stored = store.read_plan()
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=hint) from error
-    if not store.runs.exists():
-        raise click.BadParameter(
-            f"{directory} was passed on without its runs/; resume it where it was run", param_hint=hint
-        )
-    if not os.access(directory, os.W_OK):
-        raise click.BadParameter(f"{directory} cannot be written to; copy it to where it can", param_hint=hint)
-    return store, stored.plan, stored.environment
-
-
-def _go_on(then: Environment, now: Environment, allow_different: bool) -> Environment:
-    """Return the environment that a resumed campaign is stored with: its first one, and in what today's differs."""
-    differences = [*machine_differences(then, now), *software_differences(then, now)]
-    if not differences:
-        return then
-    if not allow_different:
-        raise click.UsageError(
-            "what is resumed must run where, and on what, it was begun; now differ:\n  "
-            + "\n  ".join(differences)
-            + "\nundo that, begin a new campaign, or give --allow-different-environment"
-        )
-    finding = Finding(
-        name="resumed elsewhere",
-        status=Status.PROBLEM,
-        found="; ".join(differences),
-        effect="blocks of one campaign were run in different environments: what sets them apart may be just that",
-        remedy="run the whole campaign in one environment",
-    )
-    return msgspec.structs.replace(then, pinning=now.pinning, findings=(finding, *then.findings))
-
-
-def _show(summary: Summary, store: Store, console: Console) -> None:
+def _show(summary: Summary, store: Store, session: Session) -> None:
     """Print the answer on stdout, draw the charts, and say where everything is and what is left to do."""
-    answers().print(answer_table(summary))
-    gallery = draw_all(summary, _details(summary, store, console), store.charts)
-    console.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"), soft_wrap=True)
+    answers().print(answer_in_terminal(comparison_answer(summary)))
+    gallery = draw_all(summary, _details(summary, store, session), store.charts)
+    session.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"))
     if summary.failures:
         trials = f"{len(summary.failures)} of {len(summary.plan.trials)} trials"
-        console.print(f"{trials} did not get to their end: {_resume_command(store)} runs them", soft_wrap=True)
+        session.print(f"{trials} did not get to their end: {_resume_command(store)} runs them")
 
 
-def _details(summary: Summary, store: Store, console: Console) -> Details:
-    """Read what some charts need more; a file that an earlier attempt left damaged costs only these charts."""
+def _details(summary: Summary, store: Store, session: Session) -> Details:
+    """Read the files that some charts need; one that an earlier attempt left damaged costs only these charts."""
     try:
         return read_details(store.directory, summary.plan)
     except ValueError as error:
-        report_failure(console, "some charts are left out", Failure(str(error)))
+        report_failure(session.console, "some charts are left out", Failure(str(error)))
         return Details()
 
 

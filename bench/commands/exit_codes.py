@@ -1,7 +1,7 @@
-"""The exit codes that all verbs share; 2, wrong use, is click's own."""
+"""The exit codes that all subcommands share; 2, wrong use, is click's own."""
 
 FAILED = 1
-"""An objective is not met, or a gate failed."""
+"""An SLO is not met, or a gate failed."""
 
-NOT_BELIEVABLE = 3
-"""A run failed, or its figures may not be believed."""
+INVALID = 3
+"""A run failed, or its figures are invalid."""

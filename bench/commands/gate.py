@@ -1,4 +1,4 @@
-"""The verb `gate` of the command line."""
+"""The subcommand `gate`: whether a campaign may pass."""
 
 from __future__ import annotations
 
@@ -10,30 +10,26 @@ from pathlib import Path
 import click
 
 from bench.analysis.environment_diff import machine_differences, software_differences
-from bench.analysis.slo import listing
-from bench.commands.exit_codes import FAILED, NOT_BELIEVABLE
+from bench.commands.exit_codes import FAILED, INVALID
 from bench.commands.options import user_counts
-from bench.gate.check import Outcome
+from bench.gate.check import Outcome, overall
 from bench.gate.measures import MEASURES
 from bench.gate.regression import Place, check_regressions
-from bench.gate.slo import Objective, check_objective, parse
+from bench.gate.slo import Slo, check_slo, parse_slo
 from bench.model.plan import Plan, Workload
 from bench.model.summary import Summary
-from bench.presentation.gate_answer import markdown, overall, verdict
+from bench.presentation.gate_answer import REGRESSION_NOTE, gate_in_markdown, gate_verdict
+from bench.presentation.text import listing
 from bench.storage.campaign_folder import Store
 
-EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: NOT_BELIEVABLE}
-EXPLANATION = (
-    "Ratios are of now to the baseline, with a 90 % interval. What is beyond the allowance and has a p of at most 0.05 "
-    "(adjusted by Holm for all comparisons with the baseline) fails. What passes may have changed within its interval."
-)
+EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: INVALID}
 DEFAULT_ALLOWANCE = 0.1
 CAMPAIGN = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-def _objectives(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> list[Objective]:
+def _slos(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> list[Slo]:
     try:
-        return [parse(text) for text in value]
+        return [parse_slo(text) for text in value]
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -43,7 +39,7 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
         return None
     words = re.fullmatch(r"(\d+(?:\.\d+)?) *%", value)
     if not words:
-        raise click.BadParameter(f"{value!r} is no share; write it in percent, such as 10%")
+        raise click.BadParameter(f"invalid share {value!r}; write it in percent, such as 10%")
     return float(words[1]) / 100
 
 
@@ -51,14 +47,16 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.argument("directory", metavar="DIR", type=CAMPAIGN)
 @click.option(
     "--slo",
-    "objectives",
+    "slos",
     multiple=True,
-    callback=_objectives,
-    metavar="OBJECTIVE",
+    callback=_slos,
+    metavar="SLO",
     help="A bound to keep in every block, such as 'p99<50ms' or 'missing==0'; may be given more than once.",
 )
-@click.option("--baseline", type=CAMPAIGN, metavar="DIR", help="An earlier campaign, not to be worse than.")
-@click.option("--max-regression", callback=_share, help="By how much worse is still allowed.  [default: 10%]")
+@click.option(
+    "--baseline", type=CAMPAIGN, metavar="DIR", help="An earlier campaign that this one must not be worse than."
+)
+@click.option("--max-regression", callback=_share, help="How much worse is allowed.  [default: 10%]")
 @click.option(
     "--metric",
     "metrics",
@@ -67,18 +65,20 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
     type=click.Choice([name for name, measure in MEASURES.items() if not measure.is_count]),
     help="What is compared with the baseline; may be given more than once.",
 )
-@click.option("--strategies", metavar="NAMES", help="Look at these only, as in direct,queue.  [default: all]")
+@click.option("--strategies", metavar="NAMES", help="Check these only, as in direct,queue.  [default: all]")
 @click.option(
     "--users",
     callback=lambda context, parameter, value: value and user_counts(context, parameter, value),
     metavar="COUNTS",
-    help="Look at these user counts only.  [default: all]",
+    help="Check these user counts only.  [default: all]",
 )
-@click.option("--allow-different-machine", is_flag=True, help="Take a baseline from another machine.")
-@click.option("--allow-different-plan", is_flag=True, help="Take a baseline of another load; what both have counts.")
+@click.option("--allow-different-machine", is_flag=True, help="Accept a baseline from another machine.")
+@click.option(
+    "--allow-different-plan", is_flag=True, help="Accept a baseline of another load; what both have is compared."
+)
 def gate(
     directory: Path,
-    objectives: list[Objective],
+    slos: list[Slo],
     baseline: Path | None,
     max_regression: float | None,
     metrics: tuple[str, ...],
@@ -89,16 +89,16 @@ def gate(
 ) -> None:
     """Decide whether the campaign in DIR may pass, and print why as Markdown.
 
-    Exit codes: 0 everything holds, 1 an objective is missed or something is worse with confidence, 2 wrong use or a
-    baseline that is refused, 3 it cannot be decided: too few blocks, or figures that may not be believed.
+    Exit codes: 0 passed, 1 an SLO is missed or something is worse with confidence, 2 wrong use or a baseline that is
+    refused, 3 undecided: too few blocks, or invalid figures.
     """
-    if not objectives and not baseline:
-        raise click.UsageError("there is nothing to hold the campaign against; give --slo, --baseline or both")
+    if not slos and not baseline:
+        raise click.UsageError("there is nothing to check the campaign against; give --slo, --baseline or both")
     if max_regression is not None and not baseline:
-        raise click.UsageError("--max-regression is about a --baseline; give one")
+        raise click.UsageError("--max-regression needs a --baseline; give one")
     summary = _read(directory)
     places = _places(summary.plan, strategies, users)
-    checks = [check_objective(each, summary, *place) for each in objectives for place in places]
+    checks = [check_slo(each, summary, *place) for each in slos for place in places]
     remarks: list[str] = []
     if baseline:
         earlier = _read(baseline)
@@ -111,10 +111,10 @@ def gate(
             raise click.UsageError(f"the baseline has nothing of {_names(places)}, so there is nothing to compare")
         allowed = DEFAULT_ALLOWANCE if max_regression is None else max_regression
         checks += check_regressions(summary, earlier, common, dict.fromkeys(metrics), allowed)
-        remarks.append(EXPLANATION)
-    click.echo(markdown(checks, remarks), nl=False)
+        remarks.append(REGRESSION_NOTE)
+    click.echo(gate_in_markdown(checks, remarks), nl=False)
     if not sys.stdout.isatty():
-        click.echo(verdict(checks), err=True)
+        click.echo(gate_verdict(checks), err=True)
     sys.exit(EXIT_CODES[overall(checks)])
 
 
@@ -130,21 +130,21 @@ def _planned(plan: Plan) -> list[Place]:
 
 
 def _places(plan: Plan, strategies: str | None, users: tuple[int, ...] | None) -> list[Place]:
-    """Choose what to look at, or refuse what the campaign does not have."""
+    """Choose what to check, or refuse what the campaign does not have."""
     named = dict.fromkeys(name.strip() for name in strategies.split(",")) if strategies else None
     labels = list(named or (arm.label for arm in plan.arms))
     counts = users or plan.workload.users
     places = [(label, count) for label in labels for count in counts]
-    if strangers := [place for place in places if place not in _planned(plan)]:
+    if absent := [place for place in places if place not in _planned(plan)]:
         raise click.UsageError(
-            f"the campaign has no {_names(strangers)}; it has {listing([arm.label for arm in plan.arms])} "
+            f"the campaign has no {_names(absent)}; it has {listing([arm.label for arm in plan.arms])} "
             f"with {listing([str(count) for count in plan.workload.users])} users"
         )
     return places
 
 
 def _plan_differences(then: Plan, now: Plan, places: Sequence[Place]) -> list[str]:
-    """Say in words in what two campaigns put another load on their servers; blocks and seeds may differ."""
+    """Name the differences in load between two campaigns; blocks and seeds may differ."""
     loads = [
         (name, getattr(then.workload, name), getattr(now.workload, name))
         for name in Workload.__struct_fields__
@@ -161,7 +161,7 @@ def _names(places: Sequence[Place]) -> str:
 
 
 def _accept(what: str, differences: Sequence[str], allowed: bool) -> list[str]:
-    """Refuse a baseline that differs, or where that is allowed return the remarks that tell of it."""
+    """Refuse a baseline that differs, or where that is allowed return the differences as remarks."""
     if differences and not allowed:
         raise click.UsageError(
             f"the baseline is of another {what}:\n  "

@@ -1,10 +1,11 @@
-"""What the flags of several verbs have in common: finite numbers, and callbacks that read lists."""
+"""What the flags of several subcommands have in common: finite numbers, and callbacks that read lists."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,13 +14,13 @@ from loadtest.schedule import stamp
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers that has neither infinity nor what is no number."""
+    """A range of finite numbers."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read a number, or fail with what is allowed."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is no finite number", param, ctx)
+            self.fail(f"{value} must be finite", param, ctx)
         return number
 
 
@@ -32,18 +33,18 @@ def strategies(_context: click.Context, _parameter: click.Parameter, value: str)
     names = [name.strip() for name in value.split(",")]
     for name in names:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
-            raise click.BadParameter(f"{name!r} is no strategy's name; give names such as direct,queue,gather")
+            raise click.BadParameter(f"invalid strategy name {name!r}; give names such as direct,queue,gather")
     return names
 
 
-def rivals(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Read `NAME=COMMAND`, where the command has a `{port}`."""
     commands = {}
     for value in values:
         name, _, command = value.partition("=")
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or "{port}" not in command or name in commands:
             raise click.BadParameter(
-                f"{value!r} is no rival; give a name of its own and a command with {{port}}, such as "
+                f"invalid peer {value!r}; give a name of its own and a command with {{port}}, such as "
                 "'mine=python app.py {port}'"
             )
         commands[name] = command
@@ -55,31 +56,51 @@ def user_counts(_context: click.Context, _parameter: click.Parameter, value: str
     words = [word.strip() for word in value.split(",")]
     for word in words:
         if not re.fullmatch(r"[1-9][0-9]*", word):
-            raise click.BadParameter(f"{word!r} is no user count; give whole numbers from 1, such as 50,100,200")
+            raise click.BadParameter(f"invalid user count {word!r}; give whole numbers from 1, such as 50,100,200")
     return tuple(sorted({int(word) for word in words}))
 
 
+def rates(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[float, ...]:
+    """Read `10,40.5`, in any order."""
+    try:
+        found = tuple(float(word) for word in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"invalid list of rates {value!r}; write as in 10,40,100") from error
+    if not all(0 < rate < math.inf for rate in found):
+        raise click.BadParameter(f"rates must be finite and above 0, not {value!r}; write as in 10,40,100")
+    return found
+
+
 _WORKLOAD_OPTIONS = (
-    click.option("--message-size", default=64, type=click.IntRange(stamp.LENGTH), help="Bytes of text a message."),
+    click.option("--message-size", default=64, type=click.IntRange(stamp.LENGTH), help="Bytes of text per message."),
     click.option(
         "--arrival", default="constant", type=click.Choice(["constant", "poisson"]), help="When messages are due."
     ),
     click.option("--duration", "duration_s", default=5.0, type=ABOVE_0, help="Seconds of each window."),
     click.option("--warmup", "warmup_s", default=2.0, type=FROM_0, help="Seconds of load before each window."),
-    click.option("--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most for the last deliveries."),
-    click.option("--join-rate", default=500.0, type=ABOVE_0, help="Users that join a second."),
+    click.option(
+        "--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most to wait for the last deliveries."
+    ),
+    click.option("--join-rate", default=500.0, type=ABOVE_0, help="Users that join per second."),
     click.option(
         "--notice-limit",
         default=200,
         type=click.IntRange(0),
         help="Members above which joins and leaves are not announced.",
     ),
-    click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes that the swarm is spread over."),
+    click.option("--swarm-workers", default=1, type=click.IntRange(1), help="Processes of the swarm."),
 )
 
 
 def workload_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the flags of a `Workload`, but for the user counts and the rate."""
+    """Give a subcommand the flags of a `Workload`, except the user counts and the rate."""
     for option in reversed(_WORKLOAD_OPTIONS):
         command = option(command)
     return command
+
+
+scenario_folder = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with scenarios of your own, beside the built-in ones.",
+)

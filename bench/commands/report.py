@@ -1,4 +1,4 @@
-"""The verb `report`: one page from the results in a folder."""
+"""The subcommand `report`: one page from the results in a folder."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from bench.analysis.slo import listing
 from bench.capacity.result import FILE as CAPACITY
+from bench.errors import ResultsError
 from bench.presentation.report.campaign import campaign_page
 from bench.presentation.report.capacity import capacity_page
 from bench.presentation.report.page import Page
 from bench.presentation.report.render import to_html, to_markdown
 from bench.presentation.report.scenario import scenario_page
+from bench.presentation.text import listing
 from bench.scenarios.result import FILE as SCENARIO
 
 PAGES: dict[str, Callable[[Path], Page]] = {
@@ -35,7 +36,7 @@ def report(directory: Path) -> None:
         for name, text in {"report.html": to_html(page), "report.md": to_markdown(page)}.items():
             (directory / name).write_text(text)
             click.echo(directory / name)
-    except ValueError as error:
+    except ResultsError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"the report cannot be written: {error}; copy the folder to where it can") from error
@@ -44,11 +45,11 @@ def report(directory: Path) -> None:
 def _page(directory: Path) -> Page:
     whole = directory.resolve().parent
     if (whole / SCENARIO).exists():  # its campaign alone does not say what disturbed it
-        raise ValueError(f"{directory} is one set of conditions of a scenario; give the whole one, {whole}")
+        raise ResultsError(f"{directory} is one set of conditions of a scenario; give the whole one, {whole}")
     for name, read in PAGES.items():
         if (directory / name).exists():
             return read(directory)
-    raise ValueError(
+    raise ResultsError(
         f"{directory} has no {listing([*PAGES]).replace(' and ', ' or ')}; give a folder that `compare`, `capacity` or "
         "`run` wrote"
     )

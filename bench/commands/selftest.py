@@ -1,72 +1,57 @@
-"""Proof by injection: known faults, whose effect can be worked out on paper, and what is measured of them."""
+"""The subcommand `selftest`: known faults are injected, and the measured effect is compared with the expected one."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from types import MappingProxyType
 
 import click
-from rich.console import Console
 
-from bench.commands.exit_codes import NOT_BELIEVABLE
-from bench.commands.session import answers
-from bench.execution.campaign import report_failure
-from bench.execution.interruption import interruptible
-from bench.execution.server_process import TrialFailed
-from bench.model.environment import choose_pinning
+from bench.commands.session import answers, exit_with, running
+from bench.errors import TrialError
+from bench.presentation.selftest_answer import selftest_table, selftest_verdict
+from bench.presentation.terminal import table_in_terminal
 from bench.validation.selftest import delay, faults, freeze
-from bench.validation.selftest.harness import Rig
-from bench.validation.selftest.results import Row, table
+from bench.validation.selftest.harness import Harness
+from bench.validation.selftest.results import Result
 
 INJECTIONS = MappingProxyType({"freeze": freeze.run, "hold": delay.run, "faults": faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
 WIDTH = 140
 
 
-@click.command("selftest")
+@click.command
 @click.option(
     "--only",
     multiple=True,
     type=click.Choice(list(INJECTIONS)),
     help="Inject only this; may be given more than once.  [default: all]",
 )
-def command(only: tuple[str, ...]) -> None:
-    """Prove the measuring: inject known faults and compare.
+def selftest(only: tuple[str, ...]) -> None:
+    """Check the measurement itself: inject known faults and compare.
 
     A server is frozen for a second, a relay holds every byte for 20 ms, and servers lose, repeat and swap 1 delivery in
     1,000. It takes about a minute. Exit codes: 0 all as expected, 2 wrong use, 3 something is not.
     """
-    console = Console(stderr=True)
-    rows: list[Row] = []
+    results: list[Result] = []
     untested = list(dict.fromkeys(only or INJECTIONS))
-    with interruptible() as interruption, tempfile.TemporaryDirectory() as directory:
-        rig = Rig(Path(directory), choose_pinning(), interruption)
+    with running() as session, tempfile.TemporaryDirectory() as directory:
+        harness = Harness(Path(directory), session.pinning, session.interruption)
         for name in tuple(untested):
-            console.print(f"{name}: about {SECONDS[name]} s", highlight=False)
+            session.print(f"{name}: about {SECONDS[name]} s")
             try:
-                rows += INJECTIONS[name](rig)
+                results += INJECTIONS[name](harness)
                 untested.remove(name)
-            except TrialFailed as error:
-                report_failure(console, name, error.failure)
-            if interruption.signal_name:
+            except TrialError as error:
+                session.print_failure(name, error)
+            if session.is_interrupted:
                 break
     answer = answers(WIDTH, highlight=False)
-    if rows:
-        answer.print(table(rows))
-    if any(row.usual for row in rows):
+    if results:
+        answer.print(table_in_terminal(selftest_table(results)))
+    if any(result.closed_loop for result in results):
         answer.print(freeze.NOTE)
-    unexpected = sum(not row.holds for row in rows)
-    click.echo(_verdict(len(rows), unexpected, untested))
-    if unexpected or untested:
-        sys.exit(NOT_BELIEVABLE)
-
-
-def _verdict(rows: int, unexpected: int, untested: list[str]) -> str:
-    parts = [f"{rows - unexpected} of {rows} figures are as expected"]
-    if unexpected:
-        parts.append("times need a machine that does nothing else; counts are exact on any")
-    if untested:
-        parts.append(f"not tested: {', '.join(untested)}")
-    return "; ".join(parts) + "."
+    unexpected = sum(not result.passed for result in results)
+    click.echo(selftest_verdict(len(results), unexpected, untested))
+    exit_with(is_valid=not (unexpected or untested))

@@ -1,1 +1,1 @@
-"""What connections that carry no messages cost a server."""
+"""The cost of idle connections to a server."""

@@ -1,4 +1,4 @@
-"""A crowd of members that join and then do nothing: bare sockets, so that their own cost stays small."""
+"""A crowd of idle members: bare sockets, so that their own cost stays small."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Self
 
 from websockets.utils import generate_key
 
-from bench.execution.handshake import JoinError, upgrade_request
+from bench.errors import JoinError
+from bench.execution.handshake import upgrade_request
 
-WELCOME = b"HTTP/1.1 101"
-ANSWER_LIMIT_S = 10.0
+SWITCHING_PROTOCOLS = b"HTTP/1.1 101"
+RESPONSE_LIMIT_S = 10.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""For SO_LINGER: the kernel sends RST, and no close frame went before it."""
+"""For SO_LINGER: close() sends RST, without a close frame before it."""
 
 
 class Crowd:
-    """Members of a room that neither speak nor read; all have gone at the end of the `with` block."""
+    """Members of a room that neither send nor read; all are disconnected at the end of the `with` block."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
@@ -27,19 +28,19 @@ class Crowd:
         self._joined = 0
 
     def join(self, count: int) -> None:
-        """Have `count` more members join, all at once.
+        """Join `count` more members, all at once.
 
         Raises:
-            JoinError: one was not let in.
+            JoinError: the server refused one.
 
         """
-        newcomers = [self._ask() for _ in range(count)]
+        newcomers = [self._connect() for _ in range(count)]
         self._members += newcomers
         for newcomer in newcomers:
-            _await_answer(newcomer)
+            _await_response(newcomer)
 
     def vanish(self, count: int) -> None:
-        """Have `count` members go without a word."""
+        """Disconnect `count` members without a close frame."""
         for _ in range(count):
             with self._members.pop() as member:
                 member.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
@@ -52,23 +53,23 @@ class Crowd:
     ) -> None:
         self.vanish(len(self._members))
 
-    def _ask(self) -> socket.socket:
+    def _connect(self) -> socket.socket:
         try:
-            member = socket.create_connection(self._address, ANSWER_LIMIT_S)
+            member = socket.create_connection(self._address, RESPONSE_LIMIT_S)
         except OSError as error:
             raise JoinError(f"member {self._joined + 1:,} could not connect: {error}") from error
         self._joined += 1
-        with suppress(OSError):  # then there is no answer either, which is told
+        with suppress(OSError):  # then there is no response either, which is reported
             member.sendall(upgrade_request(self._address, f"/chat?user_id=idle{self._joined}", generate_key()))
         return member
 
 
-def _await_answer(member: socket.socket) -> None:
-    """Read the head of the server's answer, and leave what follows it unread."""
-    answer = b""
+def _await_response(member: socket.socket) -> None:
+    """Read the head of the server's response, and leave the rest unread."""
+    response = b""
     with suppress(OSError):
-        answer = member.recv(len(WELCOME), socket.MSG_WAITALL)
-        while answer != WELCOME and (more := member.recv(4096)):
-            answer += more
-    if answer != WELCOME:
-        raise JoinError(f"a member was not let in: the server said {answer.decode(errors='replace')!r}")
+        response = member.recv(len(SWITCHING_PROTOCOLS), socket.MSG_WAITALL)
+        while response != SWITCHING_PROTOCOLS and (more := member.recv(4096)):
+            response += more
+    if response != SWITCHING_PROTOCOLS:
+        raise JoinError(f"the server refused a member with {response.decode(errors='replace')!r}")

@@ -1,1 +1,1 @@
-"""What about this machine would spoil the figures, and how to mend it."""
+"""Checks for what would make figures from this machine invalid, each with its remedy."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bench.doctor.machine import Machine
 
-_NO_MEMORY_LIMIT = 2**62  # v1 writes a number near 2**63 for none
+_NO_MEMORY_LIMIT = 2**62  # v1 writes a number near 2**63 where there is no limit
 
 
 def cpu_quota(machine: Machine) -> float | None:
-    """Return how many cores' worth of time the group may use, or `None` for no limit.
+    """Return how many cores' worth of CPU time the group may use, or `None` for no limit.
 
     Raises:
         OSError: this system has no control groups.

@@ -1,4 +1,4 @@
-"""A check: a function that looks at a machine, with what its subject does to the figures and how to mend it."""
+"""A check: a function that inspects a machine, with the effect on the figures and the remedy."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from bench.doctor.machine import Machine
 from bench.model.finding import Finding, Status
 
 Observation = tuple[Status, str]
-"""How serious it is, and what was found."""
+"""A status, and what was found."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One subject of the examination."""
+    """One check of the examination; `effect` is that of a warning or a problem on the figures."""
 
     name: str
-    look: Callable[[Machine], Observation]
+    inspect: Callable[[Machine], Observation]
     effect: str
     remedy: str
 
     def examine(self, machine: Machine) -> Finding:
-        """Look at `machine`; what cannot be read, or not be understood, is `unknown`, with the reason."""
+        """Inspect `machine`; what cannot be read or parsed is `unknown`, with the reason."""
         try:
-            status, found = self.look(machine)
+            status, found = self.inspect(machine)
         except FileNotFoundError as error:
             status, found = Status.UNKNOWN, f"not visible here: there is no {error.filename}"
         except (OSError, ValueError) as error:
@@ -33,9 +33,9 @@ class Check:
 
 
 def check(effect: str, remedy: str) -> Callable[[Callable[[Machine], Observation]], Check]:
-    """Make a function a check that bears its name."""
+    """Turn a function into a check of the same name."""
 
-    def make(look: Callable[[Machine], Observation]) -> Check:
-        return Check(look.__name__.replace("_", " "), look, effect, remedy)
+    def make(inspect: Callable[[Machine], Observation]) -> Check:
+        return Check(inspect.__name__.replace("_", " "), inspect, effect, remedy)
 
     return make

@@ -1,4 +1,4 @@
-"""What the checks look at: the files of a system, how busy its cores are, and what a run will ask of it."""
+"""The machine that checks inspect: its files, how busy its cores are, and the planned users and pinning."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 
-from bench.model.environment import Pinning, choose_pinning
+from bench.execution.pinning import choose_pinning
+from bench.model.environment import Pinning
 
 SAMPLE_S = 0.5
-BUSY = ("user", "nice", "system", "irq", "softirq")  # a core that waits for a disk is free; steal is told apart
+BUSY = ("user", "nice", "system", "irq", "softirq")  # a core that waits for a disk is free; steal is a check of its own
 COUNTED_TWICE = ("guest", "guest_nice")  # in user and nice as well
 
 
@@ -22,7 +23,7 @@ COUNTED_TWICE = ("guest", "guest_nice")  # in user and nice as well
 class CpuUse:
     """How busy the cores that this process may use were, over `SAMPLE_S`, in percent.
 
-    `steal` is the mean over these cores, `steal_since_boot` the share of all busy time; `None` where not told.
+    `steal` is the mean over these cores, `steal_since_boot` the share of all busy time; `None` where not reported.
     """
 
     busy: dict[int, float]
@@ -33,7 +34,7 @@ class CpuUse:
 
 @dataclass(frozen=True)
 class Machine:
-    """A system under examination, and the number of users that it is to hold."""
+    """A machine under examination, and the number of users that it has to serve."""
 
     users: int
     pinning: Pinning
@@ -44,23 +45,23 @@ class Machine:
         """Read a file of `/proc` or `/sys`, given without the leading slash.
 
         Raises:
-            OSError: it is not there, or not for us.
+            OSError: it does not exist or may not be read.
 
         """
         return (self.root / path).read_text().strip()
 
     def has(self, path: str) -> bool:
-        """Tell whether there is such a file, given without the leading slash."""
+        """Tell whether a file of `/proc` or `/sys` exists, given without the leading slash."""
         return (self.root / path).exists()
 
 
 def this_machine(users: int) -> Machine:
-    """Look at this machine; takes `SAMPLE_S`."""
+    """Inspect this machine; takes `SAMPLE_S`."""
     return Machine(users, choose_pinning(), measure_cpu())
 
 
 def measure_cpu() -> CpuUse:
-    """Sleep for `SAMPLE_S` and tell what others did with the cores meanwhile."""
+    """Measure how busy the cores are for `SAMPLE_S`, in which this process sleeps."""
     before = _times_by_core()
     time.sleep(SAMPLE_S)
     after = _times_by_core()
@@ -76,7 +77,7 @@ def measure_cpu() -> CpuUse:
 
 
 def percent(before: Mapping[str, float], after: Mapping[str, float], kind: str) -> float | None:
-    """Return the share of one kind of time in all that passed on a core, or `None` if the system has no such kind."""
+    """Return one kind of time in percent of all time that passed on a core; `None` if the system has no such kind."""
     if kind not in after:
         return None
     passed = {name: max(0.0, after[name] - before[name]) for name in after if name not in COUNTED_TWICE}
@@ -84,7 +85,7 @@ def percent(before: Mapping[str, float], after: Mapping[str, float], kind: str) 
 
 
 def _times_by_core() -> dict[int, dict[str, float]]:
-    """Read the CPU times, by the number of the core; cores that are switched off have none.
+    """Read the CPU times, by core number; cores that are offline have none.
 
     `psutil.cpu_times_percent` would not do: over less than a second its percentages do not add up to 100.
     """
@@ -95,7 +96,7 @@ def _times_by_core() -> dict[int, dict[str, float]]:
 
 
 def core_list(text: str) -> list[int]:
-    """Read the kernel's notation of a set of cores: `0-2,8` is 0, 1, 2 and 8."""
+    """Parse the kernel's notation of a set of cores: `0-2,8` is 0, 1, 2 and 8."""
     spans = [span.partition("-") for span in text.strip().split(",") if span]
     return [core for first, _, last in spans for core in range(int(first), int(last or first) + 1)]
 

@@ -1,4 +1,4 @@
-"""Checks of the programs: the event loop and the Python that runs everything."""
+"""Checks of the software: the event loop and the Python interpreter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bench.doctor.machine import Machine
 from bench.model.finding import Status
 
 DEBUGGING_AIDS = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC")
-"""Environment variables that slow down a server which inherits them."""
+"""Environment variables that slow down a server that inherits them."""
 
 
 @check(
-    effect="without uvloop the server runs on asyncio's own loop and holds fewer deliveries a second",
+    effect="without uvloop the server runs on asyncio's own event loop and sustains fewer deliveries/s",
     remedy="`pip install uvloop` in the environment of the bench",
 )
 def uvloop(_machine: Machine) -> Observation:
-    """Import the event loop that the server uses where it is there."""
+    """Import uvloop, which the server uses if it is installed."""
     try:
         import_module("uvloop")
     except ImportError as error:
@@ -31,12 +31,12 @@ def uvloop(_machine: Machine) -> Observation:
 
 
 @check(
-    effect="a debug build or a debugging aid slows Python many times over, and not evenly: strategies change places;"
-    " other implementations have other costs, so figures compare only among themselves",
+    effect="a debug build or a debugging aid slows Python many times over, and unevenly, so that strategies change"
+    " ranks; other implementations have other costs, so compare their figures only with each other",
     remedy="use a release build of CPython, and `unset` the variables named here",
 )
 def python(_machine: Machine) -> Observation:
-    """Look for what makes this Python another than the usual release build of CPython."""
+    """Look for differences from the usual release build of CPython."""
     found = f"{platform.python_implementation()} {platform.python_version()}"
     slowed = [name for name in DEBUGGING_AIDS if os.environ.get(name)]
     slowed += ["debug build"] * bool(sysconfig.get_config_var("Py_DEBUG"))

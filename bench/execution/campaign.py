@@ -1,21 +1,19 @@
-"""Runs a plan, trial by trial, and keeps what is known on disk at any moment."""
+"""Runs a plan, trial by trial, and stores each run when it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
 
-from bench.analysis.cells import summarise
 from bench.execution.interruption import Interruption
 from bench.execution.progress import Progress
 from bench.execution.trial_runner import NO_EXTRAS, Extras, TrialRunner
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
 from bench.model.run import Failure, Run
-from bench.model.summary import Summary
 from bench.storage.campaign_folder import Store
 
 
@@ -27,19 +25,19 @@ def run_campaign(
     console: Console,
     earlier: Sequence[Run] = (),
     extras: Callable[[Trial], Extras] | None = None,
-    on_trial_end: Callable[[Summary], None] = lambda _: None,
-) -> Summary:
+    on_runs: Callable[[Sequence[Run]], None] = lambda _: None,
+) -> None:
     """Run the trials of `plan` that none of the `earlier` runs finished, in the planned order.
 
-    A trial that fails is reported and does not keep the next from running. `on_trial_end` is told what is known after
-    each.
+    A trial that fails is reported and does not keep the next from running. `on_runs` gets all runs so far, in the
+    order of the plan, before the first trial and after each.
     """
     runs = {run.trial: run for run in earlier}
     to_do = [trial for trial in plan.trials if trial not in runs or not _finished(runs[trial])]
-    if extras is None:  # what has extras is more than its plan, which must not be resumed without them
+    if extras is None:  # a plan does not hold the extras, so a campaign with extras must not be resumed from its plan
         store.write_plan(plan, environment)
-    store.logs.mkdir(exist_ok=True)  # results may have been passed on without it
-    summary = _keep(plan, environment, runs.values(), store)
+    store.logs.mkdir(exist_ok=True)  # results may have been copied without it
+    on_runs(_in_order(plan, runs))
     with Progress(plan.workload, to_do, console) as progress:
         for trial in to_do:
             if interruption.signal_name:
@@ -57,17 +55,15 @@ def run_campaign(
             if run.failure:
                 report_failure(console, trial.name, run.failure)
             if run.failure and trial in runs and _steps(run) < _steps(runs[trial]):
-                continue  # it failed again, and sooner: the earlier attempt tells more
+                continue  # it failed again, and earlier: the first attempt has more steps
             runs[trial] = run
             store.write_percentiles(run)
             store.write_run(run)  # the last of its files: where it is, the trial is done
-            summary = _keep(plan, environment, runs.values(), store)
-            on_trial_end(summary)
-    return summary
+            on_runs(_in_order(plan, runs))
 
 
 def earlier_runs(plan: Plan, store: Store, console: Console) -> list[Run]:
-    """Read the runs that a campaign left when it ended early; one that is damaged is named and left out."""
+    """Read the runs that a campaign left when it ended early; a damaged one is reported and left out."""
     runs = []
     for trial in plan.trials:
         try:
@@ -79,24 +75,18 @@ def earlier_runs(plan: Plan, store: Store, console: Console) -> list[Run]:
 
 
 def report_failure(console: Console, what: str, failure: Failure) -> None:
-    """Say what failed and show the last lines of the log that may tell why."""
+    """Print what failed and the last lines of the log that may say why."""
     console.print(f"[bold red]{escape(what)}: {escape(failure.message)}[/]", soft_wrap=True, highlight=False)
     for line in failure.log:
         console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _keep(plan: Plan, environment: Environment, runs: Iterable[Run], store: Store) -> Summary:
-    """Write everything that is computed from the runs so far, in the order of the plan."""
-    ordered = sorted(runs, key=lambda run: plan.trials.index(run.trial))
-    summary = summarise(plan, environment, ordered)
-    store.write_summary(summary)
-    store.write_timeline(ordered)
-    store.write_telemetry(ordered)
-    return summary
+def _in_order(plan: Plan, runs: Mapping[Trial, Run]) -> list[Run]:
+    return [runs[trial] for trial in plan.trials if trial in runs]
 
 
 def _finished(run: Run) -> bool:
-    """Whether a run need not be done again; one that measured nothing must."""
+    """Whether a run is complete; one that measured nothing has to be run again."""
     return run.failure is None and _steps(run) > 0
 
 

@@ -1,4 +1,4 @@
-"""A child process of the bench: pinned, logged, and ended for certain."""
+"""A child process of the bench: pinned, logged, and always ended."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ PACKAGES = Path(loadtest.__file__).parent.parent  # where `python -m server` fin
 class Child:
     """A process in a session of its own that writes to a log file and ends with its `with` block.
 
-    `orphaned_by` is the signal that it gets where the bench is killed outright.
+    `parent_death_signal` is what it gets when the bench itself is killed.
     """
 
-    orphaned_by: ClassVar[signal.Signals] = signal.SIGTERM
+    parent_death_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C reaches the bench alone, which ends its children in order
-                preexec_fn=lambda: _settle_in(self._cores, self.orphaned_by),
+                start_new_session=True,  # Ctrl-C reaches only the bench, which ends its children in order
+                preexec_fn=lambda: _prepare(self._cores, self.parent_death_signal),
             )
 
     @property
@@ -80,7 +80,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process and all that it started, at once."""
-        with suppress(ProcessLookupError):  # nobody is left
+        with suppress(ProcessLookupError):  # all have ended
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
@@ -100,8 +100,8 @@ def how_it_ended(exit_code: int) -> str:
     return f"ended with exit code {exit_code}"
 
 
-def _settle_in(cores: Sequence[int], orphaned_by: signal.Signals) -> None:
-    """Run in the child before its program: pin it, and let it end even if the bench is killed outright."""
+def _prepare(cores: Sequence[int], parent_death_signal: signal.Signals) -> None:
+    """Run in the child before its program: pin it, and have it end when the bench is killed."""
     if cores and sys.platform == "linux":
         os.sched_setaffinity(0, cores)
-    end_with_parent(orphaned_by)
+    end_with_parent(parent_death_signal)

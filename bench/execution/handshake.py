@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 
-class JoinError(Exception):
-    """A server did not let a member in."""
-
-
 def upgrade_request(address: tuple[str, int], path: str, key: str) -> bytes:
     """Return the request that asks the server at `address` for a WebSocket; `key` is the handshake's nonce."""
     host, port = address

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin as a flag that waits look at, so that nothing is torn down half way."""
+"""SIGINT, SIGTERM and SIGHUP as a flag that waiting code polls, so that nothing is torn down half way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-LONGEST_NAP_S = 0.05
+MAX_SLEEP_S = 0.05
 
 
 class Interruption:
@@ -21,15 +21,15 @@ class Interruption:
         self.signal_name = signal.Signals(signum).name
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but not on once the bench is asked to end."""
+        """Sleep, but return early when the bench is asked to end."""
         end_s = time.monotonic() + seconds
         while not self.signal_name and (left_s := end_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, LONGEST_NAP_S))
+            time.sleep(min(left_s, MAX_SLEEP_S))
 
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Catch SIGINT, SIGTERM and SIGHUP within the block; a SIGHUP that `nohup` took away stays away."""
+    """Catch SIGINT, SIGTERM and SIGHUP within the block; a SIGHUP that `nohup` ignores stays ignored."""
     interruption = Interruption()
     caught = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

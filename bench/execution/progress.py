@@ -1,4 +1,4 @@
-"""Tells what is running and how long it will take: a bar on a terminal, plain lines elsewhere."""
+"""Shows what is running and how long it will take: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Progress:
             self._console.print(f"{self._running(trial)}, about {left}", soft_wrap=True, markup=False)
 
     def left_s(self) -> float:
-        """Estimate the seconds until the last trial ends; a trial slower than expected stands still at its end."""
+        """Estimate the seconds until the last trial ends; a trial slower than expected stays at its end."""
         if self._trial is None:
             return self._estimate_s * len(self._trials)
         _, *later = self._trials[self._trials.index(self._trial) :]

@@ -1,4 +1,4 @@
-"""What is tested: our own server with a strategy, or anyone's server."""
+"""The server under test as a process: our own with a strategy, or somebody else's."""
 
 from __future__ import annotations
 
@@ -17,33 +17,22 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from bench.errors import RefusedFlagsError, TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.model.run import Failure, ServerSample, ServerStats
+from bench.model.run import ServerSample, ServerStats
 
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
 MAX_MESSAGE_BYTES = 65_536
-WRONG_USE = 2  # a command line's exit code for flags that it does not accept
-
-
-class TrialFailed(Exception):  # noqa: N818 - it reads as what happened
-    """A trial cannot go on; carries the `Failure` to report."""
-
-    def __init__(self, message: str, log: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.failure = Failure(message, list(log))
+WRONG_USE = 2  # click's exit code for invalid flags
 
 
 def check_not_interrupted(interruption: Interruption) -> None:
-    """Do nothing, or raise `TrialFailed` if the user, or the system, asked the bench to end."""
+    """Do nothing, or raise `TrialError` if the user, or the system, asked the bench to end."""
     if interruption.signal_name:
-        raise TrialFailed(f"interrupted by {interruption.signal_name}")
-
-
-class Refused(TrialFailed):
-    """The target does not accept the flags it was started with; `failure.log` is what it says."""
+        raise TrialError(f"interrupted by {interruption.signal_name}")
 
 
 class Listener(Child):
@@ -53,7 +42,7 @@ class Listener(Child):
         """Wait until the server accepts connections and return its host and port.
 
         Raises:
-            TrialFailed: the server ended, took too long, or the user interrupted.
+            TrialError: the server ended, took too long, or the user interrupted.
 
         """
         deadline = time.monotonic() + START_LIMIT_S
@@ -61,11 +50,11 @@ class Listener(Child):
             if address := self._address():
                 return address
             if (code := self.exit_code()) is not None:
-                kind = Refused if code == WRONG_USE else TrialFailed
+                kind = RefusedFlagsError if code == WRONG_USE else TrialError
                 raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
             check_not_interrupted(interruption)
             time.sleep(POLL_S)
-        raise TrialFailed(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
+        raise TrialError(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
 
     def sample(self) -> ServerSample:
         """Read the CPU time and memory of the server, of its first process if it has several.
@@ -87,7 +76,7 @@ class Listener(Child):
 class Target(Listener):
     """A fresh server on a free port of 127.0.0.1."""
 
-    orphaned_by = signal.SIGKILL  # it may be stopped at that moment, and then heeds no other
+    parent_death_signal = signal.SIGKILL  # the only signal that ends a process stopped by SIGSTOP
 
     def __init__(
         self,
@@ -128,7 +117,7 @@ class CommandTarget(Listener):
         try:
             super().__init__(words, log, cores, directory=Path.cwd())
         except OSError as error:
-            raise TrialFailed(f"the server's command {command!r} cannot be run: {error}") from error
+            raise TrialError(f"the server's command {command!r} cannot be run: {error}") from error
 
     def _address(self) -> tuple[str, int] | None:
         try:
@@ -142,7 +131,7 @@ def read_stats(host: str, port: int) -> ServerStats:
     """Ask a server for its counters.
 
     Raises:
-        TrialFailed: it did not answer within 5 s, or not with counters.
+        TrialError: it did not answer within 5 s, or not with counters.
 
     """
     connection = HTTPConnection(host, port, timeout=5)
@@ -150,7 +139,7 @@ def read_stats(host: str, port: int) -> ServerStats:
         connection.request("GET", "/stats")
         return msgspec.json.decode(connection.getresponse().read(), type=ServerStats)
     except (OSError, HTTPException, msgspec.DecodeError) as error:
-        raise TrialFailed(f"the server's /stats could not be read: {error}") from error
+        raise TrialError(f"the server's /stats could not be read: {error}") from error
     finally:
         connection.close()
 
@@ -163,8 +152,8 @@ def probe(
     This costs a second or two and saves a campaign that would find out in its last trial.
 
     Raises:
-        Refused: a server does not accept its flags.
-        TrialFailed: a server does not start for another reason.
+        RefusedFlagsError: a server does not accept its flags.
+        TrialError: a server does not start for another reason.
 
     """
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:

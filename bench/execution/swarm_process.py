@@ -9,16 +9,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 import loadtest
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.server_process import TrialFailed
 from bench.model.plan import Trial, Workload
 from loadtest.ledger import result
 from loadtest.ledger.result import SwarmResult
 
 LOCUSTFILE = Path(loadtest.__file__).with_name("locustfile.py")
 NO_FLAGS: Mapping[str, object] = MappingProxyType({})
-END_S = 10  # beside a drain that has begun
-JUDGED = (0, 1)  # 1 says that something is missing, not believable or not measured: its file tells
+END_S = 10  # in addition to the drain
+EXIT_CODES_WITH_RESULT = (0, 1)  # 1: something is missing, invalid or not measured; the result file says what
 
 
 class Swarm(Child):
@@ -34,7 +34,7 @@ class Swarm(Child):
         cores: Sequence[int] = (),
         more_flags: Mapping[str, object] = NO_FLAGS,
     ) -> None:
-        """Start a swarm; of `more_flags`, which take the place of those of the workload, `None` takes one away."""
+        """Start a swarm; `more_flags` override those of the workload, `None` removes one."""
         host, port = address
         flags: dict[str, object] = {
             "--host": f"ws://{host}:{port}",
@@ -66,7 +66,7 @@ class Swarm(Child):
         """Read what is measured so far, or `None` before the first step is done.
 
         Raises:
-            TrialFailed: the file is no swarm result.
+            TrialError: the file is not a swarm result.
 
         """
         try:
@@ -77,22 +77,22 @@ class Swarm(Child):
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise TrialFailed(f"the swarm's result cannot be read: {error}", self.last_lines()) from error
+            raise TrialError(f"the swarm's result cannot be read: {error}", self.last_lines()) from error
         return self._result
 
     def check_complete(self) -> None:
         """Check that a swarm that ended by itself accounts for every user count.
 
         Raises:
-            TrialFailed: it crashed, left no result, or left user counts out without a word.
+            TrialError: it crashed, left no result, or left user counts out without a reason.
 
         """
         code = self.exit_code()
-        if code is not None and code not in JUDGED:
-            raise TrialFailed(f"the swarm {how_it_ended(code)}", self.last_lines())
+        if code is not None and code not in EXIT_CODES_WITH_RESULT:
+            raise TrialError(f"the swarm {how_it_ended(code)}", self.last_lines())
         outcome = self.result()
         if outcome is None:
-            raise TrialFailed("the swarm ended without a result", self.last_lines())
+            raise TrialError("the swarm ended without a result", self.last_lines())
         told = {step.users for step in outcome.steps} | set(outcome.not_measured)
         if silent := [str(users) for users in self._users if users not in told]:
-            raise TrialFailed(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())
+            raise TrialError(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())

@@ -1,36 +1,32 @@
-"""A server's own telemetry: read while a trial runs, and what two readings say of the time between them."""
+"""Reads a server's own telemetry while a trial runs."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
-from itertools import pairwise
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from bench.model.run import Run, ServerStats
+from bench.model.run import ServerStats
 
-# A reading costs the server an HTTP request and a look at each member and task, which holds up what is said in that
-# moment: once a second, so that far less than 1 % of a window's messages meet one.
+# A reading costs the server an HTTP request and a pass over its members and tasks, which delays messages of that
+# moment: once a second, so that far less than 1 % of a window's messages are affected.
 INTERVAL_S = 1.0
-PATIENCE_S = 2.0
-REACH_NS = 2 * 10**9
+TIMEOUT_S = 2.0
 
 
 class TelemetryReader:
     """Reads `/stats` every `INTERVAL_S` for the length of a `with` block, over one connection, in a thread.
 
-    A server that is too busy to answer in time, or that has gone, is left out of `readings`: that it is so shows
-    elsewhere. Each reading carries the server's own time, so a late answer is as good as any.
+    A server that is too busy to answer in time, or that has gone, is left out of `readings`: other figures
+    show that. Each reading carries the server's own time, so a late answer is as good as any.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.readings: list[ServerStats] = []
-        self._connection = HTTPConnection(host, port, timeout=PATIENCE_S)
+        self._connection = HTTPConnection(host, port, timeout=TIMEOUT_S)
         self._ending = Event()
         self._thread = Thread(target=self._read_repeatedly, name="telemetry", daemon=True)
 
@@ -52,79 +48,3 @@ class TelemetryReader:
                 self.readings.append(msgspec.json.decode(self._connection.getresponse().read(), type=ServerStats))
             except (OSError, HTTPException, msgspec.DecodeError):
                 self._connection.close()  # the next request opens another one
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """What a server tells of the time from one reading to another: what happened meanwhile, and levels at its end.
-
-    `loop_lag_p99_ms` is a bucket's bound, at most 15 % too high; it is `None` if no timer ran.
-    """
-
-    start_ns: int
-    end_ns: int
-    messages_in: int
-    deliveries_out: int
-    notices_out: int
-    kicked: int
-    dropped: int
-    loop_lag_p99_ms: float | None
-    gc_pause_ms: float
-    members: int
-    outbox_bytes_p50: int
-    outbox_bytes_p99: int
-    outbox_bytes_max: int
-    tasks: int
-
-
-def readings_of(run: Run) -> list[ServerStats]:
-    """Return all readings of a run, those before and after its swarm among them."""
-    return [reading for reading in (run.stats_before, *run.telemetry, run.stats_after) if reading]
-
-
-def intervals(readings: Sequence[ServerStats]) -> list[Interval]:
-    """Return the time from each reading to the next, but for that in which the server was started again."""
-    return [_between(before, after) for before, after in pairwise(readings) if before.pid == after.pid]
-
-
-def interval_around(readings: Sequence[ServerStats], start_ns: int, end_ns: int) -> Interval | None:
-    """Return the time from the last reading before a window to the first one after it.
-
-    That is `None` if one of them is missing, more than two seconds away, or of another server process.
-    """
-    before = max((r for r in readings if start_ns - REACH_NS <= r.time_ns <= start_ns), key=_time, default=None)
-    after = min((r for r in readings if end_ns <= r.time_ns <= end_ns + REACH_NS), key=_time, default=None)
-    return _between(before, after) if before and after and before.pid == after.pid else None
-
-
-def _time(reading: ServerStats) -> int:
-    return reading.time_ns
-
-
-def _between(before: ServerStats, after: ServerStats) -> Interval:
-    return Interval(
-        start_ns=before.time_ns,
-        end_ns=after.time_ns,
-        messages_in=after.messages_in - before.messages_in,
-        deliveries_out=after.deliveries_out - before.deliveries_out,
-        notices_out=after.notices_out - before.notices_out,
-        kicked=after.kicked - before.kicked,
-        dropped=after.dropped - before.dropped,
-        loop_lag_p99_ms=_lag_p99_ms(before, after),
-        gc_pause_ms=after.gc_pauses.total_ms - before.gc_pauses.total_ms,
-        members=after.members,
-        outbox_bytes_p50=after.outbox_bytes_p50,
-        outbox_bytes_p99=after.outbox_bytes_p99,
-        outbox_bytes_max=after.outbox_bytes_max,
-        tasks=after.tasks,
-    )
-
-
-def _lag_p99_ms(before: ServerStats, after: ServerStats) -> float | None:
-    counts = Counter({bucket.up_to_ms: bucket.count for bucket in after.loop_lag_buckets})
-    counts.subtract({bucket.up_to_ms: bucket.count for bucket in before.loop_lag_buckets})
-    rank, seen = 0.99 * counts.total(), 0
-    for bound_ms in sorted(counts):
-        seen += counts[bound_ms]
-        if seen and seen >= rank:
-            return bound_ms
-    return None

@@ -1,4 +1,4 @@
-"""Runs one trial: a fresh server, a swarm, and an eye on both."""
+"""Runs one trial: starts a fresh server and a swarm, and watches both."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import TrialError
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import (
@@ -17,7 +18,6 @@ from bench.execution.server_process import (
     CommandTarget,
     Listener,
     Target,
-    TrialFailed,
     check_not_interrupted,
     read_stats,
 )
@@ -33,7 +33,7 @@ SAMPLE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a trial has beside its load: flags of its own, and a `look` at the server before each sample of it."""
+    """What a trial has in addition to its load: flags, and a `look` at the server before each sample."""
 
     server_flags: Sequence[str] = ()
     swarm_flags: Mapping[str, object] = field(default_factory=lambda: NO_FLAGS)
@@ -44,7 +44,7 @@ NO_EXTRAS = Extras()
 
 
 class TrialRunner:
-    """Runs one trial and holds what is known of it so far."""
+    """Runs one trial and holds what was recorded so far."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class TrialRunner:
         failure: Failure | None = None
         try:
             self._measure()
-        except TrialFailed as error:
+        except TrialError as error:
             failure = error.failure
         return Run(
             self._trial,
@@ -105,7 +105,7 @@ class TrialRunner:
                     if telemetry:
                         self._telemetry = telemetry.readings
                     self._watch(server, address, swarm)
-            finally:  # a swarm that was told to stop writes what it measured so far
+            finally:  # a swarm that is stopped writes what it measured so far
                 self._swarm_result = swarm.result()
             swarm.check_complete()
             if is_ours:
@@ -127,7 +127,7 @@ class TrialRunner:
             self._check_alive(server)
             check_not_interrupted(self._interruption)
             if time.monotonic() > deadline:
-                raise TrialFailed(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
+                raise TrialError(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
             if self._extras.look and isinstance(server, Target):
                 self._extras.look(server, address)
             self._sample(server)
@@ -139,10 +139,10 @@ class TrialRunner:
     def _check_alive(self, server: Listener) -> None:
         if (code := server.exit_code()) is not None:
             self._server_ended = how_it_ended(code)
-            raise TrialFailed(f"the server {self._server_ended} under load", server.last_lines())
+            raise TrialError(f"the server {self._server_ended} under load", server.last_lines())
 
     def _sample(self, server: Listener) -> None:
         try:
             self._samples.append(server.sample())
         except psutil.NoSuchProcess:
-            return  # it ended this very moment; the next look at its exit code tells
+            return  # it has just ended; the next check of its exit code reports it

@@ -1,1 +1,1 @@
-"""The gate: may a change land? Stored campaigns are held against objectives, and against an earlier campaign."""
+"""The gate decides whether a change may land: it checks campaigns against SLOs and against an earlier campaign."""

@@ -1,4 +1,4 @@
-"""What a gate can look at in a cell: a name, its unit, and which way is better."""
+"""The figures of a cell that a gate can check, each with its unit and with which direction is better."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ UNITS = {
     "/s": {"/s": 1.0},
     "": {},
 }
-"""For each unit of a measure, the units that may be given, in terms of it."""
+"""For each unit of a measure, the units that a bound may be given in, each in terms of the measure's unit."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of a cell; `read` gives `inf` for what never came and `nan` for what is not known."""
+    """One figure of a cell; `read` gives `inf` for missing deliveries' latency and `nan` for an unknown figure."""
 
     unit: str
     read: Callable[[Cell], float]
@@ -30,23 +30,23 @@ class Measure:
 
     @property
     def is_count(self) -> bool:
-        """Whether it counts faults: mostly 0, so that there is no ratio to speak of."""
+        """Whether it counts faults: such a count is mostly 0, so ratios are meaningless."""
         return not self.unit
 
     @property
     def worst(self) -> float:
-        """What a user count stands for that was not reached because a smaller one was too much."""
+        """The value of a user count that was not reached because the server was overloaded at a smaller one."""
         return 0.0 if self.higher_is_better else math.inf
 
     def show(self, value: float) -> str:
-        """Put a value in words, with its unit."""
+        """Format a value with its unit."""
         if math.isinf(value):
             return "never"
         digits = f"{value:,.0f}" if self.is_count or value >= 100 else f"{value:.3g}"
         return f"{digits} {self.unit}".rstrip()
 
 
-def _known(value: float | None) -> float:
+def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
@@ -63,9 +63,9 @@ MEASURES = {
     "duplicates": Measure("", lambda cell: cell.duplicates),
     "reordered": Measure("", lambda cell: cell.reordered),
     "deliveries_per_s": Measure("/s", lambda cell: cell.deliveries_per_s, higher_is_better=True),
-    "cpu_us_per_delivery": Measure("us", lambda cell: _known(cell.server.cpu_us_per_delivery)),
-    "cpu_percent": Measure("%", lambda cell: _known(cell.server.cpu_percent)),
-    "rss_mib": Measure("MiB", lambda cell: _known(cell.server.rss_mib)),
-    "loop_lag_p99": Measure("ms", lambda cell: _known(cell.server.loop_lag_p99_ms)),
+    "cpu_us_per_delivery": Measure("us", lambda cell: _or_nan(cell.server.cpu_us_per_delivery)),
+    "cpu_percent": Measure("%", lambda cell: _or_nan(cell.server.cpu_percent)),
+    "rss_mib": Measure("MiB", lambda cell: _or_nan(cell.server.rss_mib)),
+    "loop_lag_p99": Measure("ms", lambda cell: _or_nan(cell.server.loop_lag_p99_ms)),
 }
-"""By name; latencies are delivery latencies, `cpu_*`, `rss_mib` and `loop_lag_p99` are the server's."""
+"""All measures by name; latencies are delivery latencies; `cpu_*`, `rss_mib` and `loop_lag_p99` are the server's."""

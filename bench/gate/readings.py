@@ -11,32 +11,32 @@ from bench.model.summary import Summary
 
 @dataclass(frozen=True)
 class Readings:
-    """A value for each block that can be believed, and for each other block the doubt.
+    """A value for each valid block, and for each other block the reason why it has none.
 
-    A block that did not come so far, because a smaller user count was already too much, reads as the worst there is.
+    A block that did not reach the user count, because the server was overloaded at a smaller one, has the worst value.
     """
 
     values: tuple[float, ...]
-    doubts: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
-def read(summary: Summary, strategy: str, users: int, measure: Measure) -> Readings:
-    """Collect the readings of a campaign, block by block."""
+def read_measure(summary: Summary, strategy: str, users: int, measure: Measure) -> Readings:
+    """Collect the values of a measure in a campaign, block by block."""
     cells = {cell.block: cell for cell in summary.blocks_of(strategy, users)}
     gaps = {gap.block: gap for gap in summary.not_measured if (gap.strategy, gap.users) == (strategy, users)}
     failed = {failure.block for failure in summary.failures if failure.strategy == strategy}
-    values, doubts = [], []
+    values, problems = [], []
     for block in range(1, summary.plan.blocks + 1):
         if cell := cells.get(block):
             value = measure.read(cell)
             if not cell.valid:
-                doubts.append(f"block {block} is invalid: {'; '.join(cell.reasons)}")
+                problems.append(f"block {block} is invalid: {'; '.join(cell.reasons)}")
             elif math.isnan(value):
-                doubts.append(f"block {block} does not know it")
+                problems.append(f"block {block} has no such figure")
             else:
                 values.append(value)
         elif block in failed or block not in gaps:
-            doubts.append(f"block {block} was not measured: {gaps[block].reason if block in gaps else 'not planned'}")
+            problems.append(f"block {block} was not measured: {gaps[block].reason if block in gaps else 'not planned'}")
         else:
             values.append(measure.worst)
-    return Readings(tuple(values), tuple(doubts))
+    return Readings(tuple(values), tuple(problems))

@@ -1,4 +1,4 @@
-"""Is a campaign worse than an earlier one? Measure by measure, with confidence, over one family of comparisons."""
+"""Whether a campaign is worse than an earlier one: one comparison per measure and place, tested as one family."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from bench.analysis.exact_tests import holm
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, Measure
-from bench.gate.ranks import ERROR, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
-from bench.gate.readings import Readings, read
+from bench.gate.rank_tests import FAMILY_ERROR_RATE, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
+from bench.gate.readings import Readings, read_measure
 from bench.model.summary import Summary
 
 Place = tuple[str, int]
@@ -34,7 +34,7 @@ class _Comparison:
         return MEASURES[self.name]
 
     def badness(self, readings: Readings) -> Floats:
-        """Return logarithms that grow with what is worse."""
+        """Return the logarithms, negated where higher is better: a larger one is worse."""
         with np.errstate(divide="ignore"):
             logarithms = np.log(readings.values)
         return -logarithms if self.measure.higher_is_better else logarithms
@@ -44,14 +44,14 @@ class _Comparison:
             return 1.0
         return p_larger(self.badness(self.old), self.badness(self.new))
 
-    def can_be_found(self, family: int) -> bool:
-        return family * smallest_p(len(self.old.values), len(self.new.values)) <= ERROR
+    def has_enough_blocks(self, family: int) -> bool:
+        return family * smallest_p(len(self.old.values), len(self.new.values)) <= FAMILY_ERROR_RATE
 
     def figures(self, moved: Shift) -> str:
-        """Put both medians and their ratio in words, in the measure's own direction."""
+        """Format both medians and their ratio, in the measure's own direction."""
         old, new = (self.measure.show(float(np.median(side.values))) for side in (self.old, self.new))
         if math.isnan(moved.centre):
-            return f"{old}, now {new}: by how much cannot be known"
+            return f"{old}, now {new}: the ratio is unknown"
         direction = -1 if self.measure.higher_is_better else 1
         low, high = sorted((direction * moved.low, direction * moved.high))
         return f"{old}, now {new}: {_exp(direction * moved.centre)} times ({_exp(low)} to {_exp(high)})"
@@ -60,18 +60,18 @@ class _Comparison:
 def check_regressions(
     summary: Summary, baseline: Summary, places: Iterable[Place], names: Iterable[str], allowed: float
 ) -> list[Check]:
-    """Compare two campaigns; worse is what is significant in its family and by more than the share `allowed`.
+    """Compare two campaigns; a comparison fails if it is significant in its family and worse by more than `allowed`.
 
-    A comparison that has too few blocks to find anything is undecided, and so is one of which a new block failed or may
-    not be believed: it does not pass.
+    `allowed` is a share: 0.1 is 10 %. A comparison with too few blocks to find anything is undecided instead of passed,
+    and so is one with a new block that failed or is invalid.
     """
     comparisons = [
         _Comparison(
             name,
             strategy,
             users,
-            read(baseline, strategy, users, MEASURES[name]),
-            read(summary, strategy, users, MEASURES[name]),
+            read_measure(baseline, strategy, users, MEASURES[name]),
+            read_measure(summary, strategy, users, MEASURES[name]),
         )
         for name in names
         for strategy, users in places
@@ -89,16 +89,16 @@ def _check(comparison: _Comparison, adjusted_p: float, allowed: float, family: i
     if old.values and new.values:
         moved = shift(comparison.badness(old), comparison.badness(new))
         found = f"{comparison.figures(moved)}, adjusted p {adjusted_p:.2g}"
-        if adjusted_p <= ERROR and moved.centre > math.log1p(allowed):
+        if adjusted_p <= FAMILY_ERROR_RATE and moved.centre > math.log1p(allowed):
             outcome, reasons = Outcome.FAILED, [found]
-    if outcome is Outcome.PASSED and not comparison.can_be_found(family):
+    if outcome is Outcome.PASSED and not comparison.has_enough_blocks(family):
         blocks = f"{len(old.values)} blocks then and {len(new.values)} now"
         needed = f"{blocks_needed(family)} each are needed"
         outcome = Outcome.UNDECIDED
         reasons = [f"{blocks} are too few to find anything among {family} comparisons; {needed}"]
-    if outcome is Outcome.PASSED and new.doubts:
+    if outcome is Outcome.PASSED and new.problems:
         outcome = Outcome.UNDECIDED
-    reasons += [f"baseline: {doubt}" for doubt in old.doubts] + [f"now: {doubt}" for doubt in new.doubts]
+    reasons += [f"baseline: {problem}" for problem in old.problems] + [f"now: {problem}" for problem in new.problems]
     must_hold = f"{comparison.name} at most {100 * allowed:g} % worse"
     return Check(outcome, comparison.strategy, comparison.users, must_hold, found, "; ".join(reasons))
 

@@ -1,4 +1,4 @@
-"""Objectives such as `p99<50ms`: read from text, and held against a campaign."""
+"""Service-level objectives (SLOs) such as `p99<50ms`: parsed from text, and checked against a campaign."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.errors import SloError
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, UNITS, Measure
-from bench.gate.readings import read
+from bench.gate.readings import read_measure
 from bench.model.summary import Summary
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -25,8 +26,8 @@ GRAMMAR = re.compile(
 
 
 @dataclass(frozen=True)
-class Objective:
-    """A bound that a measure has to keep in every block, in the measure's own unit."""
+class Slo:
+    """A bound that a measure has to meet in every block; `bound` is in the measure's own unit."""
 
     text: str
     name: str
@@ -35,52 +36,50 @@ class Objective:
 
     @property
     def measure(self) -> Measure:
-        """What is looked at."""
+        """The figure that is checked."""
         return MEASURES[self.name]
 
-    def holds(self, value: float) -> bool:
-        """Tell whether a value keeps the bound."""
+    def is_met(self, value: float) -> bool:
+        """Tell whether a value meets the bound."""
         return OPERATORS[self.operator](value, self.bound)
 
 
-def parse(text: str) -> Objective:
-    """Read `measure operator number[unit]`; without a unit the number is in the measure's own.
+def parse_slo(text: str) -> Slo:
+    """Parse `measure operator number[unit]`; without a unit the number is in the measure's own.
 
     Raises:
-        ValueError: with what is allowed.
+        SloError: the text is not a valid SLO; the message says what is allowed.
 
     """
     words = GRAMMAR.fullmatch(text.strip())
     if not words:
-        raise ValueError(
-            f"{text!r} is no objective; write a measure, one of {' '.join(OPERATORS)}, and a number: p99<50ms"
-        )
+        raise SloError(f"invalid SLO {text!r}; write a measure, one of {' '.join(OPERATORS)}, and a number: p99<50ms")
     name, unit = words["name"], words["unit"]
     if name not in MEASURES:
-        raise ValueError(f"{text!r}: there is no measure {name!r}; choose from {', '.join(MEASURES)}")
+        raise SloError(f"{text!r}: there is no measure {name!r}; choose from {', '.join(MEASURES)}")
     own = MEASURES[name].unit
     if unit and unit not in UNITS[own]:
         allowed = f"give it in {', '.join(UNITS[own])}" if UNITS[own] else "it is a count, give no unit"
-        raise ValueError(f"{text!r}: {name} is not measured in {unit!r}; {allowed}")
-    return Objective(text.strip(), name, words["operator"], float(words["number"]) * (UNITS[own][unit] if unit else 1))
+        raise SloError(f"{text!r}: {name} is not measured in {unit!r}; {allowed}")
+    return Slo(text.strip(), name, words["operator"], float(words["number"]) * (UNITS[own][unit] if unit else 1))
 
 
-def check_objective(objective: Objective, summary: Summary, strategy: str, users: int) -> Check:
-    """Hold a campaign against an objective: one block beyond it fails, and one in doubt leaves the rest undecided."""
-    readings, measure = read(summary, strategy, users, objective.measure), objective.measure
-    beyond = [value for value in readings.values if not objective.holds(value)]
+def check_slo(slo: Slo, summary: Summary, strategy: str, users: int) -> Check:
+    """Check an SLO: it fails if one block misses it, and is undecided if another block has no valid value."""
+    readings, measure = read_measure(summary, strategy, users, slo.measure), slo.measure
+    missed = [value for value in readings.values if not slo.is_met(value)]
     found = _range(measure, readings.values)
     outcome, reason = Outcome.PASSED, ""
-    if beyond:
+    if missed:
         outcome = Outcome.FAILED
-        reason = f"{_range(measure, beyond)} in {len(beyond)} of {len(readings.values)} blocks"
-    elif readings.doubts:
-        outcome, reason = Outcome.UNDECIDED, "; ".join(readings.doubts)
-    return Check(outcome, strategy, users, f"`{objective.text}`", found, reason)
+        reason = f"{_range(measure, missed)} in {len(missed)} of {len(readings.values)} blocks"
+    elif readings.problems:
+        outcome, reason = Outcome.UNDECIDED, "; ".join(readings.problems)
+    return Check(outcome, strategy, users, f"`{slo.text}`", found, reason)
 
 
 def _range(measure: Measure, values: Sequence[float]) -> str:
-    """Put the least and the greatest value in words."""
+    """Format the smallest and the largest value."""
     if not values:
         return "nothing"
     ends = dict.fromkeys(map(measure.show, (min(values), max(values))))

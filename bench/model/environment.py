@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import resource
-import subprocess
-import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-
 import msgspec
-import psutil
 
-from bench.execution.child_process import PACKAGES
 from bench.model.finding import Finding
-
-DISTRIBUTIONS = (
-    "fastapi",
-    "starlette",
-    "uvicorn",
-    "uvloop",
-    "websockets",
-    "locust",
-    "gevent",
-    "numpy",
-)
 
 
 class Pinning(msgspec.Struct, frozen=True):
@@ -45,7 +22,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """All that makes figures of two campaigns comparable, or not. It names no host and no folder."""
+    """What decides whether figures of two campaigns are comparable; names no host and no folder."""
 
     time: str
     cpu: str
@@ -59,52 +36,3 @@ class Environment(msgspec.Struct, frozen=True):
     commit: Commit | None
     findings: tuple[Finding, ...] = ()
     """What the doctor found before the campaign; older results have none."""
-
-
-def choose_pinning() -> Pinning:
-    """Give the first core to the server and the others to the swarm, where the system lets us choose."""
-    if sys.platform != "linux":
-        return Pinning()
-    first, *others = sorted(os.sched_getaffinity(0))
-    return Pinning((first,), tuple(others)) if others else Pinning()
-
-
-def read_environment(pinning: Pinning, findings: Sequence[Finding] = ()) -> Environment:
-    """Describe this machine as it is now; `findings` are the doctor's."""
-    return Environment(
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
-        cpu=_cpu_model(),
-        cores=psutil.cpu_count() or 0,
-        memory_mib=psutil.virtual_memory().total // 2**20,
-        system=f"{platform.system()} {platform.release()}",
-        python=f"{platform.python_implementation()} {platform.python_version()}",
-        versions={name: version(name) for name in DISTRIBUTIONS},
-        open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-        pinning=pinning,
-        commit=_commit(),
-        findings=tuple(findings),
-    )
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())
-
-
-def _commit() -> Commit | None:
-    """Ask git, if this tool runs from a checkout that has a commit and git is there to ask."""
-    git = ["git", "-C", str(PACKAGES)]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD:./bench", "HEAD"], capture_output=True, text=True)
-        if head.returncode != 0:  # not a checkout, no commit yet, or a checkout of something else
-            return None
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "--", "server", "loadtest", "bench"],
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
-        return None
-    return Commit(head.stdout.split()[1], bool(changes.stdout.strip()))

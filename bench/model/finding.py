@@ -1,4 +1,4 @@
-"""What the doctor found: one fact about the machine, what it does to the figures, and how to mend it."""
+"""A finding of the doctor: a fact about the machine, its effect on the figures, and the remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Status(StrEnum):
     """How serious a finding is, the most serious first."""
 
     PROBLEM = "problem"
-    """Figures taken now may not be believed."""
+    """Figures taken now are invalid."""
     WARNING = "warning"
     """Figures are noisier, or worse, than they need to be."""
     UNKNOWN = "unknown"

@@ -41,7 +41,7 @@ class Workload(msgspec.Struct, frozen=True):
 class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     """One side of the comparison: a strategy under the label that results show.
 
-    A rival has the `command` that starts it, and its own name for a strategy.
+    A peer (another server) has the `command` that starts it, and its own name as its strategy.
     """
 
     label: str

@@ -6,7 +6,7 @@ import msgspec
 
 from bench.model.environment import Environment
 from bench.model.plan import Plan
-from loadtest.ledger.result import Generator, Latency, MedianAndTail
+from loadtest.ledger.result import StepFigures
 
 FORMAT = 1
 
@@ -25,40 +25,19 @@ class ServerUse(msgspec.Struct, frozen=True):
     dropped: int | None = None
 
 
-class Cell(msgspec.Struct, frozen=True):
+class Cell(StepFigures, frozen=True, kw_only=True):
     """One user count of one trial, in the counts and units of a swarm's `Step`.
 
     `strategy` is the label of its arm.
     """
 
     strategy: str
-    users: int
     block: int
-    valid: bool
-    reasons: list[str]
-    warnings: list[str]
-    drained: bool
-    saturated: bool
-    joined: int
-    window_s: float
-    planned_messages: int
-    offered_messages: int
-    expected: int
-    delivered: int
-    missing: int
-    late: int
-    duplicates: int
-    reordered: int
     offered_deliveries_per_s: float
-    deliveries_per_s: float
-    latency_ms: Latency
-    response_ms: Latency
-    first_receiver_ms: MedianAndTail
-    last_receiver_ms: MedianAndTail
-    spread_ms: MedianAndTail
-    position_ms: list[MedianAndTail]
     server: ServerUse
-    generator: Generator
+    order_conflicts: int = 0  # these three were not written at first
+    foreign: int = 0
+    not_judged: int = 0
 
 
 class NotMeasured(msgspec.Struct, frozen=True):
@@ -89,7 +68,7 @@ class Summary(msgspec.Struct, frozen=True):
     failures: list[FailedTrial]
 
     @property
-    def believable(self) -> bool:
+    def valid(self) -> bool:
         """Whether every trial got to its end and every cell is valid."""
         return not self.failures and all(cell.valid for cell in self.cells)
 

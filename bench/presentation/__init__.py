@@ -1,1 +1,1 @@
-"""Tables, charts, reports and wording: everything that people read."""
+"""Tables, charts, reports and wording."""

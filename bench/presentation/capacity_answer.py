@@ -1,31 +1,38 @@
-"""The answer of a search: in one sentence, a sentence a strategy, and as a table."""
+"""The answer of a capacity search: one sentence, a table, and how sure each strategy's capacity is."""
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from bench.capacity.result import Capacity, CapacityPlan, CapacityResult, Limit
+from bench.presentation.slo_wording import maximum_within_slo
+from bench.presentation.table import Answer, Column, Row, Table, numbers
 
 LIMITS = {
     Limit.SERVER: "the server was the limit",
     Limit.GENERATOR: "the generator was the limit",
-    Limit.DOUBT: "beyond that the tries may not be believed",
-    Limit.RANGE: "no limit was met",
-    Limit.UNFINISHED: "no limit was met",
+    Limit.DOUBT: "the tries beyond that are invalid",
+    Limit.RANGE: "no limit was reached",
+    Limit.UNFINISHED: "no limit was reached",
 }
 
 
-def finding(result: CapacityResult) -> str:
-    """Say in one sentence what each strategy holds, the most first."""
+def capacity_answer(result: CapacityResult) -> Answer:
+    """Return the maximum load of each strategy within the SLO, and the evidence."""
+    return Answer(
+        (f"{capacity_finding(result)}.",),
+        _table(result),
+        tuple(f"{'. '.join(sentences(result.plan, capacity))}." for capacity in result.capacities),
+    )
+
+
+def capacity_finding(result: CapacityResult) -> str:
+    """Say in one sentence what the maximum load of each strategy is, the largest first."""
     ranked = sorted(result.capacities, key=lambda capacity: -capacity.held)
-    held = ", ".join(f"{each.strategy} {amount(each)}" for each in ranked)
-    return f"{result.plan.by.unit.capitalize()} held within {result.plan.objective}: {held}"
+    amounts = ", ".join(f"{each.strategy} {amount(each)}" for each in ranked)
+    return f"{maximum_within_slo(result.plan.by.unit, result.plan.slo)}: {amounts}"
 
 
 def amount(capacity: Capacity) -> str:
-    """Write what is held: `436`, `at least 3,200`, `about 400, not confirmed`, `none` or `unknown`."""
+    """Write the maximum load: `436`, `at least 3,200`, `about 400, not confirmed`, `none` or `unknown`."""
     is_server = capacity.limited_by is Limit.SERVER
     if not capacity.held:
         return "none" if is_server and capacity.confirmed else "unknown"
@@ -35,39 +42,41 @@ def amount(capacity: Capacity) -> str:
 
 
 def sentences(plan: CapacityPlan, capacity: Capacity) -> list[str]:
-    """Say what a strategy holds and how sure that is, what was the limit, and how its throughput grows."""
-    told = [
-        f"{capacity.strategy}: {amount(capacity)}{f' {plan.by.unit}' if capacity.held else ''} ({_interval(capacity)})",
+    """Say what a strategy's maximum load is and how sure that is, and what the limit was."""
+    unit = f" {plan.by.unit}" if capacity.held else ""
+    found = [
+        f"{capacity.strategy}: {amount(capacity)}{unit} ({_interval(capacity)})",
         f"{LIMITS[capacity.limited_by].capitalize()}: {capacity.evidence}",
-        f"Throughput: {capacity.scaling.finding}",
     ]
     if not capacity.confirmed:
-        told.insert(1, "Not confirmed, for the search ended early")
-    return told
+        found.insert(1, "Not confirmed: the search ended early")
+    return found
 
 
-def answer_table(result: CapacityResult) -> RenderableType:
-    """Show what each strategy holds, the evidence, and the answer in one sentence."""
-    plan = result.plan
-    table = Table("strategy")
-    for heading in (f"{plan.by.unit} held", "in all tries", "failed in all", "tries"):
-        table.add_column(heading, justify="right")
-    table.add_column("limit")
-    for capacity in result.capacities:
-        table.add_row(
-            capacity.strategy,
-            amount(capacity),
-            f"{capacity.low:,}",
-            "-" if capacity.high is None else f"{capacity.high:,}",
-            f"{capacity.tries:,}",
-            capacity.limited_by + ("" if capacity.confirmed else ", not confirmed"),
+def _table(result: CapacityResult) -> Table:
+    columns = (
+        Column("strategy"),
+        *numbers(f"maximum {result.plan.by.unit}", "within SLO in all tries", "beyond SLO in all tries", "tries"),
+        Column("limit"),
+    )
+    rows = tuple(
+        Row(
+            (
+                capacity.strategy,
+                amount(capacity),
+                f"{capacity.low:,}",
+                "-" if capacity.high is None else f"{capacity.high:,}",
+                f"{capacity.tries:,}",
+                capacity.limited_by + ("" if capacity.confirmed else ", not confirmed"),
+            )
         )
-    remarks = [f"{'. '.join(sentences(plan, capacity))}." for capacity in result.capacities]
-    return Group(table, *map(Text, remarks), Text(f"{finding(result)}.", style="bold"))
+        for capacity in result.capacities
+    )
+    return Table("", columns, rows)
 
 
 def _interval(capacity: Capacity) -> str:
-    """Tell the loads that all tries agree on."""
-    low = f"all tries held {capacity.low:,}" if capacity.low else "no load was held in all tries"
-    high = "none failed in all" if capacity.high is None else f"all failed {capacity.high:,}"
+    """Name the loads that all tries agree on."""
+    low = f"all tries within the SLO at {capacity.low:,}" if capacity.low else "no load within the SLO in all tries"
+    high = "none failed in all" if capacity.high is None else f"all failed at {capacity.high:,}"
     return f"{low}, {high}"

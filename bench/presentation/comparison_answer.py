@@ -1,4 +1,4 @@
-"""The answer of a campaign for people: in words first, then as a table."""
+"""The answer of a campaign: sentences, a row for each user count of each strategy, and remarks."""
 
 from __future__ import annotations
 
@@ -6,67 +6,99 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from bench.analysis.slo import finding, is_held, listing, or_infinite, within_objective
+from bench.analysis.slo import cell_within_slo, or_infinite, within_slo
+from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary
 from bench.presentation.comparison_wording import verdicts
+from bench.presentation.slo_wording import slo_finding
+from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
+from bench.presentation.text import listing, milliseconds
+
+NOT_MEASURED = "not measured"
 
 
-def answer_table(summary: Summary) -> RenderableType:
-    """Give the answer in sentences, show every user count, and tell what was not measured and why.
+def comparison_answer(summary: Summary) -> Answer:
+    """Return the verdicts and the finding, the measured user counts, and what is invalid or not measured and why."""
+    sentences = (*verdicts(summary), slo_finding(summary))
+    return Answer(tuple(f"{each}." for each in sentences), users_table(summary), tuple(remarks(summary)))
 
-    Several blocks are one row: medians, the range of the p99 and all that is missing, of those that may be believed.
+
+def users_table(summary: Summary, *, with_gaps: bool = False) -> Table:
+    """Show a row for each user count of each strategy; with `with_gaps` also for those that were not measured.
+
+    Several blocks are one row, of the valid ones: medians, the range of the p99 and all missing deliveries.
     """
-    first, *numbers, last = headings(summary)
-    table = Table(first)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=not heading.startswith("CPU"))
-    table.add_column(last)
+    columns = _columns(summary.plan)
+    rows: list[Row] = []
     for arm in summary.plan.arms:
+        is_first = True
         for users in summary.plan.workload.users:
-            if cells := summary.blocks_of(arm.label, users):
-                table.add_row(*row(cells, summary))
-        table.add_section()
-    answer = [f"{sentence}." for sentence in (*verdicts(summary), finding(summary))]
-    return Group(*(Text(line, style="bold") for line in answer), table, *map(Text, remarks(summary)))
+            cells = summary.blocks_of(arm.label, users)
+            if cells or with_gaps:
+                row = _measured(cells, summary) if cells else _gap(arm.label, users, len(columns))
+                rows.append(Row(row.cells, row.tone, starts_section=is_first))
+                is_first = False
+    return Table("", columns, tuple(rows))
 
 
-def milliseconds(value: float | None) -> str:
-    """Write a latency with the digits that matter; `None` is one that falls among missing deliveries."""
-    return "never" if value is None else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+def remarks(summary: Summary) -> list[str]:
+    """Name every fault and gap, once for all blocks that share it."""
+    found = [
+        (cell.strategy, cell.users, f"{kind}: {text}", cell.block)
+        for cell in summary.cells
+        for kind, texts in (("invalid", cell.reasons), ("warning", cell.warnings))
+        for text in texts
+    ]
+    found += [(gap.strategy, gap.users, f"{NOT_MEASURED}: {gap.reason}", gap.block) for gap in summary.not_measured]
+    blocks: dict[tuple[str, int, str], list[str]] = {}
+    for strategy, users, text, block in found:
+        blocks.setdefault((strategy, users, text), []).append(str(block))
+    return [
+        f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
+        for (strategy, users, text), shared in blocks.items()
+    ]
 
 
-def headings(summary: Summary) -> tuple[str, ...]:
-    """Name the columns of `row`; all but the first and the last are numbers."""
-    several = summary.plan.blocks > 1
-    latencies = ("p50 ms", "p99 ms", "range of p99" if several else "max ms")
-    blocks = ("blocks",) if several else ()
-    return ("strategy", "users", *latencies, "delivered/s", "missing", "CPU us/delivery", *blocks, "within objective")
+def _columns(plan: Plan) -> tuple[Column, ...]:
+    several = plan.blocks > 1
+    return (
+        Column("strategy"),
+        *numbers("users", "p50 ms", "p99 ms", "range of p99" if several else "max ms", wraps=False),
+        *numbers("delivered/s", "missing", wraps=False),
+        *numbers("CPU us/delivery"),
+        *(numbers("blocks", wraps=False) if several else ()),
+        Column("within SLO", shows_tone=True),
+    )
 
 
-def row(cells: Sequence[Cell], summary: Summary) -> list[str]:
-    """Write one user count of one strategy."""
+def _gap(strategy: str, users: int, columns: int) -> Row:
+    unknown = [""] * (columns - 4)
+    return Row((strategy, f"{users:,}", NOT_MEASURED, *unknown, NOT_MEASURED), Tone.DOUBTFUL)
+
+
+def _measured(cells: Sequence[Cell], summary: Summary) -> Row:
     several = summary.plan.blocks > 1
     valid = [cell for cell in cells if cell.valid]
     shown = valid or cells
     latencies = [cell.latency_ms for cell in shown]
     p99 = [or_infinite(latency.p99) for latency in latencies]
     cpu = [cell.server.cpu_us_per_delivery for cell in shown if cell.server.cpu_us_per_delivery is not None]
-    return [
-        cells[0].strategy,
-        f"{cells[0].users:,}",
-        _median_ms(latency.p50 for latency in latencies),
-        _median_ms(latency.p99 for latency in latencies),
-        _range_ms(p99) if several else _median_ms(latency.max for latency in latencies),
-        f"{statistics.median(cell.deliveries_per_s for cell in shown):,.0f}",
-        f"{sum(cell.missing for cell in shown):,}",
-        f"{statistics.median(cpu):.1f}" if cpu else "unknown",
-        *[f"{len(valid)} of {summary.plan.blocks}"] * several,
-        _mark(cells, summary),
-    ]
+    is_within, tone = _within_slo(cells, summary)
+    return Row(
+        (
+            cells[0].strategy,
+            f"{cells[0].users:,}",
+            _median_ms(latency.p50 for latency in latencies),
+            _median_ms(latency.p99 for latency in latencies),
+            _range_ms(p99) if several else _median_ms(latency.max for latency in latencies),
+            f"{statistics.median(cell.deliveries_per_s for cell in shown):,.0f}",
+            f"{sum(cell.missing for cell in shown):,}",
+            f"{statistics.median(cpu):.1f}" if cpu else "unknown",
+            *[f"{len(valid)} of {summary.plan.blocks}"] * several,
+            is_within,
+        ),
+        tone,
+    )
 
 
 def _median_ms(values: Iterable[float | None]) -> str:
@@ -82,31 +114,16 @@ def _finite_or_never(value: float) -> str:
     return milliseconds(value if value < math.inf else None)
 
 
-def _mark(cells: Sequence[Cell], summary: Summary) -> str:
-    """Say whether the blocks that may be believed are within the objective, and enough to tell."""
+def _within_slo(cells: Sequence[Cell], summary: Summary) -> tuple[str, Tone]:
+    """Say whether the valid blocks are within the SLO, and are enough to say so."""
     valid = [cell for cell in cells if cell.valid]
     if not valid:
-        return "invalid"
-    within = sum(within_objective(cell, summary.plan.slo_ms) for cell in valid)
-    word = "no" if not within else f"{within} of {len(valid)}"
-    if within == len(valid):
-        word = "yes" if is_held(summary, cells[0].strategy, cells[0].users) else "unknown"
-    return f"{word}, saturated" if any(cell.saturated for cell in valid) else word
-
-
-def remarks(summary: Summary) -> list[str]:
-    """Tell of every fault and gap, once for all blocks that share it."""
-    told = [
-        (cell.strategy, cell.users, f"{kind}: {text}", cell.block)
-        for cell in summary.cells
-        for kind, texts in (("invalid", cell.reasons), ("warning", cell.warnings))
-        for text in texts
-    ]
-    told += [(gap.strategy, gap.users, f"not measured: {gap.reason}", gap.block) for gap in summary.not_measured]
-    blocks: dict[tuple[str, int, str], list[str]] = {}
-    for strategy, users, text, block in told:
-        blocks.setdefault((strategy, users, text), []).append(str(block))
-    return [
-        f"{strategy}, {users} users, {'block' if len(found) == 1 else 'blocks'} {listing(found)}: {text}"
-        for (strategy, users, text), found in blocks.items()
-    ]
+        return "invalid", Tone.DOUBTFUL
+    within = sum(cell_within_slo(cell, summary.plan.slo_ms) for cell in valid)
+    word, tone = f"{within} of {len(valid)}", Tone.PLAIN
+    if not within:
+        word, tone = "no", Tone.BAD
+    elif within == len(valid):
+        is_known = within_slo(summary, cells[0].strategy, cells[0].users)
+        word, tone = ("yes", Tone.GOOD) if is_known else ("unknown", Tone.DOUBTFUL)
+    return (f"{word}, saturated" if any(cell.saturated for cell in valid) else word), tone

@@ -1,4 +1,4 @@
-"""Comparisons in words."""
+"""The comparisons of strategies, in words."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from itertools import groupby
 
 from bench.analysis.comparison import Comparison, Verdict, compare_arms
 from bench.analysis.exact_tests import blocks_needed
-from bench.analysis.slo import listing
 from bench.model.summary import Summary
+from bench.presentation.text import counted, listed_numbers, listing
 
 CLAIMS = (Verdict.FASTER, Verdict.SLOWER)
 
 
 def verdicts(summary: Summary) -> list[str]:
-    """Say in sentences, without full stops, what the comparisons allow to say; nothing of one arm alone."""
+    """Say in sentences, without full stops, what the comparisons show; nothing of one arm alone."""
     comparisons = compare_arms(summary)
     if shortage := too_few_blocks(summary.plan.blocks, len(comparisons)):
         return [shortage]
@@ -27,12 +27,9 @@ def verdicts(summary: Summary) -> list[str]:
 
 
 def too_few_blocks(blocks: int, comparisons: int) -> str:
-    """Say how many blocks more a verdict needs; empty where there are enough, or nothing to compare."""
+    """Say how many more blocks a verdict needs; empty where there are enough, or nothing to compare."""
     missing = blocks_needed(comparisons) - blocks if comparisons else 0
-    if missing <= 0:
-        return ""
-    have = "One block is" if blocks == 1 else f"{blocks} blocks are"
-    return f"{have} a look, no verdict; {missing} more needed"
+    return f"Exploratory: a verdict needs {counted(missing, 'more block')}" if missing > 0 else ""
 
 
 def headline(comparisons: Sequence[Comparison], blocks: int) -> str:
@@ -48,9 +45,9 @@ def headline(comparisons: Sequence[Comparison], blocks: int) -> str:
 def _in_short(arm: str, ones: Sequence[Comparison]) -> str:
     """Say where one arm is faster or slower."""
     claimed = {verdict: [one for one in ones if one.verdict == verdict] for verdict in CLAIMS}
-    told = [f"{verdict} {_where(found, ones)}" for verdict, found in claimed.items() if found]
-    if told:
-        return f"{arm} is {' and '.join(told)}"
+    claims = [f"{verdict} {_where(found, ones)}" for verdict, found in claimed.items() if found]
+    if claims:
+        return f"{arm} is {' and '.join(claims)}"
     if any(one.verdict == Verdict.NO_DIFFERENCE for one in ones):
         return f"no difference found for {arm}"
     return f"no verdict on {arm}"
@@ -65,7 +62,7 @@ def _where(found: Sequence[Comparison], ones: Sequence[Comparison]) -> str:
 
 
 def _about(ones: Sequence[Comparison], planned: int) -> Iterator[str]:
-    """Say what is known of one arm: claims first, then where there is none."""
+    """Say what is known of one arm: claims first, then the user counts without one."""
     claims = [one for one in ones if one.verdict in CLAIMS]
     for verdict in CLAIMS:
         claimed = [one for one in claims if one.verdict == verdict]
@@ -73,10 +70,10 @@ def _about(ones: Sequence[Comparison], planned: int) -> Iterator[str]:
             yield _times(finite, planned)
         if infinite := [one for one in claimed if one not in finite]:
             yield _infinitely(infinite, planned)
-    level = [one for one in ones if one.verdict == Verdict.NO_DIFFERENCE]
-    if level:
-        yield _no_difference(level, planned)
-    unknown = [one for one in ones if one not in claims and one not in level]
+    equal = [one for one in ones if one.verdict == Verdict.NO_DIFFERENCE]
+    if equal:
+        yield _no_difference(equal, planned)
+    unknown = [one for one in ones if one not in claims and one not in equal]
     for reason, group in groupby(unknown, key=lambda one: _reason(one, planned)):
         yield f"No verdict on {ones[0].arm} against {ones[0].baseline} at {_users(group)}: {reason}"
 
@@ -85,12 +82,12 @@ def _times(ones: Sequence[Comparison], planned: int) -> str:
     """Say by how much an arm is faster or slower: at the first user count in full, at the others in short."""
     first, *others = ones
     faster = first.verdict == Verdict.FASTER
-    verb, adverb = ("is", "fast") if faster else ("takes", "long")
+    predicate, adverb = ("is", "fast") if faster else ("takes", "long")
     sizes = [_inverted(one) if faster else (one.ratio, one.low, one.high) for one in ones]
     (times, low, high), *other_sizes = sizes
     return listing(
         [
-            f"{first.arm} {verb} {rounded(times)} times as {adverb} as {first.baseline} at {first.users:,} users "
+            f"{first.arm} {predicate} {rounded(times)} times as {adverb} as {first.baseline} at {first.users:,} users "
             f"({first.metric}, 95 % interval {span(low, high)}, {_blocks(ones, planned)})",
             *(
                 f"{rounded(times)} times at {one.users:,} ({span(low, high)})"
@@ -124,12 +121,12 @@ def _reason(one: Comparison, planned: int) -> str:
     if one.blocks_infinite == planned:
         return infinite
     faults = {
-        "may not be believed": one.blocks_invalid,
+        "invalid": one.blocks_invalid,
         "did not measure both": one.blocks_unmeasured,
-        f"tell nothing, as {infinite}": one.blocks_infinite,
+        f"uninformative, as {infinite}": one.blocks_infinite,
     }
-    told = listing([f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number])
-    return f"{told}; {one.blocks_missing} more needed" if one.blocks_missing else told
+    found = listing([f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number])
+    return f"{found}; {one.blocks_missing} more needed" if one.blocks_missing else found
 
 
 def _inverted(one: Comparison) -> tuple[float, float, float]:
@@ -137,7 +134,7 @@ def _inverted(one: Comparison) -> tuple[float, float, float]:
 
 
 def _users(ones: Iterable[Comparison]) -> str:
-    return f"{listing([f'{one.users:,}' for one in ones])} users"
+    return f"{listed_numbers(one.users for one in ones)} users"
 
 
 def _blocks(ones: Sequence[Comparison], planned: int) -> str:
@@ -158,5 +155,5 @@ def span(low: float, high: float) -> str:
 
 
 def rounded(ratio: float) -> str:
-    """Write a ratio with the digits that matter."""
+    """Write a ratio to its significant digits."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.gate.check import Check, Outcome
+from bench.gate.check import Check, Outcome, overall
+from bench.presentation.markdown import escaped, table_in_markdown
+from bench.presentation.table import Column, Row, Table, Tone, numbers
 
 SIGNS = {
     Outcome.PASSED: ":white_check_mark: passed",
     Outcome.FAILED: ":x: **failed**",
     Outcome.UNDECIDED: ":grey_question: **undecided**",
 }
+REGRESSION_NOTE = (
+    "Ratios compare this campaign with the baseline, with a 90 % interval. A ratio beyond the allowance with a p of at "
+    "most 0.05 (adjusted by Holm for all comparisons with the baseline) fails. What passes may have changed within its "
+    "interval."
+)
+TONES = {Outcome.PASSED: Tone.GOOD, Outcome.FAILED: Tone.BAD, Outcome.UNDECIDED: Tone.DOUBTFUL}
 
 
-def overall(checks: Sequence[Check]) -> Outcome:
-    """Return the outcome of all: one that fails is enough to fail, one that is undecided is too many to pass."""
-    outcomes = {check.outcome for check in checks}
-    return next((each for each in (Outcome.FAILED, Outcome.UNDECIDED) if each in outcomes), Outcome.PASSED)
-
-
-def verdict(checks: Sequence[Check]) -> str:
+def gate_verdict(checks: Sequence[Check]) -> str:
     """Sum up in one sentence."""
     count = Counter(check.outcome for check in checks)
     counts = ", ".join(f"{count[outcome]} {outcome}" for outcome in Outcome if count[outcome])
     return f"Gate {overall(checks)}: {counts}."
 
 
-def markdown(checks: Sequence[Check], remarks: Sequence[str]) -> str:
+def gate_in_markdown(checks: Sequence[Check], remarks: Sequence[str]) -> str:
     """Write the verdict, the reasons for what does not pass, all checks as a table, and remarks."""
-    lines = [f"### {verdict(checks)}", ""]
-    against = [check for check in checks if check.outcome is not Outcome.PASSED]
-    lines += [
-        f"- **{check.strategy}, {check.users:,} users, {check.must_hold}**: {_plain(check.reason)}" for check in against
-    ]
-    lines += [*[""] * bool(against), "| | strategy | users | must hold | found |", "|---|---|---:|---|---|"]
-    lines += [
-        f"| {SIGNS[check.outcome]} | {check.strategy} | {check.users:,} | {check.must_hold} | {_plain(check.found)} |"
+    failing = [
+        f"- **{check.strategy}, {check.users:,} users, {check.must_hold}**: {escaped(check.reason)}"
         for check in checks
+        if check.outcome is not Outcome.PASSED
     ]
     notes = [
-        f"{check.strategy}, {check.users:,} users, {check.must_hold}: {_plain(check.reason)}"
+        f"{check.strategy}, {check.users:,} users, {check.must_hold}: {escaped(check.reason)}"
         for check in checks
         if check.outcome is Outcome.PASSED and check.reason
     ]
-    lines += ["", *(f"- {note}" for note in [*map(_plain, remarks), *notes])]
-    return "\n".join(lines).strip() + "\n"
+    parts = [
+        f"### {gate_verdict(checks)}",
+        "\n".join(failing),
+        table_in_markdown(_table(checks)),
+        "\n".join(f"- {note}" for note in [*map(escaped, remarks), *notes]),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _plain(text: str) -> str:
-    """Keep text from ending a cell of a table, and from being read as HTML."""
-    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
+def _table(checks: Sequence[Check]) -> Table:
+    columns = (Column(shows_tone=True), Column("strategy"), *numbers("users"), Column("must hold"), Column("found"))
+    rows = tuple(
+        Row(
+            (SIGNS[check.outcome], check.strategy, f"{check.users:,}", check.must_hold, check.found),
+            TONES[check.outcome],
+        )
+        for check in checks
+    )
+    return Table("", columns, rows)

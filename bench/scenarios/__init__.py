@@ -1,1 +1,1 @@
-"""Situations that a chat server gets into, as data: how each strategy comes through them."""
+"""Scenarios: situations of a chat server as TOML files, and how each strategy copes with them."""

@@ -1,4 +1,4 @@
-"""What a scenario does: the load, what disturbs it and when, in the names that a scenario's file uses."""
+"""The conditions of a scenario: its load and its disturbance, in the names that a scenario's file uses."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from loadtest.schedule import stamp
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
 
 
 BENCH_FLAGS = {"--strategy", "--host", "--port", "--notice-limit"}
-MOMENTS = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s")
+TIMES = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s")
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One run's conditions: rates a second, sizes in bytes, times in seconds, moments in seconds into the window.
+    """One run's conditions: rates per second, sizes in bytes, times in seconds; `*_at_s` count from the window's start.
 
     At most one of burst, reconnect, freeze and kill disturbs a run. With `window_s`, windows of that length follow one
-    another for `duration_s`, so that a run of hours stays small.
-    `server` are flags of the server as on a command line. A moment of 0 is never, as is a count of 0.
+    another for `duration_s`, so that the result of a run of hours stays small. `server` has flags of the server as on a
+    command line. 0 disables an `*_at_s` or a count.
     """
 
     users: Annotated[int, Meta(ge=1)] = 100
@@ -35,7 +35,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     arrival: Literal["constant", "poisson"] = "constant"
     duration_s: Positive = 10.0
     window_s: Positive | None = None
-    warmup_s: NotNegative = 2.0
+    warmup_s: NonNegative = 2.0
     drain_s: Positive = 5.0
     join_rate: Positive = 500.0
     notice_limit: Count = 200
@@ -45,49 +45,49 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stalled: Count = 0
     stalled_bytes_per_s: Count = 0
     burst_factor: Positive = 1.0
-    burst_at_s: NotNegative = 0.0
+    burst_at_s: NonNegative = 0.0
     burst_for_s: Positive = 1.0
-    churn_rate: NotNegative = 0.0
-    reconnect_at_s: NotNegative = 0.0
-    reconnect_jitter_s: NotNegative = 0.0
-    rejoin_every_s: NotNegative = 0.0
-    freeze_at_s: NotNegative = 0.0
+    churn_rate: NonNegative = 0.0
+    reconnect_at_s: NonNegative = 0.0
+    reconnect_jitter_s: NonNegative = 0.0
+    rejoin_every_s: NonNegative = 0.0
+    freeze_at_s: NonNegative = 0.0
     freeze_for_s: Positive = 1.0
-    kill_at_s: NotNegative = 0.0
-    down_for_s: NotNegative = 0.0
+    kill_at_s: NonNegative = 0.0
+    down_for_s: NonNegative = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run; msgspec tells it as it tells a wrong type."""
+        """Refuse conditions that cannot be run; msgspec reports them like a wrong type."""
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} = {value:g} is no finite number; give one")
+                raise ValueError(f"{name} = {value:g} must be finite")
         try:
             flags = {flag.partition("=")[0] for flag in self.server_flags}
         except ValueError as error:
-            raise ValueError(f"server = {self.server!r} is no command line: {error}") from error
+            raise ValueError(f"server = {self.server!r} is not a valid command line: {error}") from error
         if own := sorted(flags & BENCH_FLAGS):
-            raise ValueError(f"server = {self.server!r}: {own[0]} is for the bench to choose; leave it out")
+            raise ValueError(f"server = {self.server!r}: {own[0]} is set by the bench; remove it")
         if self.stalled >= self.users:
-            raise ValueError(f"stalled = {self.stalled} leaves nobody of {self.users} users to measure; raise `users`")
-        for name in MOMENTS:
-            if (moment := getattr(self, name)) >= self.duration_s:
+            raise ValueError(f"stalled = {self.stalled} leaves none of {self.users} users to measure; raise `users`")
+        for name in TIMES:
+            if (time_s := getattr(self, name)) >= self.duration_s:
                 raise ValueError(
-                    f"{name} = {moment:g} is after the window of {self.duration_s:g} s; raise `duration_s`"
+                    f"{name} = {time_s:g} is not within the window of {self.duration_s:g} s; raise `duration_s`"
                 )
-        disturbances = [name for name in MOMENTS[1:] if getattr(self, name)]
+        disturbances = [name for name in TIMES[1:] if getattr(self, name)]
         if self.burst_factor != 1:
             disturbances.insert(0, "burst_factor")
         if len(disturbances) > 1:
-            raise ValueError(f"{' and '.join(disturbances)}: a run has one disturbance to recover from; leave one")
+            raise ValueError(f"{' and '.join(disturbances)}: a run has at most one disturbance; keep one")
         if disturbances and self.window_s:
-            raise ValueError(f"{disturbances[0]} needs one window; leave `window_s` out")
+            raise ValueError(f"{disturbances[0]} needs a single window; remove `window_s`")
         if self.kill_at_s and not self.rejoin_every_s:
-            raise ValueError("kill_at_s needs `rejoin_every_s`: without it nobody comes back to the restarted server")
+            raise ValueError("kill_at_s needs `rejoin_every_s`: without it no user rejoins the restarted server")
 
     @property
     def workload(self) -> Workload:
-        """The load alone, as a campaign has it."""
+        """The load, without disturbances and members that stall."""
         return Workload(
             users=(self.users,),
             room_rate=self.room_rate,
@@ -102,7 +102,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def swarm_flags(self) -> dict[str, object]:
-        """What the swarm is told beside the load; `None` takes a flag away."""
+        """The swarm's flags besides the load; `None` removes a flag."""
         flags: dict[str, object] = {
             "--stalled": self.stalled,
             "--stalled-bytes-per-s": self.stalled_bytes_per_s,
@@ -121,5 +121,5 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def server_flags(self) -> tuple[str, ...]:
-        """What the server is told beside its strategy."""
+        """The server's flags besides its strategy."""
         return tuple(shlex.split(self.server))

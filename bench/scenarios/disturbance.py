@@ -1,4 +1,4 @@
-"""Disturbs a run from outside: freezes the server, or kills it and starts it again."""
+"""Disturbs a server during a run: freezes it, or kills and restarts it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import TrialError
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Target, TrialFailed, check_not_interrupted, read_stats
+from bench.execution.server_process import Target, check_not_interrupted, read_stats
 from bench.scenarios.conditions import Conditions
 from loadtest.ledger.result import Step
 
@@ -23,8 +24,8 @@ class Disturbance:
     end_ns: int
 
 
-def planned(conditions: Conditions, step: Step) -> Disturbance | None:
-    """Return when the swarm's own disturbance was: its burst, or the time in which all dropped and came back."""
+def planned_disturbance(conditions: Conditions, step: Step) -> Disturbance | None:
+    """Return when the swarm's own disturbance was: its burst, or from disconnect to the last rejoin's start."""
     if conditions.burst_factor != 1:
         start_s, length_s = conditions.burst_at_s, conditions.burst_for_s
     elif conditions.reconnect_at_s:
@@ -36,38 +37,38 @@ def planned(conditions: Conditions, step: Step) -> Disturbance | None:
 
 
 class Disturber:
-    """Disturbs one trial's server when its moment has come; `happened` tells when that was, once it is over."""
+    """Disturbs one trial's server when it is due; `disturbance` is `None` until the disturbance is over."""
 
     def __init__(self, conditions: Conditions, log: Path, interruption: Interruption) -> None:
-        """Prepare; `log` is what the server says after it was started again."""
+        """Prepare; `log` takes the output of the restarted server."""
         self._conditions = conditions
         self._log = log
         self._interruption = interruption
         self._due_s: float | None = None
-        self.happened: Disturbance | None = None
+        self.disturbance: Disturbance | None = None
 
-    def look(self, server: Target, address: tuple[str, int]) -> None:
-        """Do what is due; to be called several times a second. It returns when the disturbance is over.
+    def disturb_if_due(self, server: Target, address: tuple[str, int]) -> None:
+        """Disturb the server if it is time to, and return when that is over; call this several times a second.
 
         Raises:
-            TrialFailed: the server could not be disturbed, or did not come back.
+            TrialError: the server could not be disturbed, or did not restart.
 
         """
         conditions = self._conditions
-        after_s = conditions.freeze_at_s or conditions.kill_at_s
-        if not after_s or self.happened:
+        at_s = conditions.freeze_at_s or conditions.kill_at_s
+        if not at_s or self.disturbance:
             return
         if self._due_s is None:
             if read_stats(*address).messages_in:  # the warm-up has just begun
-                self._due_s = time.monotonic() + conditions.warmup_s + after_s
+                self._due_s = time.monotonic() + conditions.warmup_s + at_s
         elif time.monotonic() >= self._due_s:
-            self.happened = self._freeze(server) if conditions.freeze_at_s else self._restart(server, address)
+            self.disturbance = self._freeze(server) if conditions.freeze_at_s else self._restart(server, address)
 
     def _freeze(self, server: Target) -> Disturbance:
         try:
             frozen = freeze(server.pid, self._conditions.freeze_for_s, self._interruption.sleep)
         except (psutil.NoSuchProcess, TimeoutError) as error:
-            raise TrialFailed(f"the server could not be frozen: {error}", server.last_lines()) from error
+            raise TrialError(f"the server could not be frozen: {error}", server.last_lines()) from error
         check_not_interrupted(self._interruption)
         return Disturbance(frozen.before_stop_ns, frozen.after_wake_ns)
 

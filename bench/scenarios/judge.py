@@ -1,4 +1,4 @@
-"""From the runs of a variation to its rows."""
+"""Turns the runs of a variation into its rows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bench.model.plan import Trial
 from bench.model.run import Run
 from bench.model.summary import Cell, Summary
 from bench.scenarios.conditions import Conditions
-from bench.scenarios.disturbance import Disturbance, planned
+from bench.scenarios.disturbance import Disturbance, planned_disturbance
 from bench.scenarios.recovery import time_to_recover_s
 from bench.scenarios.result import Row
 from bench.scenarios.scenario import Variation
 
 
-def rows(
-    variation: Variation, summary: Summary, runs: Sequence[Run], happened: Mapping[Trial, Disturbance]
+def make_rows(
+    variation: Variation, summary: Summary, runs: Sequence[Run], disturbances: Mapping[Trial, Disturbance]
 ) -> list[Row]:
-    """Make a row of each run; `happened` tells when the bench itself disturbed a trial's server."""
-    return [_row(variation, summary, run, happened.get(run.trial)) for run in runs]
+    """Make one row per run; `disturbances` has those that the bench itself caused."""
+    return [_row(variation, summary, run, disturbances.get(run.trial)) for run in runs]
 
 
 def _row(variation: Variation, summary: Summary, run: Run, disturbance: Disturbance | None) -> Row:
@@ -46,7 +46,7 @@ def _cell(summary: Summary, trial: Trial) -> Cell | None:
 
 
 def _not_disturbed(conditions: Conditions, disturbance: Disturbance | None) -> str:
-    """Say that the bench did not do to the server what it was to do; nothing if it did."""
+    """Return the reason if the bench did not disturb the server as planned; empty if it did."""
     was_due = conditions.freeze_at_s or conditions.kill_at_s
     what = "frozen" if conditions.freeze_at_s else "killed"
     return f"the server was to be {what} and was not" if was_due and not disturbance else ""
@@ -61,5 +61,5 @@ def _recovery_s(variation: Variation, run: Run, disturbance: Disturbance | None)
     if run.swarm is None or not run.swarm.steps:
         return None
     step, conditions = run.swarm.steps[0], variation.conditions
-    seconds = time_to_recover_s(step, conditions.slo_ms, disturbance or planned(conditions, step))
+    seconds = time_to_recover_s(step, conditions.slo_ms, disturbance or planned_disturbance(conditions, step))
     return seconds if seconds < math.inf else None

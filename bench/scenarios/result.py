@@ -1,4 +1,4 @@
-"""What a scenario found: the contents of `scenario.json`."""
+"""The result of a scenario: the contents of `scenario.json`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import msgspec
 from bench.model.environment import Environment
 from bench.model.summary import Cell
 from bench.scenarios.conditions import Conditions
-from bench.storage.campaign_folder import read_struct, write_struct
+from bench.storage.files import read_struct, write_struct
 
 FORMAT = 1
 FILE = "scenario.json"
 
 
 class Row(msgspec.Struct, frozen=True):
-    """How one strategy came through one variation, in one block.
+    """The result of one strategy in one variation and one block.
 
-    `cell` has the healthy members' figures; it is `None` where nothing was measured. `reason` says why that is so, what
-    failed all the same, or what did not happen that was to disturb the server.
-    `time_to_recover_s` is `None` where the room was not itself again by the end of the window.
-    The server's memory is its peak over the whole trial. `kicked` members and `dropped` deliveries are the server's own
-    counts, `None` where it could not be asked.
+    `cell` has the healthy members' figures; it is `None` if nothing was measured. `reason` says why that is so, what
+    else failed, or that a planned disturbance did not happen. `time_to_recover_s` is `None` if the room had not
+    recovered by the end of the window. `memory_peak_mib` is the server's over the whole trial. `kicked` (members) and
+    `dropped` (deliveries) are the server's own counts, `None` if they could not be read.
     """
 
     variation: str
@@ -37,16 +36,16 @@ class Row(msgspec.Struct, frozen=True):
     dropped: int | None
 
     @property
-    def believable(self) -> bool:
-        """Whether something was measured, may be believed, and was disturbed as it was to be."""
+    def valid(self) -> bool:
+        """Whether there are valid figures, and any planned disturbance happened."""
         return self.cell is not None and self.cell.valid and not self.reason
 
 
 class ScenarioResult(msgspec.Struct, frozen=True):
-    """A whole scenario in figures; `axes` are the conditions in which its variations differ.
+    """The result of a whole scenario; `axes` are the conditions in which its variations differ.
 
-    `source`, `strategies`, `blocks` and `seed` are what `run` was given, and `planned_rows` how many rows that makes;
-    results that were stored before they were kept have none of them.
+    `source`, `strategies`, `blocks` and `seed` are the arguments of `run`, and `planned_rows` is the number of rows
+    that follows from them; results that were stored before these fields existed have none of them.
     """
 
     format: int
@@ -64,13 +63,13 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     planned_rows: int | None = None
 
     @property
-    def believable(self) -> bool:
-        """Whether there is a row at all, and every one that was planned was measured and may be believed."""
-        return bool(self.rows) and not self.rows_not_run and all(row.believable for row in self.rows)
+    def valid(self) -> bool:
+        """Whether there are rows, none that was planned is absent, and all are valid."""
+        return bool(self.rows) and not self.rows_not_run and all(row.valid for row in self.rows)
 
     @property
     def rows_not_run(self) -> int:
-        """How many of the planned rows are not there, because the run ended before them."""
+        """How many of the planned rows are absent, because the run ended before them."""
         return max(0, (self.planned_rows or 0) - len(self.rows))
 
 
@@ -83,7 +82,7 @@ def read_scenario_result(directory: Path) -> ScenarioResult:
     """Read `scenario.json`.
 
     Raises:
-        ValueError: there is none, it is damaged, or it is of another format.
+        ResultsError: the file is missing, damaged or of another format.
 
     """
     return read_struct(directory / FILE, ScenarioResult, "scenario", "give a folder that `run` wrote")

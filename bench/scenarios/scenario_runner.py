@@ -1,4 +1,4 @@
-"""Runs a scenario: each variation is a campaign of its own, in a folder of its own."""
+"""Runs a scenario: each variation is a separate campaign in a separate folder."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from bench.analysis.live_summary import LiveSummary
 from bench.execution.campaign import run_campaign
 from bench.execution.interruption import Interruption
 from bench.execution.trial_runner import Extras
 from bench.model.environment import Environment
 from bench.model.plan import Trial, make_plan
-from bench.model.summary import Summary
+from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
-from bench.scenarios.judge import rows
+from bench.scenarios.judge import make_rows
 from bench.scenarios.result import FORMAT, Row, ScenarioResult, write_scenario
 from bench.scenarios.scenario import Scenario
 from bench.storage.campaign_folder import Store
 
 
-def observe(
+def run_scenario(
     scenario: Scenario,
     source: str,
     strategies: Sequence[str],
@@ -33,12 +34,12 @@ def observe(
     interruption: Interruption,
     console: Console,
 ) -> ScenarioResult:
-    """Run every variation with every strategy into `directory`; what is known is on disk after each run.
+    """Run every variation with every strategy into `directory`, and store the result after each run.
 
-    `source` is how `run` was told which scenario: its name, or a path.
+    `source` is the scenario as `run` was given it: a name or a path.
 
     Raises:
-        OSError: the folder holds something already, or cannot be written to.
+        OSError: the folder is not empty, or cannot be written to.
 
     """
     found: list[Row] = []
@@ -67,32 +68,35 @@ def observe(
         store = Store(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)
+        live = LiveSummary(plan, environment, store)
         earlier = list(found)
 
-        def keep(summary: Summary) -> None:
-            found[:] = [*earlier, *rows(variation, summary, store.read_runs(), disturbers.happened)]  # noqa: B023
-            write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
+        def save(runs: Sequence[Run]) -> None:
+            live.update(runs)  # noqa: B023
+            if runs:
+                found[:] = [*earlier, *make_rows(variation, live.summary, store.read_runs(), disturbers.disturbances)]  # noqa: B023
+                write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
 
-        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_trial_end=keep)
+        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_runs=save)
     return msgspec.structs.replace(result, rows=list(found))
 
 
 class _Disturbers:
-    """One disturber a trial of a variation."""
+    """The disturbers of a variation, one per trial."""
 
     def __init__(self, conditions: Conditions, store: Store, interruption: Interruption) -> None:
         self._conditions = conditions
         self._store = store
         self._interruption = interruption
-        self._of: dict[Trial, Disturber] = {}
+        self._by_trial: dict[Trial, Disturber] = {}
 
     def extras(self, trial: Trial) -> Extras:
-        """Return what a trial has beside its load."""
+        """Return a trial's flags besides its load, and its disturber."""
         log = self._store.logs / f"{trial.name}.server-restarted.log"
-        self._of[trial] = disturber = Disturber(self._conditions, log, self._interruption)
-        return Extras(self._conditions.server_flags, self._conditions.swarm_flags, disturber.look)
+        self._by_trial[trial] = disturber = Disturber(self._conditions, log, self._interruption)
+        return Extras(self._conditions.server_flags, self._conditions.swarm_flags, disturber.disturb_if_due)
 
     @property
-    def happened(self) -> dict[Trial, Disturbance]:
+    def disturbances(self) -> dict[Trial, Disturbance]:
         """When each trial's server was disturbed."""
-        return {trial: disturber.happened for trial, disturber in self._of.items() if disturber.happened}
+        return {trial: each.disturbance for trial, each in self._by_trial.items() if each.disturbance}

@@ -10,19 +10,20 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from bench.execution.telemetry_reader import intervals, readings_of
+from bench.errors import FolderInUseError, ResultsError
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
 from bench.model.run import Run
 from bench.model.summary import FORMAT, Summary
+from bench.model.telemetry import intervals, readings_of
+from bench.storage.files import make_folder, read_struct, write_file, write_struct
 
 US_PER_MS = 1000
-Stored = TypeVar("Stored", bound=msgspec.Struct)
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -31,22 +32,6 @@ class StoredPlan(msgspec.Struct, frozen=True):
     format: int
     environment: Environment
     plan: Plan
-
-
-def make_folder(directory: Path) -> None:
-    """Make a folder that may be there already if it is empty.
-
-    Raises:
-        FileExistsError: it holds something already; nothing is ever overwritten.
-
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    if any(directory.iterdir()):
-        raise FileExistsError(f"{directory} is not empty; choose another --out or remove it")
-
-
-class InUse(Exception):  # noqa: N818 - it reads as what happened
-    """Another bench is at work in a folder."""
 
 
 class Store:
@@ -63,7 +48,7 @@ class Store:
         """Make the folder.
 
         Raises:
-            FileExistsError: it holds something already; nothing is ever overwritten.
+            FolderNotEmptyError: it holds something already; nothing is ever overwritten.
 
         """
         make_folder(self.directory)
@@ -75,7 +60,7 @@ class Store:
         """Keep every other bench from writing here, until the block ends or this process does.
 
         Raises:
-            InUse: another bench is at work here.
+            FolderInUseError: another bench is at work here.
 
         """
         descriptor = os.open(self.directory, os.O_RDONLY)
@@ -83,7 +68,9 @@ class Store:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise InUse(f"another bench is at work in {self.directory}; wait until it has ended") from error
+                raise FolderInUseError(
+                    f"another bench is at work in {self.directory}; wait until it has ended"
+                ) from error
             yield
         finally:
             os.close(descriptor)
@@ -104,12 +91,14 @@ class Store:
             if re.fullmatch(rf"{re.escape(name)}-\d+\.hgrm", path.name):
                 path.unlink()
         for step in run.swarm.steps if run.swarm else []:
-            _write(self.hgrm / f"{name}-{step.users}.hgrm", _percentiles(HdrHistogram.decode(step.histogram)))
+            write_file(self.hgrm / f"{name}-{step.users}.hgrm", _percentiles(HdrHistogram.decode(step.histogram)))
 
     def write_summary(self, summary: Summary) -> None:
         """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
         write_struct(self.directory / "summary.json", summary)
-        _write_rows(self.directory / "summary.csv", [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells])
+        rows = [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells]
+        keys = ("strategy", "users", "block")
+        _write_rows(self.directory / "summary.csv", [{key: row[key] for key in keys} | row for row in rows])
 
     def write_timeline(self, runs: Sequence[Run]) -> None:
         """Write `timeline.csv`, a row for each second of each window of `runs`."""
@@ -132,7 +121,7 @@ class Store:
         _write_rows(self.directory / "telemetry.csv", rows)
 
     def discard_logs(self, trial: Trial) -> None:
-        """Remove what an earlier attempt at `trial` left in `logs/`, lest its result be taken for that of the next."""
+        """Remove what an earlier attempt at `trial` left in `logs/`, so the next attempt cannot pick up its result."""
         for path in self.logs.glob(f"{trial.name}.*"):
             path.unlink()
 
@@ -140,7 +129,7 @@ class Store:
         """Read `plan.json`.
 
         Raises:
-            ValueError: there is none, it is damaged, or it is of another format.
+            ResultsError: there is none, it is damaged, or it is of another format.
 
         """
         return read_struct(self.directory / "plan.json", StoredPlan, "plan", "give a folder that `compare` wrote")
@@ -149,7 +138,7 @@ class Store:
         """Read `summary.json`.
 
         Raises:
-            ValueError: there is none, it is damaged, or it is of another format.
+            ResultsError: there is none, it is damaged, or it is of another format.
 
         """
         remedy = "give a folder that `compare` wrote, or run `compare` again"
@@ -159,7 +148,7 @@ class Store:
         """Read the run of a trial, or `None` if there is none yet.
 
         Raises:
-            ValueError: its file is damaged, or of another trial.
+            ResultsError: its file is damaged, or belongs to another trial.
 
         """
         path = self._run_file(trial)
@@ -167,14 +156,14 @@ class Store:
             return None
         run = self._read_run_file(path)
         if run.trial != trial:
-            raise ValueError(f"{path} is of another trial; {self._run_again()}")
+            raise ResultsError(f"{path} belongs to another trial; {self._run_again()}")
         return run
 
     def read_runs(self) -> list[Run]:
-        """Read every run that is there, by block and label; a folder that was passed on without its runs has none.
+        """Read every run that is there, by block and label; a folder that was copied without its runs has none.
 
         Raises:
-            ValueError: a file is damaged.
+            ResultsError: a file is damaged.
 
         """
         runs = [self._read_run_file(path) for path in self.runs.glob("*.json")]
@@ -188,31 +177,6 @@ class Store:
 
     def _run_file(self, trial: Trial) -> Path:
         return self.runs / f"{trial.name}.json"
-
-
-class _Versioned(msgspec.Struct):
-    format: int = FORMAT  # a run has none: that of its folder's plan holds
-
-
-def read_struct(path: Path, kind: type[Stored], what: str, remedy: str) -> Stored:
-    """Read JSON, or raise a `ValueError` that names the file, what is wrong with it and what to do."""
-    try:
-        data = path.read_bytes()
-        format_ = msgspec.json.decode(data, type=_Versioned).format
-        if format_ == FORMAT:
-            return msgspec.json.decode(data, type=kind)
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}; {remedy}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged, or no {what}: {error}; {remedy}") from error
-    raise ValueError(
-        f"{path} has format {format_}, this version reads {FORMAT}; use the version that wrote it, or {remedy}"
-    )
-
-
-def write_struct(path: Path, value: msgspec.Struct) -> None:
-    """Write JSON for people, too, in one rename."""
-    _write(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
 
 def _percentiles(histogram: HdrHistogram) -> bytes:
@@ -232,18 +196,7 @@ def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    _write(path, text.getvalue().encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file in one rename, so that a reader, a crash or a full disk never leaves half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_file(path, text.getvalue().encode())
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a campaign's folder holds beside its summary: percentiles in full and seconds, both small enough to be kept."""
+"""The distributions in a campaign's folder: full percentile spectra and per-second timelines."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import ResultsError
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import US_PER_MS
-from loadtest.ledger.aggregate import HIGHEST_US
-from loadtest.ledger.result import Second
+from loadtest.ledger.result import HIGHEST_US, Second
 
 NEVER_MS = HIGHEST_US / US_PER_MS  # what percentile files hold for a missing delivery, or a little more
 
@@ -24,7 +24,7 @@ NEVER_MS = HIGHEST_US / US_PER_MS  # what percentile files hold for a missing de
 class Spectrum:
     """The delivery latency of one cell, milliseconds, by ascending percentile p as `inverse` = 1 / (1 - p).
 
-    The last value is the maximum, at the count of all that was owed; missing deliveries are infinite.
+    The last value is the maximum, at the count of all expected deliveries; missing deliveries are infinite.
     """
 
     strategy: str
@@ -55,7 +55,7 @@ def read_details(directory: Path, plan: Plan) -> Details:
     """Read `hgrm/` and `timeline.csv` of a campaign's folder; what is not there is left out.
 
     Raises:
-        ValueError: a file is damaged.
+        ResultsError: a file is damaged.
 
     """
     return Details(tuple(_spectra(directory / "hgrm", plan)), tuple(_timeline(directory / "timeline.csv")))
@@ -75,11 +75,13 @@ def _read_percentiles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float
         rows = [[float(word) for word in line.split()[:3]] for line in path.read_text().splitlines() if _is_row(line)]
         value, percentile, count = np.array(rows).T
     except ValueError as error:
-        raise ValueError(f"{path} is no percentile file: {error}; restore it, or remove it to leave it out") from error
-    owed = count[-1]
+        raise ResultsError(
+            f"{path} is not a percentile file: {error}; restore it, or remove it to leave it out"
+        ) from error
+    expected = count[-1]
     share_above = 1 - percentile
-    share_above[-1] = 1 / owed  # the maximum is one of all
-    within = share_above >= 1 / owed
+    share_above[-1] = 1 / expected  # the maximum is one of all
+    within = share_above >= 1 / expected
     return 1 / share_above[within], np.where(value < NEVER_MS, value, math.inf)[within]
 
 
@@ -95,4 +97,4 @@ def _timeline(path: Path) -> Iterator[TimelineSecond]:
             try:
                 yield msgspec.convert({name: text or None for name, text in row.items()}, TimelineSecond, strict=False)
             except msgspec.ValidationError as error:
-                raise ValueError(f"{path} is damaged: {error}; restore it, or remove it to leave it out") from error
+                raise ResultsError(f"{path} is damaged: {error}; restore it, or remove it to leave it out") from error

@@ -1,6 +1,6 @@
-"""Made-up campaigns whose truth is known: how often a verdict is wrong, and how often a true difference is found.
+"""Simulated campaigns with known differences: how often a verdict is wrong, and how often a difference is found.
 
-`python -m bench.validation.simulation` prints both, and what intervals cover, from a fixed seed in under a minute.
+`python -m bench.validation.simulation` prints both, and the coverage of intervals, from a fixed seed in under a minute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SEED = 1
 CAMPAIGNS = 2000
 POWER_CAMPAIGNS = 400
 ARMS, USER_COUNTS, BLOCKS = 3, 5, 10
-BLOCK_SPREAD = 0.3  # of the logarithm: the machine's mood, which all runs of a block share
+BLOCK_SPREAD = 0.3  # of the logarithm: machine drift, which all runs of a block share
 POWER_BLOCKS = (10, 15, 20)
 RESAMPLES = 1000
 T_QUANTILE = 2.262  # 97.5 % of Student's t with BLOCKS - 1 degrees of freedom
@@ -40,12 +40,12 @@ def heavy(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 
 
 def hiccups(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Draw noise of spread 1 in which one cell of twenty is far too slow."""
+    """Draw noise of spread 1 in which one cell in twenty is an outlier that is far too slow."""
     return normal(random, shape) + (random.random(shape) < 0.05) * random.exponential(8, shape)
 
 
 def losses(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Draw noise of spread 1 in which one cell of five misses so many deliveries that its p99 is infinite."""
+    """Draw noise of spread 1 in which one cell in five misses so many deliveries that its p99 is infinite."""
     return np.where(random.random(shape) < 0.2, math.inf, normal(random, shape))
 
 
@@ -54,9 +54,9 @@ NOISES: tuple[Noise, ...] = (normal, heavy, hiccups)
 
 @dataclass(frozen=True)
 class World:
-    """Campaigns of equal arms, but that the last is `factor` times as slow; `spread` is that of the log p99 of a run.
+    """Campaigns of equal arms, except that the last is `factor` times as slow; `spread` is that of a run's log p99.
 
-    Half of a run's variance is its server's, and so is common to its user counts; the other half is each cell's own.
+    Half of a run's variance belongs to its server and is shared by its user counts; the other half is each cell's own.
     """
 
     noise: Noise
@@ -67,7 +67,7 @@ class World:
     factor: float = 1.0
 
     def campaigns(self, random: np.random.Generator, number: int) -> Iterator[list[Floats]]:
-        """Make campaigns, each the log-ratios of its comparisons, those of the last arm last."""
+        """Yield campaigns, each as the log-ratios of its comparisons; those of the last arm come last."""
         for _ in range(number):
             shape = (self.arms, self.user_counts, self.blocks)
             block = random.normal(0, BLOCK_SPREAD, (1, 1, self.blocks))
@@ -85,7 +85,7 @@ def judge(log_ratios: list[Floats]) -> list[Verdict]:
 
 
 def false_claims(world: World, campaigns: int, seed: int) -> float:
-    """Return the share of campaigns between equals that claim anything at all."""
+    """Return the share of campaigns of equal arms in which any difference is claimed."""
     random = np.random.default_rng(seed)
     wrong = sum(
         any(verdict != Verdict.NO_DIFFERENCE for verdict in judge(campaign))
@@ -95,7 +95,7 @@ def false_claims(world: World, campaigns: int, seed: int) -> float:
 
 
 def found(world: World, campaigns: int, seed: int) -> float:
-    """Return the share of the last arm's comparisons that are called slower."""
+    """Return the share of the last arm's comparisons with the verdict slower."""
     random = np.random.default_rng(seed)
     shares = [
         np.mean([verdict == Verdict.SLOWER for verdict in judge(campaign)[-world.user_counts :]])
@@ -105,7 +105,7 @@ def found(world: World, campaigns: int, seed: int) -> float:
 
 
 def covered(noise: Noise, samples: int, seed: int) -> list[float]:
-    """Return how often 95 % intervals from ten log-ratios hold the truth: by signed ranks, Student's t, bootstrap."""
+    """Return how often 95 % intervals from ten log-ratios cover the truth: by signed ranks, Student's t, bootstrap."""
     random = np.random.default_rng(seed)
     log_ratios = noise(random, (samples, BLOCKS)) - noise(random, (samples, BLOCKS))  # so the truth is 0
     ranked = [(interval.low, interval.high) for interval in map(estimate, log_ratios)]
@@ -120,19 +120,19 @@ def main() -> None:
     """Print what the simulations find."""
     family = (ARMS - 1) * USER_COUNTS
     wrong = Table("noise", "spread", "1 comparison", f"{family} comparisons")
-    wrong.title = f"Equals between which a difference is claimed, of {CAMPAIGNS:,} campaigns of {BLOCKS} blocks"
+    wrong.title = f"False claims between equal arms, in {CAMPAIGNS:,} campaigns of {BLOCKS} blocks"
     for noise, spread in itertools.product((*NOISES, losses), (0.05, 0.2)):
         worlds = World(noise, spread, arms=2, user_counts=1), World(noise, spread)
         wrong.add_row(noise.__name__, f"{spread:.0%}", *(f"{false_claims(one, CAMPAIGNS, SEED):.1%}" for one in worlds))
 
     power = Table("noise", "spread", *(f"{blocks} blocks" for blocks in POWER_BLOCKS))
-    power.title = f"An arm 10 % slower that is called so, {family} comparisons, {POWER_CAMPAIGNS} campaigns"
+    power.title = f"An arm 10 % slower is found slower, {family} comparisons, {POWER_CAMPAIGNS} campaigns"
     for noise, spread in itertools.product(NOISES, (0.02, 0.03, 0.05, 0.1)):
         slower = [World(noise, spread, blocks, factor=1.1) for blocks in POWER_BLOCKS]
         power.add_row(noise.__name__, f"{spread:.0%}", *(f"{found(one, POWER_CAMPAIGNS, SEED):.0%}" for one in slower))
 
     coverage = Table("noise", "signed ranks", "Student's t", "bootstrap")
-    coverage.title = f"95 % intervals from {BLOCKS} log-ratios that hold the truth, of {CAMPAIGNS:,}"
+    coverage.title = f"95 % intervals from {BLOCKS} log-ratios that cover the truth, of {CAMPAIGNS:,}"
     for noise in NOISES:
         coverage.add_row(noise.__name__, *(f"{share:.1%}" for share in covered(noise, CAMPAIGNS, SEED)))
 

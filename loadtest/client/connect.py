@@ -12,29 +12,28 @@ import gevent.monkey
 import gevent.socket
 
 from loadtest.client.target import Target
+from loadtest.errors import ConnectError
 
 READ_BYTES = 65536
-"""The most that is read from a socket at a time."""
+"""The maximum that is read from a socket at a time."""
+ANCILLARY_BYTES = 64
+"""Room for the receive time that comes with a read."""
 READABLE, WRITABLE = 1, 2
-"""What a socket is waited or watched for, as libev counts it."""
+"""The events of a socket, as libev numbers them."""
 # From asm-generic/socket.h, as Python does not name it; its timespec is two 64-bit words on 64-bit systems.
 _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and sys.maxsize > 2**32 else None
 _plain_socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
 
 
-class ConnectError(Exception):
-    """The connection was not made or not upgraded; the text says by whom and why."""
-
-
 def dial(target: Target, deadline: float, receive_buffer_bytes: int | None) -> socket.socket:
-    """Connect to the first address that answers by `deadline`, in seconds of the monotonic clock.
+    """Connect to the first address that accepts by `deadline`, in seconds of the monotonic clock.
 
     What is read from the socket comes with the kernel's receive time, where the system has that. The system may round
     the receive buffer up.
 
     Raises:
-        ConnectError: nobody answered.
-        OSError: the system refused, as for want of descriptors.
+        ConnectError: no address accepted.
+        OSError: the system refused, for example because descriptors ran out.
 
     """
     failures: list[str] = []

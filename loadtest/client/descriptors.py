@@ -1,4 +1,4 @@
-"""The limit on open files: as high as the system allows, less a few that users cannot take."""
+"""The limit on open files: as high as the system allows, less a few that are kept from the users."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import resource
 from collections.abc import Iterator
 
 SPARE = 16
-"""A swarm whose users ran out of descriptors must still be able to write down what it measured."""
+"""A swarm whose users ran out of descriptors must still be able to write its result."""
 
 
 def raise_limit(spare: int = SPARE) -> None:

@@ -1,7 +1,7 @@
 """Splits what one server sends into messages, quickly.
 
 An unfragmented, unmasked text frame that has come whole is found by its header alone. Every other frame goes to
-`websockets`' Sans-I/O protocol, from its boundary on: it answers pings and closes, and judges what is malformed.
+`websockets`' Sans-I/O protocol, from its boundary on: it replies to pings and closes, and finds what is malformed.
 Framing: RFC 6455, section 5.2.
 """
 
@@ -19,7 +19,7 @@ _OPCODES = frozenset(Opcode)
 
 
 class Messages(NamedTuple):
-    """Messages `data[starts[i]:ends[i]]` in the order they came; `whole` tells that no part of a frame is left over."""
+    """Messages `data[starts[i]:ends[i]]` in order of arrival; `whole` tells that no part of a frame is left over."""
 
     data: bytes
     starts: list[int]
@@ -33,8 +33,8 @@ _NOTHING = Messages(b"", [], [], whole=True)
 class FrameSplitter:
     """One connection's incoming side, from after the handshake on.
 
-    `protocol` must be open and must have been given nothing beyond the handshake; what it wants to answer
-    waits in its `data_to_send()`. Once it is no longer open, further bytes are ignored.
+    `protocol` must be open and must have been given nothing beyond the handshake; its replies
+    wait in `data_to_send()`. Once it is no longer open, further bytes are ignored.
     """
 
     __slots__ = ("_fragments", "_remaining", "_rest", "protocol")
@@ -77,7 +77,7 @@ class FrameSplitter:
         return Messages(data, starts, ends, whole=True)
 
     def _feed_slowly(self, data: bytes, position: int, starts: list[int], ends: list[int]) -> Messages:
-        """Go on from `position` frame by frame; a message that is no span of `data` is appended to it."""
+        """Go on from `position` frame by frame; a message that is not a span of `data` is appended to it."""
         size = len(data)
         messages = bytearray(data)
         while position < size and self.protocol.state is OPEN:

@@ -11,6 +11,8 @@ import gevent.socket
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
+from loadtest.errors import OptionError
+
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
@@ -32,21 +34,21 @@ def resolve(host: str, path: str) -> Target:
     """Resolve `--host` (ws, wss, http or https) and `--url-path` once for all users.
 
     Raises:
-        ValueError: the host is no such address, or host and path together make no WebSocket's.
+        OptionError: the host is not such an address, or host and path together are not a WebSocket's.
         OSError: the name cannot be resolved.
 
     """
     parts = urlsplit(host)
     if parts.scheme not in SCHEMES or not parts.hostname:
         allowed = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise ValueError(f"--host {host!r} is no server's address; use one of {allowed} as in ws://127.0.0.1:8000")
+        raise OptionError(f"invalid --host {host!r}; use one of {allowed} as in ws://127.0.0.1:8000")
     if not path.startswith("/"):
-        raise ValueError(f"--url-path {path!r} does not begin with '/'; use a path as in '/chat?user_id={{user}}'")
+        raise OptionError(f"--url-path must begin with '/', not {path!r}; use a path as in '/chat?user_id={{user}}'")
     base = f"{SCHEMES[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
     try:
         uri = parse_uri(base + path.replace("{user}", "u000000"))
     except InvalidURI as error:
-        raise ValueError(f"--host and --url-path make no address: {error}; leave out what follows a '#'") from error
+        raise OptionError(f"--host and --url-path make an invalid address: {error}; omit any '#' and after") from error
     found = gevent.socket.getaddrinfo(uri.host, uri.port, type=gevent.socket.SOCK_STREAM)
     return Target(
         base=base,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 
-from loadtest.client.connect import READ_BYTES, READABLE, ConnectError, wait_for
+from loadtest.client.connect import READ_BYTES, READABLE, wait_for
+from loadtest.errors import ConnectError
 
 
 class Tls:
-    """One connection's TLS; `error` says what broke it, if anything did."""
+    """One connection's TLS; `error` says what broke it; empty while it works."""
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self.error = ""

@@ -1,7 +1,7 @@
 """A WebSocket client for swarms: cooperative while it connects, read in the hub's own callbacks after that.
 
-What is read is only kept, with the kernel's receive time (SO_TIMESTAMPNS, socket(7)); it is parsed later by
-`recorder.py`. Sends never wait: what a full socket does not take is kept and follows as room comes.
+Reads are only kept, with the kernel's receive time (SO_TIMESTAMPNS, socket(7)), and parsed later by the worker's
+recorder. Sends never wait: what a full socket does not take is kept and follows once the socket is writable.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ from typing import Any
 import gevent
 import gevent.event
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
-from loadtest.client.connect import READ_BYTES, READABLE, WRITABLE, ConnectError, dial, wait_for
+from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
+from loadtest.client.handshake import read_reply
 from loadtest.client.target import Target
 from loadtest.client.tls import Tls
+from loadtest.errors import ConnectError
 
-_ANCILLARY_BYTES = 64
 _CLOSE = 0x80 | Opcode.CLOSE
-_UPGRADED = b"HTTP/1.1 101 "
 Read = tuple[int, bytes, bytes | None, int]
-"""A connection's tag, what a read brought, its receive time (a timespec, where there is one), when it was read."""
+"""A connection's tag, a read's bytes, their receive time (a timespec, where there is one), the time of the read."""
 
 
 class WebSocket:
-    """One connection. Open after `connect()`; `ended` is set once it carries nothing more, whoever ended it."""
+    """One connection. Open after `connect()`; `ended` is set once it has ended, by either side."""
 
     def __init__(self, target: Target, user: str, receive_buffer_bytes: int | None = None) -> None:
         """Prepare a connection; the system may round its receive buffer up."""
@@ -54,8 +53,8 @@ class WebSocket:
         """Connect and upgrade, yielding to other greenlets meanwhile.
 
         Raises:
-            ConnectError: nobody answered in time, or the server refused; its status and body are in the text.
-            OSError: the system refused, as for want of descriptors.
+            ConnectError: no reply came in time, or the server refused; its status and body are in the text.
+            OSError: the system refused, for example because descriptors ran out.
 
         """
         deadline = time.monotonic() + timeout_s
@@ -68,34 +67,10 @@ class WebSocket:
             self._send(b"".join(self.protocol.data_to_send()))
             if self.ended.is_set():
                 raise ConnectError(self._error)
-            self._first_bytes = self._upgrade(deadline)
+            self._first_bytes, self._first_time = read_reply(self._socket, self.protocol, self._tls, deadline)
         except BaseException:
             self.abort()
             raise
-
-    def _upgrade(self, deadline: float) -> bytes:
-        """Read the server's answer; return what it sent after the handshake."""
-        answer = b""
-        while True:
-            head, end, rest = answer.partition(b"\r\n\r\n")
-            if end:  # a refusal is handed over below
-                self.protocol.receive_data(head + end)
-            if self.protocol.state is OPEN:
-                return rest
-            if self.protocol.handshake_exc is not None:
-                raise ConnectError(_refusal(self.protocol.handshake_exc))
-            wait_for(self._socket, READABLE, deadline, "upgrade")
-            data, ancillary, _, _ = self._socket.recvmsg(READ_BYTES, _ANCILLARY_BYTES)
-            self._first_time = ancillary[0][2] if ancillary and self._tls is None else None
-            answer += self._tls.decrypt(data) if self._tls else data
-            if self._tls and self._tls.error:
-                raise ConnectError(f"TLS: {self._tls.error}")
-            is_refused = len(answer) >= len(_UPGRADED) and not answer.startswith(_UPGRADED)
-            if is_refused or not data:
-                self.protocol.receive_data(answer)
-                answer = b""
-            if not data:
-                self.protocol.receive_eof()
 
     def watch(
         self,
@@ -103,13 +78,13 @@ class WebSocket:
         tag: int,
         gate_ns: list[int],
         catch_up: Callable[[], None],
-        hurry: Callable[[], None],
+        request_parse: Callable[[], None],
     ) -> None:
         """Read in hub callbacks from now on.
 
-        `keep` gets everything that is read, and once a read of nothing, at the end. Whenever a read ends at or after
-        `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due. `hurry`
-        is called when a read looks like a close frame, so that a member that was kicked soon sends no more.
+        `keep` gets every read, and at the end one of no bytes. After a read at or after `gate_ns[0]`, `catch_up` is
+        called: hundreds of reads in one turn of the hub must not delay what is due. `request_parse` is called when
+        a read looks like a close frame, so that a member that was kicked soon stops sending.
         """
         now_ns = time.time_ns
         recvmsg = self._socket.recvmsg
@@ -117,7 +92,7 @@ class WebSocket:
 
         def readable() -> None:
             try:
-                data, ancillary, _, _ = recvmsg(READ_BYTES, _ANCILLARY_BYTES)
+                data, ancillary, _, _ = recvmsg(READ_BYTES, ANCILLARY_BYTES)
                 read_ns = now_ns()
                 if not data:
                     self._end("the server closed the connection without a close frame")
@@ -139,7 +114,7 @@ class WebSocket:
                 return
             keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
             if data[0] == _CLOSE:
-                hurry()
+                request_parse()
             if read_ns >= gate_ns[0]:
                 catch_up()
 
@@ -159,10 +134,10 @@ class WebSocket:
         watcher.stop()
         watcher.close()
 
-    def sip(self, most_bytes: int) -> None:
-        """Read at most so many bytes, if they are there, and drop them; pings are answered. Instead of `watch`."""
+    def read_throttled(self, max_bytes: int) -> None:
+        """Read at most so many bytes, if there are any, and drop them; pings get replies. Instead of `watch`."""
         try:
-            data = self._socket.recv(most_bytes)
+            data = self._socket.recv(max_bytes)
             if not data:
                 self._end("the server closed the connection without a close frame")
                 return
@@ -178,7 +153,7 @@ class WebSocket:
         self.splitter.feed(self._first_bytes + plain)
         self._first_bytes = b""
         if self.protocol.writes:
-            self.answer()
+            self.send_replies()
 
     @property
     def is_open(self) -> bool:
@@ -189,26 +164,26 @@ class WebSocket:
         """Send a text message (UTF-8); returns at once, also when the socket is full."""
         self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
 
-    def answer(self) -> None:
-        """Send what the protocol has to say after it was fed, such as pongs; give up what it judged malformed."""
+    def send_replies(self) -> None:
+        """Send the protocol's replies, such as pongs, to what it was fed; end the connection if that was malformed."""
         data = b"".join(self.protocol.data_to_send())
         if self.ended.is_set():
             return
         if data:
             self._send(data)
         if self.protocol.parser_exc is not None:
-            self._end(f"the server sent what is no WebSocket: {self.protocol.parser_exc}")
+            self._end(f"the server sent malformed WebSocket data: {self.protocol.parser_exc}")
 
     def close(self, timeout_s: float) -> None:
         """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`."""
         if self.is_open:
             self.protocol.send_close(1000)
-            self.answer()
+            self.send_replies()
             self.ended.wait(timeout_s)
         self.abort()
 
     def abort(self, why: str = "") -> None:
-        """End the connection at once; `why` is given where nobody wanted it."""
+        """End the connection at once; `why` is given where that was not planned."""
         self._end(why)
 
     def _send(self, data: bytes) -> None:
@@ -256,11 +231,3 @@ class WebSocket:
         if close is not None and self.protocol.close_rcvd_then_sent:
             return f"the server closed the connection with code {close.code} {close.reason}".rstrip()
         return self._error
-
-
-def _refusal(error: Exception) -> str:
-    if isinstance(error, InvalidStatus):
-        response = error.response
-        body = bytes(response.body).decode(errors="replace")[:200]
-        return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
-    return f"no WebSocket server answered: {error}"

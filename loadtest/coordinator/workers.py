@@ -1,4 +1,4 @@
-"""What a conductor knows of its generators: their last words, when it heard them, and how their clocks stand."""
+"""What the coordinator knows of its workers: their last state, when it arrived, and how far their clocks are ahead."""
 
 from __future__ import annotations
 
@@ -8,92 +8,92 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from loadtest.schedule.clock import boot_id
-from loadtest.worker.messages import Ping, Pong, State, ToGenerator
+from loadtest.worker.messages import Ping, Pong, State, ToWorker
 
-SILENT_S = 10.0
-"""A generator speaks several times a second; one that is silent for this long is taken for dead."""
+SILENCE_LIMIT_S = 10.0
+"""A worker reports several times a second; one that is silent for this long is taken for dead."""
 PINGS = 8
 
 
 @dataclass(slots=True)
-class _Peer:
+class _Worker:
     state: State
-    heard_s: float
+    last_message_s: float
     pings: int = 0
     ahead_ns: int = 0
     uncertainty_ns: float = math.inf
 
 
-class Peers:
-    """The generators by their names. Only living ones have members in the room; other sums are over all ever heard.
+class Workers:
+    """The workers by their names. Only living ones have members in the room; other sums are over all there ever were.
 
-    A generator on this very system (by its boot id) has this clock. How far another one's clock is ahead is estimated
-    from the ping with the shortest way there and back: it was read somewhere in between (Cristian's algorithm).
+    A worker on this very system (by its boot id) has this clock. How far another one's clock is ahead is estimated
+    from the ping with the shortest round trip: its clock was read at some time within that (Cristian's algorithm).
     """
 
-    def __init__(self, tell: Callable[[ToGenerator, str], None]) -> None:
-        self._tell = tell
-        self._peers: dict[str, _Peer] = {}
+    def __init__(self, send: Callable[[ToWorker, str], None]) -> None:
+        self._send = send
+        self._workers: dict[str, _Worker] = {}
 
-    def hear(self, name: str, message: State | Pong) -> None:
-        """Take what a generator says of itself."""
+    def receive(self, name: str, message: State | Pong) -> None:
+        """Take a worker's report on itself."""
         if isinstance(message, Pong):
-            self._take_time(self._peers[name], message)
+            self._take_time(self._workers[name], message)
             return
-        peer = self._peers.setdefault(name, _Peer(message, 0.0))
-        peer.state = message
-        peer.heard_s = time.monotonic()
-        if peer.pings < PINGS:
-            peer.pings += 1
-            self._tell(Ping(time.time_ns()), name)
+        worker = self._workers.setdefault(name, _Worker(message, 0.0))
+        worker.state = message
+        worker.last_message_s = time.monotonic()
+        if worker.pings < PINGS:
+            worker.pings += 1
+            self._send(Ping(time.time_ns()), name)
 
-    def _take_time(self, peer: _Peer, pong: Pong) -> None:
+    def _take_time(self, worker: _Worker, pong: Pong) -> None:
         if pong.boot_id and pong.boot_id == boot_id():
-            peer.ahead_ns, peer.uncertainty_ns = 0, 0
+            worker.ahead_ns, worker.uncertainty_ns = 0, 0
             return
         now_ns = time.time_ns()
         uncertainty_ns = (now_ns - pong.ping_ns) / 2
-        if uncertainty_ns < peer.uncertainty_ns:
-            peer.ahead_ns = pong.time_ns - (now_ns + pong.ping_ns) // 2
-            peer.uncertainty_ns = uncertainty_ns
+        if uncertainty_ns < worker.uncertainty_ns:
+            worker.ahead_ns = pong.time_ns - (now_ns + pong.ping_ns) // 2
+            worker.uncertainty_ns = uncertainty_ns
 
     def __len__(self) -> int:
-        return len(self._peers)
+        return len(self._workers)
 
     @property
     def names(self) -> set[str]:
-        """All generators that were ever heard."""
-        return set(self._peers)
+        """All workers that ever sent a message."""
+        return set(self._workers)
 
     @property
     def alive(self) -> set[str]:
-        """The generators that spoke of late."""
+        """The workers that sent a message recently."""
         now_s = time.monotonic()
-        return {name for name, peer in self._peers.items() if now_s - peer.heard_s < SILENT_S}
+        return {name for name, worker in self._workers.items() if now_s - worker.last_message_s < SILENCE_LIMIT_S}
 
     def ahead_ns(self, name: str) -> int:
-        """How far a generator's clock is ahead of this one."""
-        return self._peers[name].ahead_ns
+        """How far a worker's clock is ahead of this one."""
+        return self._workers[name].ahead_ns
 
     @property
     def clock_uncertainty_ns(self) -> float:
-        """How far the worst-known clock may be off from where it is believed to be; infinite before it was asked."""
-        return max((peer.uncertainty_ns for peer in self._peers.values()), default=math.inf)
+        """How far the worst-known clock may be off from its estimate; infinite before there is one."""
+        return max((worker.uncertainty_ns for worker in self._workers.values()), default=math.inf)
 
     @property
     def room(self) -> list[int]:
-        """The members that are in, in the order of their numbers."""
-        return sorted(number for name in self.alive for number in self._peers[name].state.joined)
+        """The numbers of the members, ascending."""
+        return sorted(number for name in self.alive for number in self._workers[name].state.joined)
 
     @property
     def present(self) -> int:
-        """How many users are in, stalled ones included."""
-        return sum(len(self._peers[name].state.joined) + self._peers[name].state.stalled for name in self.alive)
+        """How many users are in the room, stalled ones included."""
+        return sum(len(self._workers[name].state.joined) + self._workers[name].state.stalled for name in self.alive)
 
     @property
     def stalled(self) -> int:
-        """How many users are in that never read."""
-        return sum(self._peers[name].state.stalled for name in self.alive)
+        """How many stalled users are in the room."""
+        return sum(self._workers[name].state.stalled for name in self.alive)
 
     @property
     def failed(self) -> int:
@@ -102,7 +102,7 @@ class Peers:
 
     @property
     def reads(self) -> int:
-        """How often something was read, so far."""
+        """How many reads were made, so far."""
         return sum(state.reads for state in self._states)
 
     @property
@@ -117,13 +117,13 @@ class Peers:
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong at the generators, so far, each but once."""
+        """What went wrong at the workers, so far, each problem once."""
         return sorted({problem for state in self._states for problem in state.problems})
 
     def outstanding(self, number: int, names: Iterable[str]) -> float:
-        """How many deliveries of an ended window have not come at some generators; infinite until all have counted."""
-        return sum(self._peers[name].state.outstanding.get(number, math.inf) for name in names)
+        """How many deliveries of an ended window some workers still expect; infinite until all have counted."""
+        return sum(self._workers[name].state.outstanding.get(number, math.inf) for name in names)
 
     @property
     def _states(self) -> list[State]:
-        return [peer.state for peer in self._peers.values()]
+        return [worker.state for worker in self._workers.values()]

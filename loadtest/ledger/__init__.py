@@ -1,1 +1,1 @@
-"""What became of every delivery."""
+"""The exact account of every delivery: records, judgement, result."""

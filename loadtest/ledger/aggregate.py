@@ -1,30 +1,32 @@
-"""Folds judged windows of one user count together and works out the figures of the sum."""
+"""Sums the judged windows of one user count and computes their figures."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from loadtest.ledger.ledger import NEVER, POSITIONS, Integers, Judgement
-from loadtest.ledger.result import Latency, MedianAndTail, Second
+from loadtest.ledger.ledger import POSITIONS, Judgement
+from loadtest.ledger.records import NEVER, Integers
+from loadtest.ledger.result import (
+    HIGHEST_US,
+    Counts,
+    Latency,
+    MedianAndTail,
+    Second,
+    WindowFigures,
+    shared_fields,
+)
 from loadtest.ledger.timeline import seconds_of
 
-_COUNTS = (
-    *("messages", "sent", "expected", "delivered", "late", "duplicates", "reordered"),
-    *("order_conflicts", "foreign", "not_judged"),
-)
 _TIMES = (
     *("latency", "response", "first_receiver", "last_receiver", "spread"),
     *("uncertainty", "read_lag", "schedule_lag"),
 )
 TIMELINE_SECONDS = 3600
-"""Of a run of hours the timeline keeps the last one, so that memory stays bounded."""
-HIGHEST_US = 3_600_000_000
-"""The highest trackable value, one hour in microseconds: here it means *never*."""
+"""The timeline keeps the last hour, so that memory stays bounded."""
 
 
 def new_histogram() -> HdrHistogram:
@@ -35,7 +37,7 @@ def new_histogram() -> HdrHistogram:
 def record(histogram: HdrHistogram, values_ns: Integers) -> None:
     """Record nanoseconds as microseconds, rounded; `NEVER` becomes the highest value."""
     values_us = np.clip((values_ns.clip(max=NEVER - 500) + 500) // 1000, 0, HIGHEST_US)
-    # Three digits are 11 bits; without the bits below them there are few different values to record one by one.
+    # Three digits are 11 bits. With the bits below cleared there are few distinct values to record one by one.
     too_fine = np.maximum(np.frexp(values_us.astype(np.float64))[1] - 11, 0)
     values_us = values_us >> too_fine << too_fine
     for value, count in zip(*np.unique(values_us, return_counts=True), strict=True):
@@ -43,10 +45,10 @@ def record(histogram: HdrHistogram, values_ns: Integers) -> None:
 
 
 def percentile_ms(histogram: HdrHistogram, percentile: float) -> float | None:
-    """Return a percentile in milliseconds; `None` if it falls among what never came, or if there is nothing.
+    """Return a percentile in milliseconds; `None` if it falls among missing deliveries or the histogram is empty.
 
     The value of rank ceil(p/100 * n): HdrHistogram's own rounds the rank, and so may pass over the first missing one.
-    It is worked out in whole numbers, with three decimals of the percentile: 99.9 is no float, and n may be billions.
+    It is computed in whole numbers, with three decimals of the percentile: no float is 99.9, and n may be billions.
     """
     total = histogram.get_total_count()
     if not total:
@@ -72,28 +74,10 @@ def _record_missing(histogram: HdrHistogram, count: int) -> None:
         histogram.record_value(HIGHEST_US, count)
 
 
-class Figures(msgspec.Struct, frozen=True):
-    """What an account comes to, in the terms of `Step` and `Generator`."""
+class Figures(WindowFigures, frozen=True, kw_only=True):
+    """The figures of an aggregate, in the terms of `Step` and `Generator`."""
 
     windows: int
-    planned_messages: int
-    offered_messages: int
-    expected: int
-    delivered: int
-    missing: int
-    late: int
-    duplicates: int
-    reordered: int
-    order_conflicts: int
-    foreign: int
-    not_judged: int
-    saturated: bool
-    latency_ms: Latency
-    response_ms: Latency
-    first_receiver_ms: MedianAndTail
-    last_receiver_ms: MedianAndTail
-    spread_ms: MedianAndTail
-    position_ms: list[MedianAndTail]
     schedule_lag_ms: Latency
     read_lag_ms: Latency
     arrival_uncertainty_p99_ms: float
@@ -102,24 +86,15 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Account:
+class Aggregate:
     """The running sum over windows.
 
     Histograms hold microseconds. In those of deliveries (`latency`, `response`, `by_position`) and of messages
-    (`first_receiver`, `last_receiver`, `spread`) what never came is at `HIGHEST_US`.
+    (`first_receiver`, `last_receiver`, `spread`) a missing one is at `HIGHEST_US`.
     """
 
     windows: int = 0
-    messages: int = 0
-    sent: int = 0
-    expected: int = 0
-    delivered: int = 0
-    late: int = 0
-    duplicates: int = 0
-    reordered: int = 0
-    order_conflicts: int = 0
-    foreign: int = 0
-    not_judged: int = 0
+    counts: Counts = field(default_factory=Counts.zero)
     saturated: bool = False
     latency: HdrHistogram = field(default_factory=new_histogram)
     response: HdrHistogram = field(default_factory=new_histogram)
@@ -136,32 +111,21 @@ class Account:
         """Add one window."""
         self.timeline += seconds_of(judgement)
         self.windows += 1
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(judgement, name))
+        self.counts += judgement.counts
         self.saturated |= judgement.saturated
         for name in _TIMES:
             record(getattr(self, name), getattr(judgement, name))
-        _record_missing(self.latency, judgement.missing)
-        _record_missing(self.response, judgement.missing)
+        _record_missing(self.latency, judgement.counts.missing)
+        _record_missing(self.response, judgement.counts.missing)
         for position, histogram in enumerate(self.by_position):
             record(histogram, judgement.latency[judgement.position == position])
             _record_missing(histogram, int(judgement.missing_by_position[position]))
 
     def figures(self) -> Figures:
-        """Work out the percentiles."""
+        """Compute the percentiles."""
         return Figures(
+            **shared_fields(Counts, self.counts),
             windows=self.windows,
-            planned_messages=self.messages,
-            offered_messages=self.sent,
-            expected=self.expected,
-            delivered=self.delivered,
-            missing=self.expected - self.delivered,
-            late=self.late,
-            duplicates=self.duplicates,
-            reordered=self.reordered,
-            order_conflicts=self.order_conflicts,
-            foreign=self.foreign,
-            not_judged=self.not_judged,
             saturated=self.saturated,
             latency_ms=latency(self.latency),
             response_ms=latency(self.response),

@@ -1,7 +1,7 @@
-"""The judge: a process of its own in which windows are judged, so that judging one never holds up the next.
+"""The judge: a process of its own in which windows are judged, so that judging one never delays the next.
 
-It runs only when nobody else wants the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
-records and cases from its standard input and keeps the account.
+It runs only when no other process needs the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
+deliveries and cases from its standard input, and keeps the aggregate of a step.
 """
 
 from __future__ import annotations
@@ -20,24 +20,19 @@ import gevent.lock
 import gevent.queue
 import msgspec
 
-from loadtest.ledger.aggregate import Account, Figures
-from loadtest.ledger.ledger import Deliveries, Judgement, Members, Sends, Window, complete, judge
-from loadtest.worker.messages import Records, unpack
+from loadtest.errors import JudgeError
+from loadtest.ledger.aggregate import Aggregate, Figures
+from loadtest.ledger.handover import Received
+from loadtest.ledger.ledger import Judgement, complete, judge
+from loadtest.ledger.records import Deliveries, Members, Records, Sends, Window, unpack
 
 _LENGTH = struct.Struct("<Q")
 
 
-class Received(msgspec.Struct, frozen=True, tag="received"):
-    """To the judge: packed deliveries of the window of this number."""
-
-    number: int
-    deliveries: list[bytes]
-
-
 class Case(msgspec.Struct, frozen=True, tag="case"):
-    """To the judge: a window, what was planned in it, and the packed records of each generator.
+    """To the judge: a window, what was planned in it, and the packed records of each worker.
 
-    Its deliveries have come before.
+    Its deliveries were sent before.
     """
 
     number: int
@@ -52,22 +47,18 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
-    """To the judge: a new step, and so a new account."""
+    """To the judge: begin a new step with a new aggregate."""
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """To the judge: answer with the figures of all cases since the step began, or `None` if there were none."""
+    """To the judge: reply with the figures of all cases since the step began, or `None` if there were none."""
 
 
 _ToJudge = Received | Case | Begin | Report
 
 
-class JudgeError(Exception):
-    """There is no report."""
-
-
 class Judge:
-    """The judge's process, from the conductor's side; to be closed. It keeps the account of the present step.
+    """The judge's process, from the coordinator's side; to be closed. It holds the aggregate of the current step.
 
     Only `report` waits for it, as it may get no CPU time for a while.
     """
@@ -80,8 +71,8 @@ class Judge:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
-            # Ctrl-C is for the swarm, which closes this in its own time. Not a session of its own: Linux shares the CPU
-            # between sessions first (autogroup), so to be idle in one's own means nothing to the swarm's.
+            # Ctrl-C goes to the swarm, which closes this process itself. Not a session of its own: Linux shares the CPU
+            # between sessions first (autogroup), so SCHED_IDLE in another session would not yield to the swarm's.
             process_group=0,
         )
         self._unsent: gevent.queue.Queue[_ToJudge] = gevent.queue.Queue()
@@ -97,7 +88,7 @@ class Judge:
         self._unsent.put(Received(number, deliveries))
 
     def judge(self, case: Case) -> None:
-        """Judge a window whose deliveries were all received, and add it to the account."""
+        """Judge a window whose deliveries were all received, and add it to the aggregate."""
         self._unsent.put(case)
 
     @property
@@ -109,27 +100,27 @@ class Judge:
         """Return the figures of the step so far, letting other greenlets run meanwhile.
 
         Raises:
-            JudgeError: the process has ended, or did not answer in time.
+            JudgeError: the process has ended, or did not reply in time.
 
         """
-        asking = gevent.spawn(self._ask)  # on its own: should the caller be killed, the answer is read all the same
+        asking = gevent.spawn(self._ask)  # a greenlet of its own reads the reply even if the caller is killed
         try:
-            answer: Figures | EOFError | None = asking.get(timeout=limit_s)
+            reply: Figures | EOFError | None = asking.get(timeout=limit_s)
         except gevent.Timeout:
             raise JudgeError(f"the judge's process did not answer within {limit_s:g} s") from None
-        if isinstance(answer, EOFError):
-            raise JudgeError("the judge's process has ended") from answer
-        return answer
+        if isinstance(reply, EOFError):
+            raise JudgeError("the judge's process has ended") from reply
+        return reply
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._writer.kill()
-        with suppress(BrokenPipeError):  # it has ended, which `report` told
+        with suppress(BrokenPipeError):  # the process has ended; `report` raises that
             self._process.stdin.close()
-        self._process.kill()  # it may be stopped, or busy with what nobody waits for any more
-        with self._one_at_a_time:  # one who still waits for an answer gets the end of the stream
+        self._process.kill()  # it may be stopped, or busy with a report that nobody waits for
+        with self._one_at_a_time:  # a greenlet that still waits for a reply gets the end of the stream
             self._process.stdout.close()
         self._process.wait()
 
@@ -139,7 +130,7 @@ class Judge:
             try:
                 _send(self._process.stdin, message)
             except OSError:
-                return  # it has ended, which `report` tells
+                return  # the process has ended; `report` raises that
 
     def _ask(self) -> Figures | EOFError | None:
         assert self._process.stdout is not None
@@ -172,12 +163,12 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def main() -> None:
-    """Judge until there are no more cases."""
+    """Judge until the input ends."""
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
         os.nice(19)
-    account = Account()
+    aggregate = Aggregate()
     received: dict[int, list[bytes]] = defaultdict(list)
     while True:
         try:
@@ -188,11 +179,11 @@ def main() -> None:
             case Received(number, deliveries):
                 received[number] += deliveries
             case Case():
-                account.add(_decide(message, received.pop(message.number, [])))
+                aggregate.add(_decide(message, received.pop(message.number, [])))
             case Begin():
-                account = Account()
+                aggregate = Aggregate()
             case Report():
-                _send(sys.stdout.buffer, account.figures() if account.windows else None)
+                _send(sys.stdout.buffer, aggregate.figures() if aggregate.windows else None)
 
 
 def _decide(case: Case, deliveries: list[bytes]) -> Judgement:

@@ -1,108 +1,33 @@
-"""Judges a window exactly: every message that was due in it, at every member that was owed it."""
+"""Judges a window exactly: every message that was due in it, at every member where it is expected."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.schedule.stamp import MAX_SEQ
+from loadtest.ledger.limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
+from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
+from loadtest.ledger.result import Counts
 
-Integers = npt.NDArray[np.int64]
 POSITIONS = 10
-NEVER = np.iinfo(np.int64).max
-
-
-class Columns:
-    """Base of the records below: frozen dataclasses whose fields are int64 arrays of one length."""
-
-    @classmethod
-    def concatenate(cls, parts: list[Self]) -> Self:
-        """Join records; of none, records of length 0."""
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        empty = np.empty(0, np.int64)
-        return cls(**{name: np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in names})
-
-    def select(self, which: npt.NDArray[np.bool_] | Integers) -> Self:
-        """Return the records that a mask or an index array picks."""
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
-        return type(self)(**{name: getattr(self, name)[which] for name in names})
-
-
-@dataclass(frozen=True, slots=True)
-class Members(Columns):
-    """Who is in the room; `left_ns` is `NEVER` but for members that left by their own plan."""
-
-    member: Integers
-    joined_ns: Integers
-    left_ns: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Sends(Columns):
-    """Messages that were due; `sent_ns` is when the send was attempted, `NEVER` if it never was."""
-
-    sender: Integers
-    seq: Integers
-    due_ns: Integers
-    sent_ns: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries(Columns):
-    """Stamped messages as each receiver got them, in its own order.
-
-    `arrival_ns` is an upper bound of the arrival, `floor_ns` a lower one; `read_ns` is when the swarm read it.
-    """
-
-    receiver: Integers
-    sender: Integers
-    seq: Integers
-    due_ns: Integers
-    arrival_ns: Integers
-    floor_ns: Integers
-    read_ns: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Messages due in [start_ns, end_ns) that have until `drain_end_ns` to arrive; CLOCK_REALTIME nanoseconds.
-
-    A member that leaves by its plan is owed only what was due at least `leave_margin_ns` before it left.
-    """
-
-    start_ns: int
-    end_ns: int
-    drain_end_ns: int
-    leave_margin_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of a window's messages; times in nanoseconds.
+    """The counts and times of a window's messages; nanoseconds.
 
     `latency`, `response` (from due), `uncertainty` and `read_lag` have one value a delivery, `schedule_lag` one a
-    message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that was owed
-    to somebody, `NEVER` where a member missed it, or all did.
+    message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that is
+    expected anywhere, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
     `missing_by_position` has one a tenth. `second` has one value a delivery: how many whole seconds after the window's
     start its message was due; `messages_by_second` and `expected_by_second` have one a second.
     """
 
     start_ns: int
-
-    messages: int
-    sent: int
-    expected: int
-    delivered: int
-    late: int
-    duplicates: int
-    reordered: int
-    order_conflicts: int
-    foreign: int
-    not_judged: int
+    counts: Counts
     saturated: bool
     latency: Integers
     response: Integers
@@ -118,24 +43,13 @@ class Judgement:
     messages_by_second: Integers
     expected_by_second: Integers
 
-    @property
-    def missing(self) -> int:
-        """Deliveries that were owed and did not arrive before the drain ended."""
-        return self.expected - self.delivered
-
-
-def key(sender: Integers, seq: Integers) -> Integers:
-    """Return one number a message, in order of sender and then of its messages."""
-    keys: Integers = sender * (MAX_SEQ + 1) + seq
-    return keys
-
 
 def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries) -> Judgement:
-    """Judge one window by the design's meaning of *owed*.
+    """Judge one window by the design's definition of *expected*.
 
-    Every pair of message and member is looked at by itself, so a duplicate never makes up for a loss. A delivery
-    that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. One of
-    a message of which nobody knows that it was sent, because its generator died, counts for nothing.
+    Every pair of message and member is judged on its own, so a duplicate never compensates for a loss. A delivery
+    that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. It is
+    ignored if its message is not known to have been sent, because the worker died.
     """
     sends = sends.select((sends.due_ns >= window.start_ns) & (sends.due_ns < window.end_ns))
     sends = sends.select(np.argsort(key(sends.sender, sends.seq)))
@@ -159,74 +73,70 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     arrival = np.full((messages, receivers), NEVER, np.int64)
     arrival[message, receiver] = deliveries.arrival_ns
 
-    owed = owed_pairs(window, members, sends)
-    not_judged = ~owed & _was_in(members, sends)
-    in_time = owed & (arrival <= window.drain_end_ns)
+    is_expected = expected_pairs(window, members, sends)
+    not_judged = ~is_expected & _was_in(members, sends)
+    in_time = is_expected & (arrival <= window.drain_end_ns)
 
-    counts = in_time[message, receiver]
-    judged, judged_message = deliveries.select(counts), message[counts]
+    is_in_time = in_time[message, receiver]
+    judged, judged_message = deliveries.select(is_in_time), message[is_in_time]
     sent_ns = sends.sent_ns[judged_message]
     was_sent = sends.sent_ns != NEVER
-    is_owed = owed.any(axis=1)
+    is_expected_anywhere = is_expected.any(axis=1)
     first = np.where(in_time, arrival, NEVER).min(axis=1, initial=NEVER)
-    last = np.where(owed, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
+    last = np.where(is_expected, np.where(in_time, arrival, NEVER), 0).max(axis=1, initial=0)
     position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
+    expected, delivered = int(is_expected.sum()), int(in_time.sum())
     return Judgement(
         start_ns=window.start_ns,
-        messages=messages,
-        sent=int(was_sent.sum()),
-        expected=int(owed.sum()),
-        delivered=int(in_time.sum()),
-        late=int((owed & ~in_time & (copies > 0)).sum()),
-        duplicates=int((copies - 1)[owed & (copies > 1)].sum()),
-        reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
-        order_conflicts=_order_conflicts(receiver, message),
-        foreign=foreign,
-        not_judged=int(not_judged.sum()),
-        saturated=_is_saturated(window, sends, owed, np.where(in_time, arrival, NEVER)),
+        counts=Counts(
+            planned_messages=messages,
+            offered_messages=int(was_sent.sum()),
+            expected=expected,
+            delivered=delivered,
+            missing=expected - delivered,
+            late=int((is_expected & ~in_time & (copies > 0)).sum()),
+            duplicates=int((copies - 1)[is_expected & (copies > 1)].sum()),
+            reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
+            order_conflicts=_order_conflicts(receiver, message),
+            foreign=foreign,
+            not_judged=int(not_judged.sum()),
+        ),
+        saturated=_is_saturated(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
         latency=judged.arrival_ns - sent_ns,
         response=judged.arrival_ns - judged.due_ns,
         uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
-        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_owed],
-        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_owed],
-        spread=np.where(last == NEVER, NEVER, last - first)[is_owed],
-        position=position[receiver[counts]],
-        missing_by_position=np.bincount(position, (owed & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
+        first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected_anywhere],
+        last_receiver=np.where(last == NEVER, NEVER, last - sends.sent_ns)[is_expected_anywhere],
+        spread=np.where(last == NEVER, NEVER, last - first)[is_expected_anywhere],
+        position=position[receiver[is_in_time]],
+        missing_by_position=np.bincount(position, (is_expected & ~in_time).sum(axis=0), POSITIONS).astype(np.int64),
         second=second[judged_message],
         messages_by_second=np.bincount(second, minlength=seconds),
-        expected_by_second=np.bincount(second, owed.sum(axis=1), seconds).astype(np.int64),
+        expected_by_second=np.bincount(second, is_expected.sum(axis=1), seconds).astype(np.int64),
     )
 
 
 def complete(planned: Sends, sends: Sends, withdrawn: Sends) -> Sends:
-    """Return what was sent and, as never sent, what else was planned, but for what was withdrawn since."""
+    """Return `sends` and, as never sent, what else was planned and not withdrawn."""
     accounted = np.sort(np.concatenate([key(known.sender, known.seq) for known in (sends, withdrawn)]))
     _, is_accounted = match(accounted, key(planned.sender, planned.seq))
     untried = planned.select(~is_accounted)
     return Sends.concatenate([sends, replace(untried, sent_ns=np.full(len(untried.seq), NEVER))])
 
 
-def owed_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
-    """Tell for each message (row) and member (column) whether the member is owed it."""
-    owed_until = np.where(members.left_ns == NEVER, NEVER, members.left_ns - window.leave_margin_ns)
-    return _was_in(members, sends) & (sends.due_ns[:, None] <= owed_until[None, :])
+def expected_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
+    """Tell for each message (row) and member (column) whether a delivery is expected."""
+    expected_until = np.where(members.left_ns == NEVER, NEVER, members.left_ns - window.leave_margin_ns)
+    return _was_in(members, sends) & (sends.due_ns[:, None] <= expected_until[None, :])
 
 
 def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     due_ns = sends.due_ns[:, None]
     return (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
-
-
-def match(sorted_keys: Integers, keys: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Return each key's position in `sorted_keys`, and whether it is there at all."""
-    if not len(sorted_keys):
-        return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
-    position = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return position, sorted_keys[position] == keys
 
 
 def _is_first(pair: Integers, pairs: int) -> npt.NDArray[np.bool_]:
@@ -248,7 +158,7 @@ def _reordered(receiver: Integers, sender: Integers, seq: Integers) -> int:
 
 
 def _order_conflicts(receiver: Integers, message: Integers) -> int:
-    """Count deliveries that came after a message which the first receiver of all had later."""
+    """Count deliveries that came after a message which the room's first member received later."""
     if not len(receiver):
         return 0
     first = message[receiver == receiver.min()]
@@ -261,13 +171,13 @@ def _order_conflicts(receiver: Integers, message: Integers) -> int:
     return int((position < np.maximum.accumulate(position)).sum())
 
 
-def _is_saturated(window: Window, sends: Sends, owed: npt.NDArray[np.bool_], arrival: Integers) -> bool:
-    """Tell whether what is under way grew through the window's second half, to over 2 % of all that was owed."""
+def _is_saturated(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> bool:
+    """Tell whether the deliveries in flight grew through the window's second half to over 2 % of those expected."""
 
-    def under_way(at_ns: int) -> int:
-        sent = (sends.sent_ns <= at_ns)[:, None] & owed
+    def in_flight(at_ns: int) -> int:
+        sent = (sends.sent_ns <= at_ns)[:, None] & is_expected
         return int(sent.sum()) - int((sent & (arrival <= at_ns)).sum())
 
-    half = under_way((window.start_ns + window.end_ns) // 2)
-    end = under_way(window.end_ns)
-    return bool(end > 0.02 * owed.sum() and end > 1.5 * half)
+    half = in_flight((window.start_ns + window.end_ns) // 2)
+    end = in_flight(window.end_ns)
+    return bool(end > MAX_BACKLOG_RATIO * is_expected.sum() and end > MAX_BACKLOG_GROWTH * half)

@@ -1,12 +1,17 @@
-"""What a swarm writes to `--swarm-out`: one Step a user count, in the names of a cell of `summary.json`."""
+"""The result that a swarm writes to `--swarm-out`: a `Step` for each user count."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Self
 
 import msgspec
 
+from loadtest.errors import ResultError
+
 FORMAT = 1
+HIGHEST_US = 3_600_000_000
+"""The highest value of a histogram, one hour in microseconds: it stands for a missing delivery."""
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -27,7 +32,7 @@ class MedianAndTail(msgspec.Struct, frozen=True):
 
 
 class Second(msgspec.Struct, frozen=True):
-    """What became of the messages due within one second, from `start_ns` (CLOCK_REALTIME); latency in milliseconds."""
+    """The messages due within one second from `start_ns` (CLOCK_REALTIME); latency in milliseconds."""
 
     start_ns: int
     messages: int
@@ -39,7 +44,7 @@ class Second(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True):
-    """What the swarm itself cost and how far it strayed from its plan, over the window."""
+    """The swarm's own cost, and how late it sent and read, over the window."""
 
     schedule_lag_p50_ms: float
     schedule_lag_p99_ms: float
@@ -54,35 +59,14 @@ class Generator(msgspec.Struct, frozen=True):
     reads_without_timestamp: int
 
 
-class Step(msgspec.Struct, frozen=True):
-    """The judged window of one user count.
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """The exact counts of one or more windows.
 
-    Counts are exact, per receiver and message. `expected` is what was owed, `delivered + missing == expected`.
-    `arrived_in_window` counts every stamped delivery that arrived between `window_start_ns` and
-    `window_end_ns`, whichever window its message was due in: throughput and CPU per delivery divide by it.
-    `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
-    `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
-    tenth of the room by order of joining.
-    `users` of which `joined` are in the room, `stalled` of those never read and are owed nothing. `order_conflicts` are
-    deliveries that came after a message that the room's first member had later.
-    `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the delivery latency of everything owed, in
-    microseconds, as a base64 HdrHistogram V2 log, missing deliveries at its highest value.
-    `timeline` has a row a second, of the last hour where it was longer.
+    `planned_messages` were due and `offered_messages` of them sent. The others count deliveries, a pair of message and
+    receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
+    member received later.
     """
 
-    users: int
-    joined: int
-    stalled: int
-    valid: bool
-    reasons: list[str]
-    warnings: list[str]
-    windows: int
-    window_s: float
-    window_start_ns: int
-    window_end_ns: int
-    drain_end_ns: int
-    drained: bool
-    saturated: bool
     planned_messages: int
     offered_messages: int
     expected: int
@@ -94,24 +78,77 @@ class Step(msgspec.Struct, frozen=True):
     order_conflicts: int
     foreign: int
     not_judged: int
-    arrived_in_window: int
-    deliveries_per_s: float
+
+    @classmethod
+    def zero(cls) -> Self:
+        """Return the counts of no window."""
+        return cls(**dict.fromkeys(cls.__struct_fields__, 0))
+
+    def __add__(self, other: Counts) -> Counts:
+        """Sum up each count."""
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.__struct_fields__})
+
+
+class WindowFigures(Counts, frozen=True, kw_only=True):
+    """The counts and latencies of one or more windows.
+
+    `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
+    `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
+    tenth of the room by order of joining.
+    """
+
+    saturated: bool
     latency_ms: Latency
     response_ms: Latency
     first_receiver_ms: MedianAndTail
     last_receiver_ms: MedianAndTail
     spread_ms: MedianAndTail
     position_ms: list[MedianAndTail]
+
+
+class StepFigures(WindowFigures, frozen=True, kw_only=True):
+    """The figures that a swarm's step and a cell of a campaign's summary have in common.
+
+    `joined` of `users` are in the room. `window_s` is the length of all windows together.
+    """
+
+    users: int
+    joined: int
+    valid: bool
+    reasons: list[str]
+    warnings: list[str]
+    drained: bool
+    window_s: float
+    deliveries_per_s: float
     generator: Generator
+
+
+class Step(StepFigures, frozen=True, kw_only=True):
+    """The judged windows of one user count.
+
+    Of `stalled` users nothing is expected. `arrived_in_window` counts every stamped
+    delivery that arrived between `window_start_ns` and `window_end_ns`, whichever window its message was due in:
+    throughput and CPU per delivery divide by it.
+    `*_ns` are CLOCK_REALTIME nanoseconds. `histogram` is the latency of all expected deliveries, in microseconds, as a
+    base64 HdrHistogram V2 log, missing deliveries at its highest value.
+    `timeline` has a row a second, of the last hour where it was longer.
+    """
+
+    stalled: int
+    windows: int
+    window_start_ns: int
+    window_end_ns: int
+    drain_end_ns: int
+    arrived_in_window: int
     histogram: str
     timeline: list[Second]
 
 
 class SwarmResult(msgspec.Struct, frozen=True):
-    """A whole swarm: the steps it measured and the user counts it did not come to.
+    """A whole run: the steps that were measured and the user counts that were not.
 
-    `messages_sent` and `deliveries_received` count everything stamped, that of warm-ups too, until the room was quiet
-    at the end; `members_lost` counts users that could not join or fell out.
+    `messages_sent` and `deliveries_received` count all stamped messages, those of warm-ups too, until the room was
+    quiet at the end; `members_lost` counts users that could not join or fell out.
     """
 
     format: int
@@ -125,8 +162,13 @@ class SwarmResult(msgspec.Struct, frozen=True):
     members_lost: int = 0
 
 
+def shared_fields(base: type[msgspec.Struct], value: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that `value` has from `base`, by name, to make another struct of that base from."""
+    return {name: getattr(value, name) for name in base.__struct_fields__}
+
+
 def write(result: SwarmResult, path: Path) -> None:
-    """Write `result` to `path` in one rename, so that a reader never sees half a file."""
+    """Write `result` to `path` in one rename, so that a reader never sees part of a file."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
     temporary.replace(path)
@@ -137,7 +179,7 @@ def read(path: Path) -> SwarmResult:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is no swarm result, or one of another format.
+        ResultError: the file is not a swarm's result, or has another format.
 
     """
     data = path.read_bytes()
@@ -146,8 +188,8 @@ def read(path: Path) -> SwarmResult:
         if format_ == FORMAT:
             return msgspec.json.decode(data, type=SwarmResult)
     except msgspec.DecodeError as error:
-        raise ValueError(f"{path} is not a swarm result: {error}; run the swarm again with --swarm-out") from error
-    raise ValueError(f"{path} has format {format_}, this version reads {FORMAT}; run the swarm again")
+        raise ResultError(f"{path} is not a swarm result: {error}; run the swarm again with --swarm-out") from error
+    raise ResultError(f"{path} has format {format_}, this version reads {FORMAT}; run the swarm again")
 
 
 class _Versioned(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""A window second by second: what was due in each, and how long it took."""
+"""A window second by second: the messages due in each, and their latency."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loadtest.ledger.ledger import Integers, Judgement
+from loadtest.ledger.ledger import Judgement
+from loadtest.ledger.records import Integers
 from loadtest.ledger.result import Second
 
 
 def seconds_of(judgement: Judgement) -> Iterator[Second]:
-    """Yield a row for each second of a window; percentiles are over what was owed, `None` among what never came."""
+    """Yield a row for each second of a window; percentiles are over expected deliveries, `None` among missing ones."""
     order = np.argsort(judgement.second, kind="stable")
     edges = np.searchsorted(judgement.second[order], np.arange(len(judgement.expected_by_second) + 1))
     for second, expected in enumerate(judgement.expected_by_second.tolist()):

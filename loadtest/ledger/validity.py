@@ -1,4 +1,4 @@
-"""Turns what was measured at one user count into a Step, and says whether it may be believed."""
+"""Turns the windows of one user count into a `Step`, and judges whether it is valid."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loadtest.ledger.aggregate import Figures
-from loadtest.ledger.ledger import Window
-from loadtest.ledger.result import Generator, Step
-from loadtest.worker.messages import Cost
-
-LEAST_ATTEMPTED = 0.99
-SCHEDULE_LAG_MS = 5.0
-SCHEDULE_LAG_SHARE = 0.2
-CLOCK_STEP_NS = 1_000_000
-BUSY_PERCENT = 90.0
-UNCERTAIN_SHARE = 0.5
+from loadtest.ledger.handover import Cost
+from loadtest.ledger.limits import (
+    MAX_BUSY_PERCENT,
+    MAX_CLOCK_STEP_NS,
+    MAX_SCHEDULE_LAG_MS,
+    MAX_SCHEDULE_LAG_RATIO,
+    MAX_UNCERTAINTY_RATIO,
+    MIN_ATTEMPTED_RATIO,
+)
+from loadtest.ledger.records import Window
+from loadtest.ledger.result import Generator, Step, WindowFigures, shared_fields
 
 
 @dataclass(slots=True)
 class Measured:
-    """The judged windows of one user count; `costs` has one list a window, one entry a generator.
+    """The judged windows of one user count; `costs` has one list a window, one entry a worker.
 
-    Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and no fault of the swarm's.
+    Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and the step stays valid.
     """
 
     users: int
@@ -37,12 +38,12 @@ class Measured:
     wanted_stalled: int = 0
 
     def note(self, *problems: str) -> None:
-        """Keep what speaks against the figures, each problem once."""
+        """Keep problems that make the figures invalid, each once."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
 
 def to_step(measured: Measured, figures: Figures) -> Step:
-    """Sum up a user count and judge whether its figures may be believed; windows without figures are left out."""
+    """Sum up a user count and judge whether its figures are valid; windows without figures are left out."""
     windows = sorted(measured.windows[: figures.windows], key=lambda window: window.start_ns)
     costs = measured.costs[: figures.windows]
     window_s = sum(window.end_ns - window.start_ns for window in windows) / 1e9
@@ -50,6 +51,7 @@ def to_step(measured: Measured, figures: Figures) -> Step:
     generator = _generator(figures, costs, arrived)
     reasons = _reasons(measured, figures, generator)
     return Step(
+        **shared_fields(WindowFigures, figures),
         users=measured.users,
         joined=measured.joined,
         stalled=measured.stalled,
@@ -62,26 +64,8 @@ def to_step(measured: Measured, figures: Figures) -> Step:
         window_end_ns=windows[-1].end_ns,
         drain_end_ns=windows[-1].drain_end_ns,
         drained=measured.drained,
-        saturated=figures.saturated,
-        planned_messages=figures.planned_messages,
-        offered_messages=figures.offered_messages,
-        expected=figures.expected,
-        delivered=figures.delivered,
-        missing=figures.missing,
-        late=figures.late,
-        duplicates=figures.duplicates,
-        reordered=figures.reordered,
-        order_conflicts=figures.order_conflicts,
-        foreign=figures.foreign,
-        not_judged=figures.not_judged,
         arrived_in_window=arrived,
         deliveries_per_s=arrived / window_s,
-        latency_ms=figures.latency_ms,
-        response_ms=figures.response_ms,
-        first_receiver_ms=figures.first_receiver_ms,
-        last_receiver_ms=figures.last_receiver_ms,
-        spread_ms=figures.spread_ms,
-        position_ms=figures.position_ms,
         generator=generator,
         histogram=figures.histogram,
         timeline=figures.timeline,
@@ -108,7 +92,7 @@ def _generator(figures: Figures, by_window: Sequence[Sequence[Cost]], arrived: i
 
 
 def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
-    """Say why the figures may not be believed, and what to do; nothing where they may."""
+    """Say why the figures are invalid and what to do; empty where they are valid."""
     planned, offered = figures.planned_messages, figures.offered_messages
     reasons = list(measured.problems)
     if measured.joined < measured.users:
@@ -122,20 +106,20 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
             "see the failures, and the workers' logs where there are workers"
         )
     if not planned:
-        reasons.append("nothing was due in the window; offer more (--room-rate, --user-rate) or look longer (--dwell)")
-    if offered < LEAST_ATTEMPTED * planned and not measured.rejoins:
+        reasons.append("nothing was due in the window; raise the rate (--room-rate, --user-rate) or --dwell")
+    if offered < MIN_ATTEMPTED_RATIO * planned and not measured.rejoins:
         reasons.append(
             f"only {offered} of {planned} messages were sent; members fell out of the room or the "
             "generator could not keep up: see the failures, offer less or use more workers"
         )
-    limit_ms = max(SCHEDULE_LAG_MS, SCHEDULE_LAG_SHARE * (figures.latency_ms.p99 or 0.0))
+    limit_ms = max(MAX_SCHEDULE_LAG_MS, MAX_SCHEDULE_LAG_RATIO * (figures.latency_ms.p99 or 0.0))
     if generator.schedule_lag_p99_ms > limit_ms:
         reasons.append(
-            f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, allowed are "
+            f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, the limit is "
             f"{limit_ms:.2f} ms; the generator is too busy: offer less, use more workers or free its core"
         )
     step_ns = max((cost.clock_step_ns for costs in measured.costs for cost in costs), default=0)
-    if step_ns > CLOCK_STEP_NS:
+    if step_ns > MAX_CLOCK_STEP_NS:
         reasons.append(
             f"the system's clock was set by {step_ns / 1e6:.1f} ms in the window; "
             "stop time synchronisation from stepping it and run again"
@@ -146,17 +130,17 @@ def _reasons(measured: Measured, figures: Figures, generator: Generator) -> list
 def _warnings(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
     warnings = []
     p99_ms = figures.latency_ms.p99
-    if generator.cpu_percent > BUSY_PERCENT:
+    if generator.cpu_percent > MAX_BUSY_PERCENT:
         warnings.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
-    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > UNCERTAIN_SHARE * p99_ms:
+    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > MAX_UNCERTAINTY_RATIO * p99_ms:
         warnings.append(
-            f"a delivery may have come up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) before it was "
-            "noticed, as one read brought many; read the latencies as 'at most'"
+            f"deliveries may have arrived up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) earlier than "
+            "recorded, as one read brought many; the latencies are upper bounds"
         )
     if generator.reads_without_timestamp:
         warnings.append(
             f"{generator.reads_without_timestamp} messages came without a receive time of the kernel (as with TLS "
-            "or on macOS); theirs is when they were read"
+            "or on macOS); the time of their read stands in for it"
         )
     if measured.clock_uncertainty_ns:
         warnings.append(
@@ -164,7 +148,7 @@ def _warnings(measured: Measured, figures: Figures, generator: Generator) -> lis
             "and so is every latency between machines"
         )
     if figures.saturated:
-        warnings.append("saturated: what was under way grew through the window, so latency measures the window")
+        warnings.append("saturated: the messages in flight grew through the window, so latency depends on its length")
     if figures.foreign:
         warnings.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return warnings

@@ -1,4 +1,4 @@
-"""When each message is due, and by which of the room's users: an open loop, made before the window begins."""
+"""When each message is due, and which user sends it: an open loop, made before the window begins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """For `length_ns` from `start_ns` on, messages follow one another `factor` times as fast; 1 is no burst."""
+    """For `length_ns` from `start_ns` on, messages come `factor` times as fast; 1 is no burst."""
 
     factor: float
     start_ns: int
@@ -66,8 +66,8 @@ def with_burst(
 ) -> Schedule:
     """Make a schedule of any arrival with a burst in it.
 
-    It is made for a time that goes `factor` times as fast during the burst and then set to the clock, which leaves an
-    even schedule even within the burst and a Poisson one Poisson.
+    It is made for a time that runs `factor` times as fast during the burst and then mapped to the clock, so that an
+    even schedule is even within the burst, too, and a Poisson one Poisson.
     """
     edges_ns = np.clip([0, burst.start_ns, burst.start_ns + burst.length_ns, duration_ns], 0, duration_ns)
     pace = [1, burst.factor, 1]

@@ -1,4 +1,4 @@
-"""Who leaves the room and comes back while a window runs: churn, and reconnect storms; planned before it begins."""
+"""Which users leave and rejoin while a window runs: churn, and reconnect storms; planned before it begins."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """At `time_ns` the user of this number in the room's order leaves, and comes back `away_s` seconds later.
-
-    A user that leaves for `is_drop` is cut off, without a close handshake.
-    """
+    """At `time_ns` a user leaves, to rejoin `away_s` seconds later; if `is_drop`, without a close handshake."""
 
     time_ns: int
     user: int
@@ -23,10 +20,10 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Turnover:
-    """How many users a second leave for good, a new one in place of each; and when all drop at once, 0 for never.
+class Churn:
+    """How many users a second are replaced by new ones, and when all drop at once: 0 for never.
 
-    Those that drop come back within `storm_jitter_s` seconds, at times drawn evenly.
+    Those that drop rejoin within `storm_jitter_s` seconds, at uniformly random times.
     """
 
     churn_rate: float
@@ -34,11 +31,11 @@ class Turnover:
     storm_jitter_s: float
 
     def __bool__(self) -> bool:
-        """Whether anybody ever leaves."""
+        """Whether any user ever leaves."""
         return bool(self.churn_rate or self.storm_after_ns)
 
     def departures(self, order: WindowOrder, random: np.random.Generator) -> list[Departure]:
-        """Plan the departures of a window, its warm-up included, in the order of their times."""
+        """Plan the departures of a window and its warm-up, by time."""
         span_ns = order.end_ns - order.begin_ns
         leavers = random.poisson(self.churn_rate * span_ns / 1e9)
         times_ns = order.begin_ns + random.integers(0, span_ns, leavers)

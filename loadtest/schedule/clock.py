@@ -1,4 +1,4 @@
-"""The swarm's one clock: the CLOCK_REALTIME of the machine that the conductor runs on."""
+"""The swarm's one clock: the CLOCK_REALTIME of the machine that the coordinator runs on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 class Clock:
-    """Reads the conductor's clock on any machine; nanoseconds.
+    """Reads the coordinator's clock on any machine; nanoseconds.
 
-    `ahead_ns` is how far this machine's own clock is ahead of the conductor's: 0 on the conductor's machine.
-    `steady_ns` goes on evenly from the last `fix()`, whatever happens to the system's clock.
+    `ahead_ns` is how far this machine's own clock is ahead of the coordinator's: 0 on the coordinator's machine.
+    `steady_ns` runs evenly from the last `fix()`, even if the system's clock is set.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Clock:
         self.fix()
 
     def fix(self) -> None:
-        """Take the present difference between the system's clock and the monotonic one as the true one."""
+        """Take the current difference between the system's clock and the monotonic one as the true one."""
         self._offset_ns = _realtime_less_monotonic_ns()
 
     @property
@@ -29,29 +29,29 @@ class Clock:
         return abs(_realtime_less_monotonic_ns() - self._offset_ns)
 
     def now_ns(self) -> int:
-        """Return the conductor's time, comparable to receive times of the kernel less `ahead_ns`."""
+        """Return the coordinator's time, comparable to receive times of the kernel less `ahead_ns`."""
         return time.time_ns() - self.ahead_ns
 
     def steady_ns(self) -> int:
-        """Return the conductor's time by the monotonic clock, for schedules."""
+        """Return the coordinator's time by the monotonic clock, for schedules."""
         return time.monotonic_ns() + self._offset_ns - self.ahead_ns
 
     def to_monotonic_ns(self, time_ns: int) -> int:
-        """Return the CLOCK_MONOTONIC of a conductor's time."""
+        """Return the CLOCK_MONOTONIC of a coordinator's time."""
         return time_ns + self.ahead_ns - self._offset_ns
 
     def from_system_ns(self, time_ns: int) -> int:
-        """Return the conductor's time of this machine's CLOCK_REALTIME."""
+        """Return the coordinator's time of this machine's CLOCK_REALTIME."""
         return time_ns - self.ahead_ns
 
     def to_system_ns(self, time_ns: int) -> int:
-        """Return this machine's CLOCK_REALTIME of a conductor's time."""
+        """Return this machine's CLOCK_REALTIME of a coordinator's time."""
         return time_ns + self.ahead_ns
 
 
 @functools.cache
 def boot_id() -> str:
-    """Return what tells one running system from all others; empty where the system does not say."""
+    """Return the identifier of this boot of this system; empty where there is none."""
     path = Path("/proc/sys/kernel/random/boot_id")
     return path.read_text().strip() if path.exists() else ""
 

@@ -1,4 +1,4 @@
-"""Sends what is due when it is due, for all members of a process: an open loop that waits for nothing."""
+"""Sends each message when it is due, for all members of a process: an open loop that never waits for a reply."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable
 import numpy as np
 
 from loadtest.client.websocket import WebSocket
-from loadtest.ledger.ledger import NEVER, Sends
-from loadtest.options import Options
+from loadtest.ledger.records import NEVER, Sends
 from loadtest.schedule.clock import Clock
+from loadtest.schedule.load import Load
 from loadtest.schedule.plan import plan
 from loadtest.schedule.stamp import stamped_text
 from loadtest.schedule.timer import new_timer
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 
 
 class Sender:
-    """Holds the schedule and the log of what was sent; all times are of `clock`.
+    """The schedule and the log of what was sent; all times are of `clock`.
 
     `websocket_of` gives a sender's connection, `None` where it is not in the room; `is_away` tells whether it left by
-    plan, and then what is due is not meant to be sent. `gate_ns[0]` is the system time (CLOCK_REALTIME) from which
-    on `catch_up` has something to send.
+    plan, so that its messages are withdrawn. `gate_ns[0]` is the system time (CLOCK_REALTIME) from which on
+    `catch_up` has something to send.
     """
 
     def __init__(
         self,
-        options: Options,
+        load: Load,
         clock: Clock,
         websocket_of: Callable[[int], WebSocket | None],
         is_away: Callable[[int], bool],
     ) -> None:
-        self._options = options
+        self._load = load
         self._clock = clock
         self._websocket_of = websocket_of
         self._is_away = is_away
@@ -44,7 +44,7 @@ class Sender:
         self.sent = 0
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._timer.close()
 
     def begin(self, order: WindowOrder, is_own: Callable[[int], bool]) -> Sends:
@@ -52,7 +52,7 @@ class Sender:
 
         It sends those of its own members.
         """
-        planned = plan(self._options, order)
+        planned = plan(self._load, order)
         everything = zip(planned.due_ns.tolist(), planned.sender.tolist(), planned.seq.tolist(), strict=True)
         self._due = self._due[self._next :] + [message for message in everything if is_own(message[1])]
         self._next = 0
@@ -87,23 +87,23 @@ class Sender:
         self._log.append((sender, seq, due_ns, sent_ns))
         self.sent += 1
         try:
-            websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._options.message_size))
-        except Exception as error:  # noqa: BLE001  # whatever one connection's fault, the others' messages are due
+            websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._load.message_size))
+        except Exception as error:  # noqa: BLE001  # one connection's failure must not delay the others' messages
             websocket.abort(f"the swarm could not send: {error!r}")
 
     @property
     def log(self) -> Sends:
-        """What was due since the log was last cleared, sent or not, but for what was not meant to be sent."""
+        """What was due since the log was last cleared, sent or not, except what was withdrawn."""
         return _as_sends(self._log)
 
     @property
     def withdrawn(self) -> Sends:
-        """What was due since the log was last cleared and was not meant to be sent."""
+        """What was due since the log was last cleared by senders that were away by plan."""
         return _as_sends(self._withdrawn)
 
     @property
     def unsent(self) -> Sends:
-        """What was due since the log was last cleared and nobody will receive, meant to be sent or not."""
+        """What was due since the log was last cleared and was not sent, withdrawn or not."""
         return _as_sends([entry for entry in self._log if entry[3] == NEVER] + self._withdrawn)
 
     def clear_log(self, before_ns: int) -> None:

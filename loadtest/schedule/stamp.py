@@ -1,7 +1,7 @@
-"""The mark inside a message's text: who sent it, which one it is, when it was due and when it was sent.
+"""The stamp in a message's text: its sender and number, when it was due and when it was sent.
 
 `lt1|<sender:06d>|<seq:08d>|<due_ns:019d>|<sent_ns:019d>|`, then padding. Fixed width and free of characters
-that JSON escapes, so a receiver finds it in the bytes of any frame, whatever a server wraps around the text.
+that JSON escapes, so a receiver finds it in the bytes of any frame, whatever the server's message format.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-PREFIX = b"lt1|"
-WIDTHS = {"sender": 6, "seq": 8, "due_ns": 19, "sent_ns": 19}
-LENGTH = len(PREFIX) + sum(width + 1 for width in WIDTHS.values())
-MAX_SENDER = 10 ** WIDTHS["sender"] - 1
-MAX_SEQ = 10 ** WIDTHS["seq"] - 1
+from loadtest.ledger.records import MAX_SENDER, MAX_SEQ, Integers
 
-Integers = npt.NDArray[np.int64]
+PREFIX = b"lt1|"
+WIDTHS = {"sender": len(str(MAX_SENDER)), "seq": len(str(MAX_SEQ)), "due_ns": 19, "sent_ns": 19}
+LENGTH = len(PREFIX) + sum(width + 1 for width in WIDTHS.values())
+
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -40,8 +39,8 @@ def stamped_text(sender: int, seq: int, due_ns: int, sent_ns: int, size: int) ->
 def find_stamps(data: bytes, starts: Integers, ends: Integers) -> Stamps:
     """Find the first stamp in each payload `data[starts[i]:ends[i]]`; payloads without a well-formed one are left out.
 
-    Messages of one server carry the stamp at one offset, so that of the first payload is tried on all of them at once,
-    then that of the first one it did not fit, and so on.
+    Messages of one server have the stamp at the same offset, so the first payload's offset is tried on all of them at
+    once, then that of the first payload it did not fit, and so on.
     """
     view = np.frombuffer(data, np.uint8)
     payload = np.arange(len(starts), dtype=np.int64)
@@ -58,7 +57,7 @@ def find_stamps(data: bytes, starts: Integers, ends: Integers) -> Stamps:
         fits = guess + LENGTH <= ends[rest]
         fits[fits] = _are_prefixes(view, guess[fits])
         position[rest[fits]] = guess[fits]
-        fits[0] = True  # a stamp cut short by its payload's end is no stamp
+        fits[0] = True  # a stamp cut short by its payload's end does not count
         rest = rest[~fits]
     payload = payload[position >= 0]
     return _parse(view, payload, position[payload])

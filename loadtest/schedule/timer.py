@@ -1,7 +1,7 @@
 """A wake-up at a moment of the monotonic clock, in the hub, finer than gevent's whole milliseconds.
 
-On Linux a timerfd, watched like a socket (timerfd_create(2)); elsewhere a timer of the loop that sleeps short of the
-moment and then turns the loop until it has come.
+On Linux a timerfd, watched like a socket (timerfd_create(2)); elsewhere a timer of the loop that wakes up
+early and then turns the loop until the moment has come.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _SPIN_NS = 1_500_000
 
 
 class Timer(Protocol):
-    """Calls `wake` in the hub, not earlier than the moment set last; `wake` must not block."""
+    """Calls `wake` in the hub, not before the moment that was set last; `wake` must not block."""
 
     def set(self, due_ns: int) -> None:
-        """Wake at `due_ns`, nanoseconds of CLOCK_MONOTONIC; a moment in the past is at once."""
+        """Wake at `due_ns`, nanoseconds of CLOCK_MONOTONIC; at once if that has passed."""
 
     def close(self) -> None:
-        """Wake no more."""
+        """Stop the timer."""
 
 
 class LoopTimer:
@@ -55,7 +55,7 @@ class LoopTimer:
             self._wake()
 
     def close(self) -> None:
-        """Wake no more."""
+        """Stop the timer."""
         self._timer.stop()
         self._timer.close()
 
@@ -94,12 +94,12 @@ class TimerfdTimer:
     def _fire(self) -> None:
         try:
             os.read(self._fd, 8)
-        except BlockingIOError:  # set anew after it ran out and before the hub came here
+        except BlockingIOError:  # it was set again after it expired and before the hub got here
             return
         self._wake()
 
     def close(self) -> None:
-        """Wake no more."""
+        """Stop the timer."""
         self._watcher.stop()
         self._watcher.close()
         os.close(self._fd)

@@ -5,92 +5,68 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import gevent
-import msgspec
 import numpy as np
 import psutil
 
 from loadtest.client.descriptors import all_granted
 from loadtest.client.websocket import Read, WebSocket
-from loadtest.ledger.drain import Tally
-from loadtest.ledger.ledger import Deliveries, Sends
+from loadtest.ledger.handover import Cost, Received
+from loadtest.ledger.records import pack
 from loadtest.options import Options
 from loadtest.schedule.arrivals import Rate
 from loadtest.schedule.clock import Clock, boot_id
 from loadtest.schedule.sender import Sender
+from loadtest.schedule.window_order import WindowOrder
 from loadtest.worker.membership import Membership
-from loadtest.worker.messages import (
-    Collect,
-    Cost,
-    Ledger,
-    Ping,
-    Pong,
-    Received,
-    State,
-    Stop,
-    ToConductor,
-    ToGenerator,
-    WindowOrder,
-    pack,
-    unpack,
-)
-from loadtest.worker.read_batching import Nap, may_nap
+from loadtest.worker.messages import Collect, Ledger, Ping, Pong, State, Stop, ToCoordinator, ToWorker
+from loadtest.worker.open_window import OpenWindow
+from loadtest.worker.read_batching import ReadBatching, may_batch
 from loadtest.worker.recorder import Counters, Recorder
 
 SLICE, SLICE_BYTES = 2000, 2**20
-"""Reads and messages, and bytes, parsed at a time: 1 to 2 ms, so that parsing never holds up what is due."""
+"""Reads and messages, and bytes, parsed at a time: 1 to 2 ms, so that parsing does not delay sends."""
 PARTS = 16
 """Slices handed over at a time."""
 HOLD_NS, HOLD_BYTES = 10_000_000_000, 3 * 2**29
-"""Within a window what was read waits unparsed this long and up to this much; what is beyond is parsed meanwhile."""
-TEND_S = 0.02
+"""While a window runs, reads stay unparsed for this long and up to this many bytes; older or more ones are parsed."""
+POLL_S = 0.02
 REPORT_S = 0.2
 
 
-@dataclass(slots=True)
-class _OpenWindow:
-    order: WindowOrder
-    planned: Sends
-    received: list[bytes] = field(default_factory=list)  # packed, a slice each
-    tally: Tally | None = None
-    tallied: int = 0  # slices of `received`
-    arrived: int = 0
-    clocks: list[tuple[float, float]] = field(default_factory=list)  # (wall, CPU) seconds at its start and end
-
-
 class Generator:
-    """Runs the windows that a conductor orders, over the members that join.
+    """Runs the windows that the coordinator orders, for the members that join.
 
-    `tell` takes what the conductor is to know. Nothing here holds up the hub for longer than a slice of parsing.
+    `send` sends the coordinator a message. Nothing here blocks the hub for longer than it takes to parse a slice.
     """
 
-    def __init__(self, options: Options, tell: Callable[[ToConductor], None]) -> None:
-        self._tell = tell
-        self._most_per_s = Rate(options.rate.per_second * options.burst.factor, options.rate.of_each_user)
-        self._turnover = options.turnover
-        self._seed = options.seed
+    def __init__(self, options: Options, send: Callable[[ToCoordinator], None]) -> None:
+        load = options.load
+        self._send = send
+        self._max_rate = Rate(load.rate.per_second * load.burst.factor, load.rate.of_each_user)
+        self._churn = options.churn
+        self._seed = load.seed
         self._clock = Clock()
-        self._boot_id = boot_id()  # now, while there are descriptors to read it with
+        self._boot_id = boot_id()  # now, while there are descriptors left to read it with
         self._recorder = Recorder(self._clock)
         self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
-        self._sender = Sender(options, self._clock, self.members.open_websocket, self.members.is_away)
-        self._nap = Nap(self._recorder.reads, self._sender.gate_ns)
+        self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
+        self._read_batching = ReadBatching(self._recorder.reads, self._sender.gate_ns)
         self._received = 0
-        self._windows: dict[int, _OpenWindow] = {}
+        self._windows: dict[int, OpenWindow] = {}
         self._counted = Counters()
         self._process = psutil.Process()
         self._reported_s = 0.0
-        self._is_hurried = False
-        self._greenlet = gevent.spawn(self._tend)
+        self._is_parse_requested = False
+        self._greenlet = gevent.spawn(self._run)
 
     def close(self) -> None:
-        """Stop sending and parsing; members are left to their users."""
+        """Stop sending and parsing; users end their own connections."""
         self._greenlet.kill()
         self.members.cancel()
         self._sender.close()
-        self._nap.close()
+        self._read_batching.close()
         self._free_memory()
 
     @property
@@ -98,24 +74,26 @@ class Generator:
         """Whether a window was begun and not handed over yet."""
         return bool(self._windows)
 
-    def newest_reads(self, most: int) -> list[Read]:
-        """Return up to `most` of the last reads that are not parsed yet."""
+    def newest_reads(self, count: int) -> list[Read]:
+        """Return up to `count` of the last reads that are not parsed yet."""
         reads = self._recorder.reads
-        return [reads[-n] for n in range(1, min(most, len(reads)) + 1)]
+        return [reads[-n] for n in range(1, min(count, len(reads)) + 1)]
 
     def _watch(self, websocket: WebSocket, tag: int) -> None:
-        websocket.watch(self._recorder.reads.append, tag, self._sender.gate_ns, self._sender.catch_up, self._hurry)
+        websocket.watch(
+            self._recorder.reads.append, tag, self._sender.gate_ns, self._sender.catch_up, self._request_parse
+        )
 
-    def _hurry(self) -> None:
-        self._is_hurried = True
+    def _request_parse(self) -> None:
+        self._is_parse_requested = True
 
-    # What the conductor asks for
+    # The coordinator's messages
 
-    def handle(self, message: ToGenerator) -> None:
-        """Do what the conductor says."""
+    def handle(self, message: ToWorker) -> None:
+        """Act on a message of the coordinator."""
         match message:
             case Ping(time_ns):
-                self._tell(Pong(time_ns, time.time_ns(), self._boot_id))
+                self._send(Pong(time_ns, time.time_ns(), self._boot_id))
             case WindowOrder():
                 self._begin(message)
             case Collect(number):
@@ -131,62 +109,57 @@ class Generator:
             self._clock.fix()
             self._clock.ahead_ns = order.ahead_ns
             self._counted = self._recorder.counters
-            self.members.forget_all_gone()
-        self._nap.is_on = may_nap(self._most_per_s.in_room(len(order.room)))
+            self.members.forget_all_left()
+        self._read_batching.is_on = may_batch(self._max_rate.in_room(len(order.room)))
         planned = self._sender.begin(order, self.members.owns)
-        self._windows[order.number] = _OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
-        if self._turnover:
+        self._windows[order.number] = OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
+        if self._churn:
             random = np.random.default_rng((self._seed, order.number, 1))
-            self.members.plan(self._turnover.departures(order, random))
+            self.members.plan(self._churn.departures(order, random))
 
     def _cut(self, end_ns: int) -> None:
         self.members.cancel()
         self._sender.cut(end_ns)
         for window in self._windows.values():
-            if window.order.end_ns > end_ns:
-                window.order = msgspec.structs.replace(window.order, end_ns=end_ns)
-                window.planned = window.planned.select(window.planned.due_ns < end_ns)
+            window.cut(end_ns)
 
     def _hand_over(self, number: int) -> None:
         reads = self._recorder.counters.reads + len(self._recorder.reads)
-        while self._recorder.counters.reads < reads:  # what comes meanwhile belongs to a later window
+        while self._recorder.counters.reads < reads:  # later reads belong to a later window
             self._digest()
             gevent.sleep(0.001)
         window = self._windows[number]
         for start in range(0, len(window.received), PARTS):
-            self._tell(Received(number, window.received[start : start + PARTS]))
+            self._send(Received(number, window.received[start : start + PARTS]))
             gevent.sleep(0.001)
         del self._windows[number]
-        order = window.order
         sends, withdrawn = self._sender.log, self._sender.withdrawn
-        keep_ns = min((open_.order.start_ns for open_ in self._windows.values()), default=order.end_ns)
+        keep_ns = min((open_.order.start_ns for open_ in self._windows.values()), default=window.order.end_ns)
         self._sender.clear_log(keep_ns)
-        self._tell(
+        self._send(
             Ledger(
                 number=number,
-                members=pack(self.members.everybody()),
-                sends=pack(sends.select((sends.due_ns >= order.start_ns) & (sends.due_ns < order.end_ns))),
+                members=pack(self.members.records()),
+                sends=pack(window.due(sends)),
                 withdrawn=pack(withdrawn),
                 cost=self._cost(window),
             )
         )
         self.members.forget(keep_ns)
         if not self._windows:
-            self._nap.is_on = False
+            self._read_batching.is_on = False
             self._free_memory()
 
     def _free_memory(self) -> None:
         gc.enable()
         gc.unfreeze()
 
-    def _cost(self, window: _OpenWindow) -> Cost:
-        while len(window.clocks) < 2:
-            window.clocks.append((time.monotonic(), time.process_time()))
-        (wall_start, cpu_start), (wall_end, cpu_end) = window.clocks
+    def _cost(self, window: OpenWindow) -> Cost:
+        wall_s, cpu_s = window.wall_and_cpu_s()
         counted, self._counted = self._counted, self._recorder.counters
         return Cost(
-            wall_s=wall_end - wall_start,
-            cpu_s=cpu_end - cpu_start,
+            wall_s=wall_s,
+            cpu_s=cpu_s,
             rss_bytes=self._rss_bytes(),
             reads=self._counted.reads - counted.reads,
             frames=self._counted.frames - counted.frames,
@@ -201,23 +174,22 @@ class Generator:
 
     # In the background
 
-    def _tend(self) -> None:
+    def _run(self) -> None:
         while True:
-            gevent.sleep(TEND_S)
+            gevent.sleep(POLL_S)
             now_ns = self._clock.now_ns()
             for window in self._windows.values():
-                if len(window.clocks) < (now_ns >= window.order.start_ns) + (now_ns >= window.order.end_ns):
-                    window.clocks.append((time.monotonic(), time.process_time()))
-            while self._may_digest():
+                window.read_clocks(now_ns)
+            while self._should_digest():
                 self._digest()
                 self._report()
                 gevent.sleep(0.001)
-            self._is_hurried = False
+            self._is_parse_requested = False
             for window in [window for window in self._windows.values() if window.order.end_ns <= now_ns]:
-                self._count_down(window)
+                window.update_drain(self.members.records, lambda: self._sender.unsent)
             self._report()
 
-    def _may_digest(self) -> bool:
+    def _should_digest(self) -> bool:
         reads = self._recorder.reads
         if not reads:
             return False
@@ -226,39 +198,25 @@ class Generator:
         is_in_window = any(w.order.begin_ns <= now_ns < w.order.end_ns for w in self._windows.values())
         is_old = reads[0][3] < time.time_ns() - HOLD_NS
         is_much = self._recorder.held_bytes() > HOLD_BYTES
-        return self._is_hurried or is_draining or not is_in_window or is_old or is_much
+        return self._is_parse_requested or is_draining or not is_in_window or is_old or is_much
 
     def _digest(self) -> None:
         deliveries = self._recorder.digest(SLICE, SLICE_BYTES)
         self._received += len(deliveries.seq)
         for window in self._windows.values():
-            start_ns, end_ns = window.order.start_ns, window.order.end_ns
-            window.arrived += int(((deliveries.arrival_ns >= start_ns) & (deliveries.arrival_ns < end_ns)).sum())
-            due = deliveries.select((deliveries.due_ns >= start_ns) & (deliveries.due_ns < end_ns))
-            if len(due.seq):
-                window.received.append(pack(due))
-
-    def _count_down(self, window: _OpenWindow) -> None:
-        if window.tally is None:
-            window.tally = Tally(window.planned, self.members.everybody(), self._sender.unsent)
-        while window.tallied < len(window.received):
-            window.tally.add(unpack(Deliveries, window.received[window.tallied]))
-            window.tallied += 1
-            gevent.sleep(0.001)
+            window.add(deliveries)
 
     def _report(self) -> None:
         outstanding = {
-            number: window.tally.outstanding
-            for number, window in self._windows.items()
-            if window.tally and window.tallied == len(window.received)
+            number: left for number, window in self._windows.items() if (left := window.outstanding) is not None
         }
         is_news = outstanding and not self._recorder.reads
         if time.monotonic() < self._reported_s + REPORT_S and not is_news:
             return
         self._reported_s = time.monotonic()
-        self._tell(
+        self._send(
             State(
-                joined=self.members.seats,
+                joined=self.members.slots,
                 stalled=len(self.members.stalled),
                 failed=self.members.failed,
                 reads=self._recorder.counters.reads + len(self._recorder.reads),

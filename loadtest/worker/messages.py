@@ -1,67 +1,49 @@
-"""What the conductor and the generators tell each other.
+"""The messages between the coordinator and the workers.
 
-The conductor is on Locust's master, or in the only process; generators are where the users are.
-All of it goes through Locust's own `runner.send_message`; a lone process sends to itself.
+The coordinator is on Locust's master, or in the only process; workers are the processes with users.
+They go through Locust's own `runner.send_message`; a lone process sends to itself.
 Times are CLOCK_REALTIME nanoseconds unless named otherwise.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, TypeVar
-
 import msgspec
-import numpy as np
 
-from loadtest.ledger.ledger import Columns, Deliveries, Members, Sends
+from loadtest.ledger.handover import Cost, Received
+from loadtest.schedule.window_order import WindowOrder
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Conductor to generators: asks what time it is there."""
+    """Coordinator to worker: asks for the time of its clock."""
 
     time_ns: int
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
-    """Generator to conductor: the `Ping`'s time again, the generator's own, and which system it runs on."""
+    """Worker to coordinator: the `Ping`'s time, the worker's own, and which system it runs on."""
 
     ping_ns: int
     time_ns: int
     boot_id: str
 
 
-class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
-    """Conductor to generators: send on schedule from `begin_ns` to `end_ns`; what is due from `start_ns` on is judged.
-
-    `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
-    number of an earlier window's messages. `ahead_ns` is how far the generator's clock is ahead of the conductor's.
-    """
-
-    number: int
-    room: list[int]
-    begin_ns: int
-    start_ns: int
-    end_ns: int
-    first_seq: int = 0
-    ahead_ns: int = 0
-
-
 class Collect(msgspec.Struct, frozen=True, tag="collect"):
-    """Conductor to generators: hand over the ledger of a window, which is then forgotten."""
+    """Coordinator to worker: hand over the ledger of a window and forget it."""
 
     number: int
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """Conductor to generators: what is due after `end_ns` is not sent any more."""
+    """Coordinator to worker: do not send what is due at `end_ns` or later."""
 
     end_ns: int
 
 
 class State(msgspec.Struct, frozen=True, tag="state"):
-    """Generator to conductor, several times a second: who is in the room, what happened so far, what is still to come.
+    """Worker to coordinator, several times a second: its members, its counts so far, and what is outstanding.
 
-    `sent` and `received` count stamped messages since the run began, those of warm-ups too.
+    `sent` and `received` count stamped messages since the run began, those of warm-ups too; `outstanding` has the
+    deliveries that are still expected, by the window's number.
     """
 
     joined: list[int]
@@ -74,31 +56,11 @@ class State(msgspec.Struct, frozen=True, tag="state"):
     problems: list[str]
 
 
-class Cost(msgspec.Struct, frozen=True):
-    """What a window cost a generator's process, and how it read: seconds, bytes, counts, nanoseconds."""
-
-    wall_s: float
-    cpu_s: float
-    rss_bytes: int
-    reads: int
-    frames: int
-    without_timestamp: int
-    arrived_in_window: int
-    clock_step_ns: int
-
-
-class Received(msgspec.Struct, frozen=True, tag="received"):
-    """Generator to conductor: some of a window's deliveries, each part as `pack` makes it."""
-
-    number: int
-    deliveries: list[bytes]
-
-
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
-    """Generator to conductor: the rest of a window's records (see `pack`), after all that it received.
+    """Worker to coordinator: the rest of a window's records (see `pack`), after all that it received.
 
-    `Received` and this are the answer to `Collect`. `sends` is what was attempted or could not be, `withdrawn` what was
-    planned for members that left by plan.
+    `Received` and this are the reply to `Collect`. `sends` were attempted or could not be, `withdrawn` were planned for
+    members that had left by plan.
     """
 
     number: int
@@ -108,20 +70,6 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     cost: Cost
 
 
-ToGenerator = Ping | WindowOrder | Collect | Stop
-ToConductor = Pong | State | Received | Ledger
-TO_GENERATOR, TO_CONDUCTOR = "chatroom-to-generator", "chatroom-to-conductor"
-
-Records = TypeVar("Records", Members, Sends, Deliveries)
-
-
-def pack(records: Columns) -> bytes:
-    """Return the records' columns, one after the other, as little-endian int64."""
-    return b"".join(getattr(records, field.name).astype("<i8").tobytes() for field in fields(records))  # type: ignore[arg-type]
-
-
-def unpack(kind: type[Records], data: bytes) -> Records:
-    """Return what `pack` was given."""
-    names = [field.name for field in fields(kind)]
-    columns: Any = np.frombuffer(data, "<i8").astype(np.int64).reshape(len(names), -1)
-    return kind(*columns)
+ToWorker = Ping | WindowOrder | Collect | Stop
+ToCoordinator = Pong | State | Received | Ledger
+TO_WORKER, TO_COORDINATOR = "chatroom-to-worker", "chatroom-to-coordinator"

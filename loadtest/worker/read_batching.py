@@ -1,7 +1,7 @@
-"""Lets what arrives gather for a moment, so that one turn of the hub reads from many sockets.
+"""Batches reads: delays a turn of the hub a little, so that it reads from many sockets.
 
-Arrival is the kernel's receive time, so reading a little later changes no figure but read lag. It saves a wake-up of
-this process for each delivery, which on loopback the sending server would pay for.
+Arrival is the kernel's receive time, so reading a little later changes only the read lag. It saves a wake-up of this
+process for each delivery, whose cost falls on the sending server on loopback.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from collections.abc import Sized
 import gevent
 import gevent.monkey
 
-NAP_NS = 500_000
-FULL_TURN = 64
-"""A turn that made this many reads was worth its wake-up; the next one begins at once."""
+BATCH_NS = 500_000
+"""A turn is delayed by this much at most."""
+FULL_BATCH = 64
+"""After a turn with this many reads the next one begins at once."""
 
-RARELY = 0.1
+MAX_MESSAGES_A_BATCH = 0.1
+"""The mean number of messages that may come to a member within one batch."""
 
 _sleep = gevent.monkey.get_original("time", "sleep")
 
 
-def may_nap(room_rate: float) -> bool:
-    """Tell whether, at this many messages a second, a nap would rarely see two messages come to one member.
+def may_batch(room_rate: float) -> bool:
+    """Tell whether, at this many messages a second, a batch would rarely have two messages for one member.
 
     Two that share a read share a receive time, which for the first of them is only an upper bound.
     """
-    return room_rate * NAP_NS / 1e9 <= RARELY
+    return room_rate * BATCH_NS / 1e9 <= MAX_MESSAGES_A_BATCH
 
 
-class Nap:
-    """Sleeps before each turn of the hub while `is_on`, but never beyond `gate_ns[0]` (CLOCK_REALTIME)."""
+class ReadBatching:
+    """Delays each turn of the hub while `is_on`, but never beyond `gate_ns[0]` (CLOCK_REALTIME)."""
 
     def __init__(self, reads: Sized, gate_ns: list[int]) -> None:
         self.is_on = False
@@ -38,17 +40,17 @@ class Nap:
         self._gate_ns = gate_ns
         self._last = 0
         self._watcher = gevent.get_hub().loop.prepare(ref=False)
-        self._watcher.start(self._nap)
+        self._watcher.start(self._delay)
 
     def close(self) -> None:
-        """Nap no more."""
+        """Delay no more turns."""
         self._watcher.stop()
         self._watcher.close()
 
-    def _nap(self) -> None:
+    def _delay(self) -> None:
         reads = len(self._reads)
         made, self._last = reads - self._last, reads
-        if self.is_on and made < FULL_TURN:
-            left_ns = min(NAP_NS, self._gate_ns[0] - time.time_ns())
+        if self.is_on and made < FULL_BATCH:
+            left_ns = min(BATCH_NS, self._gate_ns[0] - time.time_ns())
             if left_ns > 0:
                 _sleep(left_ns / 1e9)

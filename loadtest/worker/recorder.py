@@ -1,4 +1,4 @@
-"""Keeps what the swarm reads as it comes, and turns it into deliveries when there is time for it."""
+"""Keeps the swarm's reads as they come, and turns them into deliveries when there is time for that."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.client.websocket import Read, WebSocket
-from loadtest.ledger.ledger import Deliveries
+from loadtest.ledger.records import Deliveries
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.stamp import find_stamps
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What was parsed so far; `without_timestamp` frames have only the time they were read at."""
+    """Counts of what was parsed so far; `without_timestamp` frames have only the time of their read."""
 
     reads: int = 0
     frames: int = 0
@@ -46,25 +46,25 @@ class Recorder:
         self._next_tag = 0
 
     def add(self, member: int, websocket: WebSocket, on_end: Callable[[], None]) -> int:
-        """Register a connection and return the tag of its reads; `on_end` is called when its end has been digested."""
+        """Register a connection and return the tag of its reads; `on_end` is called when its end has been parsed."""
         tag = self._next_tag
         self._next_tag += 1
         self._streams[tag] = _Stream(member, websocket, on_end, time.time_ns())
         return tag
 
     def forget(self, tag: int) -> None:
-        """Drop a connection; what it read and was not digested yet is dropped with it."""
+        """Drop a connection; reads of it that were not parsed yet are dropped with it."""
         self._streams.pop(tag, None)
 
     def held_bytes(self) -> float:
-        """Estimate the bytes that wait in `reads` by the sizes of the oldest and newest: the hot path counts none."""
+        """Estimate the bytes in `reads` by the sizes of the oldest and newest; the hot path counts no bytes."""
         reads = self.reads
         few = min(len(reads), 8)
         sample = [len(reads[n][1]) for n in range(-few, few)]
         return len(reads) * sum(sample) / max(len(sample), 1)
 
-    def digest(self, most: int, most_bytes: int) -> Deliveries:
-        """Parse the oldest reads until `most` reads and messages together, or `most_bytes`, are reached.
+    def digest(self, max_items: int, max_bytes: int) -> Deliveries:
+        """Parse the oldest reads until `max_items` reads and messages together, or `max_bytes`, are reached.
 
         Return the stamped messages in them, in the clock's time.
         """
@@ -74,7 +74,7 @@ class Recorder:
         per_read: list[tuple[int, int, int, int, int, bool]] = []
         timespecs: list[bytes] = []
         base = without_timestamp = reads = size = 0
-        while self.reads and reads + len(starts) < most and size < most_bytes:
+        while self.reads and reads + len(starts) < max_items and size < max_bytes:
             tag, received, timespec, read_ns = self.reads.popleft()
             reads += 1
             size += len(received)
@@ -86,7 +86,7 @@ class Recorder:
                 continue
             messages = stream.websocket.splitter.feed(received)
             if stream.websocket.protocol.writes:
-                stream.websocket.answer()
+                stream.websocket.send_replies()
             count = len(messages.starts)
             if count:
                 data.append(messages.data)

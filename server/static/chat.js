@@ -1,6 +1,6 @@
 // What others wrote only ever gets into the page as text: textContent, never HTML.
 
-const LONGEST_LOG = 1000;
+const MAX_LOG_ITEMS = 1000;
 const element = (id) => document.getElementById(id);
 const log = element("log");
 
@@ -69,7 +69,7 @@ function connect() {
 function hear(message) {
   const atBottom = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   log.append(message.event === "user" ? messageItem(message) : noticeItem(message));
-  if (log.children.length > LONGEST_LOG) log.firstElementChild.remove();
+  if (log.children.length > MAX_LOG_ITEMS) log.firstElementChild.remove();
   if (atBottom || message.sender === name) log.scrollTop = log.scrollHeight;
   if (message.event === "join") members.add(message.text.slice(0, -" joined".length));
   if (message.event === "leave") members.delete(message.text.slice(0, -" left".length));

@@ -1,7 +1,8 @@
-"""The ways to get a message to every member of a room, each behind a name."""
+"""The broadcast strategies by name."""
 
 from __future__ import annotations
 
+from server.errors import UnknownStrategyError
 from server.strategies import plugins
 from server.strategies.base import Strategy
 from server.strategies.coalesced import CoalescedStrategy
@@ -14,14 +15,15 @@ __all__ = ["STRATEGIES", "Strategy", "strategy_named"]
 STRATEGIES: dict[str, type[Strategy]] = {
     strategy.name: strategy for strategy in (DirectStrategy, QueueStrategy, GatherStrategy, CoalescedStrategy)
 }
-"""Those that are built in. No other distribution can take the place of one."""
+"""The built-in ones. No other distribution can replace one."""
 
 
 def strategy_named(name: str) -> type[Strategy]:
-    """Return the strategy of that name: a built-in one, or else one that another distribution brings along.
+    """Return the strategy of that name: a built-in one, or else one from another distribution.
 
     Raises:
-        ValueError: there is none, and the text lists those there are; or it cannot be used, and the text says why.
+        UnknownStrategyError: there is none.
+        PluginError: it is installed, but cannot be used.
 
     """
     if name in STRATEGIES:
@@ -30,4 +32,4 @@ def strategy_named(name: str) -> type[Strategy]:
     if name in installed:
         return plugins.load(name)
     *others, last = dict.fromkeys([*STRATEGIES, *installed])
-    raise ValueError(f"unknown strategy {name!r}; choose {', '.join(others)} or {last}")
+    raise UnknownStrategyError(f"unknown strategy {name!r}; choose {', '.join(others)} or {last}")

@@ -14,10 +14,10 @@ from server.telemetry import Counters
 class Strategy(ABC):
     """Carries every broadcast of one room to all of its members.
 
-    A room makes one when its first member comes, in the event loop, and calls `close` when its last has gone.
-    `members` is the room's own mapping, by name, and changes as members come and go: take a copy before an
+    A room makes one when its first member joins, in the event loop, and calls `close` when its last has left.
+    `members` is the room's own mapping, by name, and changes as members join and leave: take a copy before an
     `await` in a loop over it. A subclass counts what it sends (`Counters.sent`), sets `name`, which `--strategy`
-    is given, and is held to `server.testing.StrategyContract`.
+    is given, and must pass `server.testing.StrategyContract`.
     """
 
     name: ClassVar[str]
@@ -28,13 +28,13 @@ class Strategy(ABC):
 
     @abstractmethod
     async def publish(self, broadcast: Broadcast) -> None:
-        """Send a broadcast to every member, or see to it that it will be sent.
+        """Send a broadcast to every member, or schedule that.
 
-        The sender's next message is read when this returns. What one sender says must reach everybody in order.
+        The sender's next message is read when this returns. What one sender sends must reach everybody in order.
         """
 
     async def attend(self, member: Member, conversation: Coroutine[None, None, None]) -> None:  # noqa: ARG002
-        """Await a member's conversation, which ends when the member goes, with whatever runs beside it."""
+        """Await a member's conversation, which ends when the member leaves; run beside it what the strategy needs."""
         await conversation
 
     def close(self) -> None:  # noqa: B027

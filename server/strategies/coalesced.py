@@ -1,4 +1,4 @@
-"""Strategy `coalesced`: one frame for all members, one write a member for all that came in during one loop turn."""
+"""Strategy `coalesced`: one frame for all members, one write a member for all broadcasts of one loop turn."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from server.strategies.base import Strategy
 from server.telemetry import Counters
 
 FLUSH_BYTES = 262_144
-"""Flush without waiting for the turn's end above this, so that one turn alone does not fill an outbox."""
+"""Above this, flush before the turn ends, so that one turn alone does not fill an outbox."""
 
-LONGEST_REST_S = 0.001
+MAX_REST_S = 0.001
 """Without a bound a longer flush would make for a longer rest, a larger batch, and an even longer flush."""
 
 
 class CoalescedStrategy(Strategy):
     """Broadcasts wait for the end of the event loop's turn, then leave together.
 
-    After a flush the room rests for as long as the flush took, at most `LONGEST_REST_S` and in uvloop's whole
+    After a flush the room rests for as long as the flush took, at most `MAX_REST_S` and in uvloop's whole
     milliseconds, so that one of less than half a millisecond is followed by none: what comes meanwhile shares
     the next one, so that a busy room has fewer and larger writes, and an idle one waits for nothing.
     All members see one order. A slow member delays nobody: its connection holds frames back and kicks it in the end.
@@ -46,7 +46,7 @@ class CoalescedStrategy(Strategy):
         self._due: asyncio.TimerHandle | None = None
 
     async def publish(self, broadcast: Broadcast) -> None:
-        """Return at once, unless a member's server is not ours: such a member is sent its copy here."""
+        """Return at once, unless members have a `PlainConnection`: these are sent their copies here."""
         if not self._pending:
             self._due = self._loop.call_later(max(0.0, self._rested_s - monotonic()), self._flush)
         frame = text_frame(broadcast.payload)
@@ -78,12 +78,12 @@ class CoalescedStrategy(Strategy):
         if not self._pending:
             return
         if self._due:
-            self._due.cancel()  # it would cut short the rest that begins here, where this flush came before it
+            self._due.cancel()  # this flush came before it, and it would cut short the rest that begins here
         frames, broadcasts = b"".join(self._pending_frames), self._pending
         self._pending, self._pending_frames, self._pending_bytes = [], [], 0
         began_s = monotonic()
         deque(map(call, self._outlets.values(), repeat(frames)), maxlen=0)
         ended_s = monotonic()
-        self._rested_s = ended_s + min(ended_s - began_s, LONGEST_REST_S)
+        self._rested_s = ended_s + min(ended_s - began_s, MAX_REST_S)
         for broadcast in broadcasts:
             self._counters.sent(broadcast, len(self._outlets))

@@ -15,6 +15,6 @@ class GatherStrategy(Strategy):
 
     async def publish(self, broadcast: Broadcast) -> None:
         """Return when the last member's socket has the broadcast."""
-        # A crowd that vanishes is still among the members when the first of its notices are sent.
+        # When many members vanish at once, most are still listed while the first leave notices are sent.
         sends = [member.send(broadcast.payload) for member in self._members.values() if member.is_open]
         self._counters.sent(broadcast, sum(await asyncio.gather(*sends)))

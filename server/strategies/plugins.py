@@ -1,17 +1,14 @@
-"""Strategies that other distributions bring along, through their entry points."""
+"""Strategies from other distributions, found by their entry points."""
 
 from __future__ import annotations
 
 import inspect
 from importlib.metadata import EntryPoint, entry_points
 
+from server.errors import PluginError
 from server.strategies.base import Strategy
 
 GROUP = "chatroom_bench.strategies"
-
-
-class PluginError(ValueError):
-    """A strategy that is installed cannot be used; the text names its distribution and says why."""
 
 
 def installed_names() -> list[str]:
@@ -23,7 +20,7 @@ def load(name: str) -> type[Strategy]:
     """Import the strategy that is installed under a name.
 
     Raises:
-        PluginError: several distributions have the name, or what it leads to is no strategy of that name.
+        PluginError: several distributions have the name, or it is not a strategy of that name.
 
     """
     found = tuple(entry_points(group=GROUP, name=name))
@@ -37,7 +34,7 @@ def load(name: str) -> type[Strategy]:
     except Exception as error:
         raise PluginError(f"{_cannot_use(entry_point)}: importing it raised {error!r}") from error
     if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
-        raise PluginError(f"{_cannot_use(entry_point)}: it is no subclass of server.strategies.Strategy")
+        raise PluginError(f"{_cannot_use(entry_point)}: it is not a subclass of server.strategies.Strategy")
     if inspect.isabstract(strategy):
         missing = ", ".join(sorted(strategy.__abstractmethods__))
         raise PluginError(f"{_cannot_use(entry_point)}: it does not define {missing}")

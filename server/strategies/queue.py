@@ -11,7 +11,7 @@ from server.strategies.base import Strategy
 from server.telemetry import Counters
 
 ROOM_QUEUE_LIMIT = 16
-"""Broadcasts that may wait in the room queue before those who speak give way to those who send."""
+"""Broadcasts that may wait in the room queue before publishers yield to the dispatcher."""
 
 # `None` in a queue ends the task that reads it.
 BroadcastQueue = asyncio.Queue[Broadcast | None]
@@ -20,7 +20,7 @@ BroadcastQueue = asyncio.Queue[Broadcast | None]
 class QueueStrategy(Strategy):
     """A slow member delays itself only; once too many bytes are in its queue it is kicked.
 
-    The room queue is short: the dispatcher waits for nobody, so it empties that queue whenever it runs.
+    The room queue stays short: the dispatcher never waits for a member, so it empties that queue whenever it runs.
     """
 
     name = "queue"

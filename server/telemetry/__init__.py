@@ -1,4 +1,4 @@
-"""What the server counts, how late its event loop runs, and who may read it."""
+"""The server's counters, event-loop lag and garbage collection, as `/stats` and `/metrics` show them."""
 
 from server.telemetry.counters import Counters
 from server.telemetry.loop_lag import LoopLag

@@ -1,4 +1,4 @@
-"""What all rooms count together."""
+"""Counters that all rooms share."""
 
 from __future__ import annotations
 

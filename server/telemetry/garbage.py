@@ -1,4 +1,4 @@
-"""How long the cyclic garbage collector holds the server up."""
+"""How long the cyclic garbage collector stops the server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 
 class GcPauses(msgspec.Struct, frozen=True):
-    """The garbage collector's runs since the server started; nothing else runs meanwhile."""
+    """The garbage collector's runs since the server started, during which nothing else runs."""
 
     count: int
     total_ms: float
@@ -20,7 +20,7 @@ class GcPauses(msgspec.Struct, frozen=True):
 
 
 class GarbageWatch:
-    """Times every run of the garbage collector from `start` to `stop`."""
+    """Times every run of the garbage collector."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -30,7 +30,7 @@ class GarbageWatch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Have the collector tell when it runs, for the length of the block."""
+        """Time the collector's runs for the length of the block."""
         gc.callbacks.append(self._note)
         try:
             yield

@@ -27,7 +27,7 @@ class LagBucket(msgspec.Struct, frozen=True):
 
 
 class LoopLag(msgspec.Struct, frozen=True):
-    """How much later than asked the event loop ran a timer, milliseconds, since the server started.
+    """How much later than due the event loop ran a timer, milliseconds, since the server started.
 
     The percentiles are bounds of buckets, so at most 15 % too high.
     """
@@ -38,7 +38,7 @@ class LoopLag(msgspec.Struct, frozen=True):
 
 
 class LoopLagWatch:
-    """Asks the event loop to run a timer every `INTERVAL_S`, and counts how late each one was."""
+    """Schedules a timer every `INTERVAL_S`, and counts how late each one ran."""
 
     def __init__(self) -> None:
         self.total_s = 0.0
@@ -51,18 +51,18 @@ class LoopLagWatch:
     def watching(self) -> Iterator[None]:
         """Watch the running event loop for the length of the block.
 
-        The timers are due on a grid, whenever the one before ran: a loop that stands still is late for all it misses,
-        and makes up for all of them the next time it turns.
+        The timers are due at fixed times, whenever the one before ran: a blocked loop is late for every timer that it
+        misses, and counts all of them when it runs again.
         """
         self._due_s = time.monotonic()
-        self._ask(asyncio.get_running_loop(), INTERVAL_S)
+        self._schedule(asyncio.get_running_loop(), INTERVAL_S)
         try:
             yield
         finally:
             if self._timer:
                 self._timer.cancel()
 
-    def _ask(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
+    def _schedule(self, loop: asyncio.AbstractEventLoop, after_s: float) -> None:
         self._due_s += after_s
         self._timer = loop.call_later(self._due_s - time.monotonic(), self._count, loop)
 
@@ -72,7 +72,7 @@ class LoopLagWatch:
         missed = max(0, int(lag_s // INTERVAL_S))
         for number in range(missed + 1):
             self.record(lag_s - number * INTERVAL_S)
-        self._ask(loop, (missed + 1) * INTERVAL_S)
+        self._schedule(loop, (missed + 1) * INTERVAL_S)
 
     def record(self, lag_s: float) -> None:
         """Count one lag; uvloop's timers are of whole milliseconds, so some run early."""

@@ -1,4 +1,4 @@
-"""The same figures for Prometheus, under its conventions: base units, and counters that end in `_total`."""
+"""The figures of `Stats` for Prometheus, by its conventions: base units, and counters that end in `_total`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from prometheus_client.registry import Collector
 from server.telemetry.stats import Stats
 
 LAG_BOUNDS_MS = tuple(float(f"{number}e{power}") for power in range(-1, 5) for number in (1, 2, 5))
-"""Some of the bounds in `Stats`: a time series for each of those would be too many."""
+"""Some of the bounds in `Stats`: one time series for each bound would be too many."""
 
 
 class Metrics(Collector):
-    """Turns `Stats` into metrics whenever they are asked for; nothing is counted twice."""
+    """Turns `Stats` into metrics whenever they are read."""
 
     def __init__(self, read: Callable[[], Stats]) -> None:
         self._read = read

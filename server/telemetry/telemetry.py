@@ -1,4 +1,4 @@
-"""What one server process knows of itself."""
+"""The counters and watches of one server process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.telemetry.stats import Stats
 
 
 class Telemetry:
-    """The counters and watches of one server; all but the counters cost something only when they are read."""
+    """The counters and watches of one server; the figures of `stats` are computed only when they are read."""
 
     def __init__(self, strategy: str) -> None:
         self.counters = Counters()

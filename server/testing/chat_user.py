@@ -1,4 +1,4 @@
-"""A chat user, as tests see one, and a socket that is badly behaved."""
+"""A chat user for tests, and a member that never reads."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from websockets.exceptions import ConnectionClosed
 from server.message import Message
 from server.testing.server_process import ServerProcess
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 CLOSE_FRAME = bytes([0x88, 0x80, 0, 0, 0, 0])
 """As a client sends it: masked, without a code."""
 
-# By default a client stops reading when 16 messages wait for the test to look at them.
+# By default a client stops reading when 16 messages wait for the test to take them.
 READ_ALL: Any = {"proxy": None, "max_queue": None, "max_size": None}
 
 
@@ -38,7 +38,7 @@ class User:
 
     async def hear(self) -> Message:
         """Return the next message of any kind."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return msgspec.json.decode(await self.connection.recv(), type=Message)
 
     async def hear_said(self, count: int) -> list[Message]:
@@ -58,7 +58,7 @@ class User:
 
     async def close_code(self) -> int | None:
         """Read to the end of the connection; return the code of the server's close frame."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             try:
                 while True:
                     await self.connection.recv()
@@ -104,15 +104,15 @@ def join_and_never_read(url: str) -> socket.socket:
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
-    sock.settimeout(PATIENCE_S)
+    sock.settimeout(TIMEOUT_S)
     status = sock.recv(12)
     assert status == b"HTTP/1.1 101"
     return sock
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that blocks only shortly to ask."""
-    async with asyncio.timeout(PATIENCE_S):
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, which is checked in a thread as it may block."""
+    async with asyncio.timeout(TIMEOUT_S):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""What every strategy must do, against the real server over real sockets."""
+"""The tests that every strategy must pass, with the real server over real sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from server.message import Message
 from server.strategies import Strategy, strategy_named
-from server.testing.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_all, join_and_never_read, until
+from server.testing.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_all, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 
 JOIN_AND_WAIT = """
@@ -39,7 +39,7 @@ class StrategyContract:
     @pytest.fixture(scope="class")
     @classmethod
     def strategy_name(cls) -> str:
-        """Return what `--strategy` is given, once it is certain that this starts the class in `strategy`."""
+        """Return the name for `--strategy`, after a check that it starts the class in `strategy`."""
         name = cls.strategy.name
         assert strategy_named(name) is cls.strategy, f"--strategy {name} starts another class; choose another name"
         return name
@@ -54,12 +54,12 @@ class StrategyContract:
 
     @pytest.fixture
     def room(self, request: pytest.FixtureRequest) -> str:
-        """Return a room's name that no other test uses."""
+        """Return the name of a room that no other test uses."""
         name: str = request.node.originalname
         return name
 
     async def test_sender_hears_itself(self, server: ServerProcess, room: str) -> None:
-        """A message comes back to its sender as it was said, stamped with the time."""
+        """A message comes back to its sender unchanged, stamped with the time."""
         async with join(server.chat_url("alice", room)) as alice:
             before = datetime.now(UTC) - timedelta(seconds=1)
             await alice.say("hello, \u4e16\u754c <b>\"&'\u2028\U0001f600")
@@ -70,7 +70,7 @@ class StrategyContract:
         assert before < datetime.fromisoformat(message.ctime) < datetime.now(UTC) + timedelta(seconds=1)
 
     async def test_order_of_each_sender_is_kept(self, server: ServerProcess, room: str) -> None:
-        """What one sender says is heard by everybody in the order it was said."""
+        """Everybody receives the messages of one sender in the order they were sent."""
         senders, listeners = [f"sender{n}" for n in range(5)], ["listener0", "listener1"]
         texts = [str(n) for n in range(100)]
 
@@ -86,7 +86,7 @@ class StrategyContract:
             assert by_sender(messages) == dict.fromkeys(senders, texts)
 
     async def test_hundred_members_hear_everything_once(self, server: ServerProcess, room: str) -> None:
-        """Nothing is lost and nothing comes twice."""
+        """Nothing is lost and nothing is delivered twice."""
         names = [f"member{n}" for n in range(100)]
         async with join_all(server, room, names) as users:
             await asyncio.gather(*(user.say(name) for user, name in zip(users, names, strict=True)))
@@ -97,10 +97,8 @@ class StrategyContract:
         assert [sorted(message.text for message in messages) for messages in heard] == [sorted(names)] * 100
         assert {message.text for (message,) in last} == {"the end"}
 
-    async def test_members_that_leave_in_mid_broadcast_cost_the_others_nothing(
-        self, server: ServerProcess, room: str
-    ) -> None:
-        """Members that close or vanish meanwhile take nothing from those who stay."""
+    async def test_members_leaving_in_mid_broadcast_affect_nobody_else(self, server: ServerProcess, room: str) -> None:
+        """Those who stay miss nothing when others close or vanish meanwhile."""
         texts = [f"{n} {'x' * 1_000}" for n in range(200)]
 
         async def leave_at(user: User, count: int) -> None:
@@ -118,11 +116,11 @@ class StrategyContract:
                 await speaker.say(text)
             heard = await hearing
             await leaving
-            await until(lambda: len(server.clients(room)) == 15)
+            await wait_until(lambda: len(server.clients(room)) == 15)
         assert all([message.text for message in messages] == texts for messages in heard)
 
     async def test_join_and_leave_are_announced_to_all(self, server: ServerProcess, room: str) -> None:
-        """Notices go to all, a joiner hears its own."""
+        """Notices go to all members; who joins receives its own."""
         async with join(server.chat_url("alice", room)) as alice:
             assert await said_by_system(alice) == ("join", "alice joined")
             async with join(server.chat_url("bob", room)) as bob:
@@ -137,13 +135,13 @@ class StrategyContract:
                 await bob.hear()
                 bob.reset()
                 await alice.hear_notice("bob left")
-            await until(lambda: server.clients(room) == ["alice"])
+            await wait_until(lambda: server.clients(room) == ["alice"])
             async with join(server.chat_url("bob", room)) as bob:
                 await bob.say("again")
                 assert [message.text for message in await alice.hear_said(1)] == ["again"]
 
     async def test_member_whose_process_is_killed_is_gone(self, server: ServerProcess, room: str) -> None:
-        """So does one whose process is killed."""
+        """A member whose process is killed frees its name."""
         async with join(server.chat_url("alice", room)) as alice:
             bob = subprocess.Popen(  # noqa: ASYNC220
                 [sys.executable, "-c", JOIN_AND_WAIT, server.chat_url("bob", room)],
@@ -154,7 +152,7 @@ class StrategyContract:
                 await alice.hear_notice("bob joined")
                 bob.kill()
                 await alice.hear_notice("bob left")
-            await until(lambda: server.clients(room) == ["alice"])
+            await wait_until(lambda: server.clients(room) == ["alice"])
             await alice.say("still here")
             assert [message.text for message in await alice.hear_said(1)] == ["still here"]
 
@@ -166,7 +164,7 @@ class StrategyContract:
                 bob.sendall(CLOSE_FRAME)
                 await alice.hear_notice("bob left")
 
-    async def test_shutdown_closes_everybody_even_who_does_not_read(self, strategy_name: str) -> None:
+    async def test_shutdown_closes_even_members_that_do_not_read(self, strategy_name: str) -> None:
         """SIGTERM ends every connection with code 1012, and the server with exit code 0."""
         with ServerProcess("--strategy", strategy_name) as server:
             with join_and_never_read(server.chat_url("stalled")):
@@ -179,7 +177,7 @@ class StrategyContract:
 
 
 def by_sender(messages: list[Message]) -> dict[str, list[str]]:
-    """Return the texts of each sender in the order heard."""
+    """Return the texts of each sender in the order received."""
     texts: dict[str, list[str]] = defaultdict(list)
     for message in messages:
         texts[message.sender].append(message.text)

@@ -17,9 +17,9 @@ import httpx
 import server
 
 ROOT = Path(server.__file__).parent.parent
-"""Where `python -m server` finds this very server, installed or not."""
-READY_WITHIN_S = 30
-ENDS_WITHIN_S = 5
+"""Where `python -m server` finds this server, installed or not."""
+READY_TIMEOUT_S = 30
+EXIT_TIMEOUT_S = 5
 
 
 class ServerProcess:
@@ -36,7 +36,7 @@ class ServerProcess:
         )
         self.ready_line = self._read_ready_line()
         self.url = self.ready_line.split()[3]
-        # One client, without TLS: to set up another for each request costs more than the request.
+        # One client for all requests, without TLS: setting one up costs more than a request.
         self._http = httpx.Client(base_url=self.url, trust_env=False, verify=False)  # noqa: S501 - plain HTTP
 
     def __enter__(self) -> Self:
@@ -54,13 +54,13 @@ class ServerProcess:
         return f"{self.url.replace('http', 'ws', 1)}/chat?{query}"
 
     def clients(self, room: str | None = None) -> list[str]:
-        """Return what `/clients` lists."""
+        """Return the names of `/clients`."""
         parameters = {} if room is None else {"room": room}
         names: list[str] = self.get("/clients", parameters).json()
         return names
 
     def stats(self) -> dict[str, Any]:
-        """Return what `/stats` tells."""
+        """Return the figures of `/stats`."""
         stats: dict[str, Any] = self.get("/stats").json()
         return stats
 
@@ -69,12 +69,12 @@ class ServerProcess:
         return self._http.get(path, params=parameters).raise_for_status()
 
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
-        """Tell the server to stop; return its exit code."""
+        """Stop the server; return its exit code."""
         self.process.send_signal(signal_number)
-        return self.process.wait(ENDS_WITHIN_S)
+        return self.process.wait(EXIT_TIMEOUT_S)
 
     def kill(self) -> None:
-        """End the server, whatever it does."""
+        """Kill the server."""
         self.process.kill()
         self.process.wait()
         assert self.process.stdout is not None
@@ -94,7 +94,7 @@ class ServerProcess:
         assert self.process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            line = self.process.stdout.readline() if selector.select(READY_WITHIN_S) else ""
+            line = self.process.stdout.readline() if selector.select(READY_TIMEOUT_S) else ""
         if not line:
             self.kill()
             raise RuntimeError(f"the server did not start: {self.stderr()}")

@@ -12,8 +12,8 @@ from bench.model.environment import Environment, Pinning
 from bench.model.plan import Plan, Trial, Workload, make_plan
 from bench.model.run import Failure, Run, ServerSample
 from bench.model.summary import Summary
-from loadtest.ledger.aggregate import HIGHEST_US, new_histogram
-from loadtest.ledger.result import Generator, Latency, MedianAndTail, Second, Step, SwarmResult
+from loadtest.ledger.aggregate import new_histogram
+from loadtest.ledger.result import HIGHEST_US, Generator, Latency, MedianAndTail, Second, Step, SwarmResult
 
 SECOND = 10**9
 START_NS = 1_800_000_000 * SECOND
@@ -64,7 +64,7 @@ def step(
     start_ns: int = START_NS,
     rate_factor: float = 1.0,
 ) -> Step:
-    """Make a window of 5 s at 100 messages/s in which `missing` of what was owed never came."""
+    """Make a window of 5 s at 100 messages/s in which `missing` of the expected deliveries never came."""
     expected = 500 * users
     arrived = round((expected - missing) * rate_factor)
     percentiles = latency(p50, missing=missing / expected)

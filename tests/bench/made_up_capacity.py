@@ -1,4 +1,4 @@
-"""Searches for a capacity that no machine made: servers and a generator with a known one, tried as real ones are."""
+"""Made-up capacity searches: servers and a generator of known capacity, tried as real ones are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
 from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Percentile, Try
 from bench.capacity.search import Rules, Search
-from bench.capacity.search_runner import in_turns
+from bench.capacity.search_runner import round_robin
 from bench.model.plan import Trial, make_plan
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, step, workload
@@ -42,23 +42,23 @@ def late_step(load: int) -> Step:
 
 
 def made_up_step(load: int, holds: int) -> Step:
-    """Make a step of a server that holds so many users, and then loses in delivered messages and in latency."""
+    """Make a step of a server that serves `holds` users within the SLO; above, throughput and latency get worse."""
     if load > GENERATOR_HOLDS:
         return late_step(load)
     return step(load, p50=5) if load <= holds else step(load, p50=30, rate_factor=holds / load)
 
 
 def made_up_search(
-    *strategies: str, limit: int = 10_000, most_tries: int = 200, holds: Mapping[str, int] = HOLDS
+    *strategies: str, limit: int = 10_000, max_tries: int = 200, holds: Mapping[str, int] = HOLDS
 ) -> CapacityResult:
-    """Search for the capacity of made-up servers, to the end or for so many tries."""
+    """Search for the capacity of made-up servers, to the end or for `max_tries` tries."""
     plan = capacity_plan(*strategies, limit=limit)
     searches = {arm: Search(plan.rules) for arm in plan.arms}
     tries: list[Try] = []
-    for number, (arm, load) in zip(count(1), in_turns(searches)):
-        if len(tries) == most_tries:
+    for number, (arm, load) in zip(count(1), round_robin(searches)):
+        if len(tries) == max_tries:
             break
         made = run(Trial(number, arm, number), [made_up_step(load, holds[arm.strategy])])
         tries.append(judge(plan, ENVIRONMENT, made, load))
-        searches[arm].tell(load, tries[-1].outcome)
+        searches[arm].record(load, tries[-1].outcome)
     return conclude(plan, ENVIRONMENT, tries)

@@ -1,4 +1,4 @@
-"""The answer: who holds how many users within the objective."""
+"""The answer: the maximum users of each strategy within the SLO."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import pytest
 from rich.console import Console
 
 from bench.analysis.cells import summarise
-from bench.analysis.slo import Holding, finding, listing, users_held
+from bench.analysis.slo import MaxUsers, max_users_within_slo
 from bench.model.summary import Summary
-from bench.presentation.comparison_answer import answer_table
+from bench.presentation.comparison_answer import comparison_answer
+from bench.presentation.slo_wording import slo_finding
+from bench.presentation.terminal import answer_in_terminal
+from bench.presentation.text import listing
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, typical_summary
 
@@ -26,37 +29,40 @@ def summary_of(*steps: Step) -> Summary:
     [step(100, p50=13), step(100, missing=1)],
     ids=["too slow", "missing"],
 )
-def test_a_cell_that_is_slow_or_incomplete_is_not_held(bad: Step) -> None:
-    assert users_held(summary_of(step(50), bad), "direct") == Holding(50)
+def test_a_slow_or_incomplete_cell_is_not_within_the_slo(bad: Step) -> None:
+    assert max_users_within_slo(summary_of(step(50), bad), "direct") == MaxUsers(50)
 
 
-def test_a_p99_on_the_objective_is_held() -> None:
-    assert users_held(summary_of(step(50), step(100, p50=12.5)), "direct") == Holding(100)
+def test_a_p99_equal_to_the_slo_is_within_it() -> None:
+    assert max_users_within_slo(summary_of(step(50), step(100, p50=12.5)), "direct") == MaxUsers(100)
 
 
-def test_a_user_count_is_held_only_in_every_block() -> None:
+def test_a_user_count_is_within_the_slo_only_in_every_block() -> None:
     made = plan(users=(50, 100), blocks=2)
     runs = [
         run(made.trials[0], [step(50), step(100)]),
         run(made.trials[1], [step(50), step(100, missing=1)]),
     ]
-    assert users_held(summarise(made, ENVIRONMENT, runs), "direct") == Holding(50)
-    assert users_held(summarise(made, ENVIRONMENT, runs[:1]), "direct") == Holding(0, (50, 100))
+    assert max_users_within_slo(summarise(made, ENVIRONMENT, runs), "direct") == MaxUsers(50)
+    assert max_users_within_slo(summarise(made, ENVIRONMENT, runs[:1]), "direct") == MaxUsers(0, (50, 100))
 
 
-def test_most_blocks_are_enough_if_the_others_tell_nothing() -> None:
+def test_most_blocks_are_enough_if_the_others_are_invalid() -> None:
     made = plan(users=(50, 100), blocks=3)
     invalid = step(100, missing=1, reasons=["late"])
     runs = [run(trial, [step(50), step(100)]) for trial in made.trials[:2]]
     summary = summarise(made, ENVIRONMENT, [*runs, run(made.trials[2], [step(50), invalid])])
-    assert users_held(summary, "direct") == Holding(100, (), 1)
-    assert finding(summary) == "Within p99 <= 50 ms: direct holds 100 users (the most tried; 2 of 3 blocks)"
+    assert max_users_within_slo(summary, "direct") == MaxUsers(100, (), 1)
+    assert (
+        slo_finding(summary)
+        == "Maximum users within the SLO (p99 <= 50 ms): direct 100 (the highest count tried; 2 of 3 blocks)"
+    )
     summary = summarise(made, ENVIRONMENT, [*runs[:1], *(run(each, [step(50), invalid]) for each in made.trials[1:])])
-    assert finding(summary) == "Within p99 <= 50 ms: direct holds 50 users (unknown at 100)"
+    assert slo_finding(summary) == "Maximum users within the SLO (p99 <= 50 ms): direct 50 (unknown at 100)"
 
 
 @pytest.mark.parametrize("fault", ["died before", "died within", "kicked"])
-def test_a_block_in_which_the_server_was_at_fault_is_not_left_out_of_account(fault: str) -> None:
+def test_a_block_in_which_the_server_was_at_fault_is_not_excused(fault: str) -> None:
     made = plan(users=(50, 100), blocks=3)
     steps = [step(50)] if fault == "died before" else [step(50), step(100, reasons=["members fell out"])]
     failure = None if fault == "kicked" else "the server was killed by SIGKILL under load"
@@ -66,11 +72,11 @@ def test_a_block_in_which_the_server_was_at_fault_is_not_left_out_of_account(fau
         *others, cell = summary.cells
         kicked = msgspec.structs.replace(cell, server=msgspec.structs.replace(cell.server, kicked=3))
         summary = msgspec.structs.replace(summary, cells=[*others, kicked])
-    assert users_held(summary, "direct") == Holding(50, (100,))
+    assert max_users_within_slo(summary, "direct") == MaxUsers(50, (100,))
     assert [row[-1] for row in rows(printed(summary), "direct")] == ["yes", "unknown"]
 
 
-def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> None:
+def test_the_finding_names_the_best_first_and_the_highest_count_tried() -> None:
     made = plan(("gather", "direct", "queue"), users=(50, 100))
     sweeps = {
         "direct": [step(50), step(100)],
@@ -78,50 +84,61 @@ def test_the_finding_names_the_best_first_and_what_none_was_tried_beyond() -> No
         "gather": [step(50, missing=1)],
     }
     runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
-    assert finding(summarise(made, ENVIRONMENT, runs)) == (
-        "Within p99 <= 50 ms: direct and queue hold 100 users (the most tried); gather none"
+    assert slo_finding(summarise(made, ENVIRONMENT, runs)) == (
+        "Maximum users within the SLO (p99 <= 50 ms): direct and queue 100 (the highest count tried); gather none"
     )
 
 
-def test_the_finding_does_not_judge_what_was_not_measured() -> None:
+def test_the_finding_does_not_judge_unmeasured_strategies() -> None:
     made = plan(("direct", "queue"), users=(50,))
     direct = next(trial for trial in made.trials if trial.arm.label == "direct")
     summary = summarise(made, ENVIRONMENT, [run(direct, [step(50)])])
-    assert finding(summary) == ("Within p99 <= 50 ms: direct holds 50 users (the most tried); queue not measured")
+    assert slo_finding(summary) == (
+        "Maximum users within the SLO (p99 <= 50 ms): direct 50 (the highest count tried); queue not measured"
+    )
 
 
-def test_a_count_above_one_that_failed_is_not_held() -> None:
-    assert users_held(summary_of(step(50, missing=1), step(100)), "direct") == Holding(0)
+def test_a_count_above_a_failed_one_does_not_count() -> None:
+    assert max_users_within_slo(summary_of(step(50, missing=1), step(100)), "direct") == MaxUsers(0)
     unsure = summary_of(step(50, reasons=["late"]), step(100))
-    assert users_held(unsure, "direct") == Holding(100, (50,))
-    assert finding(unsure) == "Within p99 <= 50 ms: direct holds 100 users (the most tried; unknown at 50)"
+    assert max_users_within_slo(unsure, "direct") == MaxUsers(100, (50,))
+    assert (
+        slo_finding(unsure)
+        == "Maximum users within the SLO (p99 <= 50 ms): direct 100 (the highest count tried; unknown at 50)"
+    )
 
 
-def test_a_count_of_which_nothing_is_known_is_neither_held_nor_failed() -> None:
+def test_an_unknown_count_neither_passes_nor_fails() -> None:
     late = "messages went out late"
-    assert users_held(summary_of(step(50), step(100, reasons=[late])), "direct") == Holding(50, (100,))
-    assert users_held(summary_of(step(50, reasons=[late]), step(100, missing=1)), "direct") == Holding(0, (50,))
+    assert max_users_within_slo(summary_of(step(50), step(100, reasons=[late])), "direct") == MaxUsers(50, (100,))
+    assert max_users_within_slo(summary_of(step(50, reasons=[late]), step(100, missing=1)), "direct") == MaxUsers(
+        0, (50,)
+    )
     made = plan(("direct", "queue"), users=(50, 100))
     sweeps = {
         "direct": [step(50), step(100, reasons=[late])],
         "queue": [step(50, reasons=[late]), step(100, missing=1)],
     }
     runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
-    assert finding(summarise(made, ENVIRONMENT, runs)) == (
-        "Within p99 <= 50 ms: direct holds 50 users (unknown at 100); queue none for sure (unknown at 50)"
+    assert slo_finding(summarise(made, ENVIRONMENT, runs)) == (
+        "Maximum users within the SLO (p99 <= 50 ms): "
+        "direct 50 (unknown at 100); queue none for certain (unknown at 50)"
     )
     nothing = summary_of(step(50, reasons=[late]), step(100, reasons=[late]))
-    assert finding(nothing) == "Within p99 <= 50 ms: direct holds no user count for sure (unknown at 50 and 100)"
+    assert (
+        slo_finding(nothing)
+        == "Maximum users within the SLO (p99 <= 50 ms): direct none for certain (unknown at 50 and 100)"
+    )
 
 
-def test_names_are_listed_as_people_do() -> None:
+def test_names_are_joined_with_commas_and_and() -> None:
     assert listing(["a"]) == "a"
     assert listing(["a", "b", "c"]) == "a, b and c"
 
 
 def printed(summary: Summary) -> str:
     output = StringIO()
-    Console(file=output, width=120).print(answer_table(summary))
+    Console(file=output, width=120).print(answer_in_terminal(comparison_answer(summary)))
     return output.getvalue()
 
 
@@ -130,7 +147,7 @@ def rows(text: str, strategy: str) -> list[list[str]]:
     return [row for row in table if row[0] == strategy]
 
 
-def test_the_table_tells_never_and_not_measured_and_reasons() -> None:
+def test_the_table_shows_never_and_the_remarks_give_reasons() -> None:
     made = plan(("direct",), users=(50, 100, 200))
     steps = [step(50, reasons=["generator late; use more cores"]), step(100, missing=25_000)]
     text = printed(summarise(made, ENVIRONMENT, [run(made.trials[0], steps, not_measured=[200])]))
@@ -141,10 +158,10 @@ def test_the_table_tells_never_and_not_measured_and_reasons() -> None:
     assert "direct, 200 users, block 1: not measured: the step of 100 users did not drain within 5 s" in text
 
 
-def test_the_answer_comes_first_and_in_words() -> None:
+def test_the_answer_comes_first_in_sentences() -> None:
     first, second, third = printed(typical_summary(("direct", "queue"))).splitlines()[:3]
-    assert first == "One block is a look, no verdict; 7 more needed."
-    assert second == "Within p99 <= 50 ms: direct and queue hold 400 users."
+    assert first == "Exploratory: a verdict needs 7 more blocks."
+    assert second == "Maximum users within the SLO (p99 <= 50 ms): direct and queue 400."
     assert third.startswith("┏")
 
 
@@ -162,10 +179,10 @@ def test_several_blocks_are_one_row() -> None:
     ]
 
 
-def test_a_remark_that_blocks_share_is_told_once() -> None:
+def test_a_remark_that_blocks_share_is_printed_once() -> None:
     made = plan(users=(50,), blocks=3)
     reasons = [["late"], ["late", "clock"], []]
-    runs = [run(trial, [step(50, reasons=told)]) for trial, told in zip(made.trials, reasons, strict=True)]
+    runs = [run(trial, [step(50, reasons=expected)]) for trial, expected in zip(made.trials, reasons, strict=True)]
     text = printed(summarise(made, ENVIRONMENT, runs))
     assert "direct, 50 users, blocks 1 and 2: invalid: late\n" in text
     assert "direct, 50 users, block 2: invalid: clock\n" in text

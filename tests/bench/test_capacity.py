@@ -1,4 +1,4 @@
-"""Whole searches, with real servers and real swarms; nothing here judges times."""
+"""Whole capacity searches, with real servers and real swarms; no test here judges times."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Search:
 
 AT_ONCE = {
     "rate": ("--strategies", "direct,queue", "--slo-ms", "9000", "--by", "rate", "--users", "3", "--start", "40"),
-    "nobody": ("--strategies", "direct", "--slo-ms", "0.001", "--start", "2"),
+    "impossible": ("--strategies", "direct", "--slo-ms", "0.001", "--start", "2"),
     "interrupted": ("--strategies", "direct", "--slo-ms", "9000", "--start", "2"),
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def searches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Search]]:
-    """Start all searches at once, as nothing here judges times; each test waits for its own."""
+    """Start all searches at once, as no test here judges times; each test waits for its own."""
     folder = tmp_path_factory.mktemp("searches")
     started = {name: Search(folder / name, *flags, "--limit", "40") for name, flags in AT_ONCE.items()}
     yield started
@@ -58,7 +58,7 @@ def searches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sea
         search.process.communicate()
 
 
-def test_an_interrupted_search_keeps_what_it_knows(searches: dict[str, Search]) -> None:
+def test_an_interrupted_search_keeps_its_results(searches: dict[str, Search]) -> None:
     search = searches["interrupted"]
     deadline = time.monotonic() + LIMIT_S
     while not ((search.out / "capacity.json").exists() and read_capacity(search.out).tries):
@@ -70,11 +70,11 @@ def test_an_interrupted_search_keeps_what_it_knows(searches: dict[str, Search]) 
     assert code == 3
     assert [each.load for each in result.tries] == [2]
     assert not result.capacities[0].confirmed
-    assert "Not confirmed, for the search ended early." in " ".join(output.split())
+    assert "Not confirmed: the search ended early." in " ".join(output.split())
     assert (search.out / "charts" / "capacity.svg").exists()
 
 
-def test_every_strategy_is_tried_at_the_rate_and_every_try_is_kept(searches: dict[str, Search]) -> None:
+def test_every_strategy_is_tried_and_every_try_is_stored(searches: dict[str, Search]) -> None:
     search = searches["rate"]
     code, output, result = search.finish()
     assert [(each.strategy, each.load) for each in result.tries][:2] == [("direct", 40), ("queue", 40)]
@@ -88,23 +88,23 @@ def test_every_strategy_is_tried_at_the_rate_and_every_try_is_kept(searches: dic
     assert result.plan.by is Axis.RATE
     assert result == conclude(result.plan, result.environment, result.tries)
     if all(each.outcome is Outcome.HELD for each in result.tries):
-        assert "Messages/s held within p99 <= 9000 ms: direct at least 40, queue at least 40." in output
+        assert "Maximum messages/s within the SLO (p99 <= 9000 ms): direct at least 40, queue at least 40." in output
         assert code == 0
 
 
-def test_an_objective_that_nobody_can_hold_is_held_by_nobody(searches: dict[str, Search]) -> None:
-    search = searches["nobody"]
+def test_an_impossible_slo_is_met_by_no_strategy(searches: dict[str, Search]) -> None:
+    search = searches["impossible"]
     _, output, result = search.finish()
     (found,) = result.capacities
     assert found.held == 0
     assert {each.load for each in result.tries} == {2, 1}
     if all(each.outcome is Outcome.FAILED for each in result.tries):
         assert (found.limited_by, found.high) == (Limit.SERVER, 1)
-        assert "direct: none (no load was held in all tries, all failed 1)." in output
+        assert "direct: none (no load within the SLO in all tries, all failed at 1)." in output
     assert (search.out / "charts" / "capacity.svg").exists()
 
 
-def test_where_there_is_no_time_for_a_try_nothing_is_claimed(tmp_path: Path) -> None:
+def test_without_time_for_a_try_there_is_no_result(tmp_path: Path) -> None:
     run = CliRunner().invoke(
         capacity, ["--strategies", "direct", "--max-minutes", "0.01", "--out", str(tmp_path / "new")]
     )
@@ -114,7 +114,7 @@ def test_where_there_is_no_time_for_a_try_nothing_is_claimed(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (("--start", "20", "--limit", "10"), "20 is above --limit 10; start lower or raise the limit"),
         (("--percentile", "95"), "'95' is not one of '50', '90', '99', '99.9'"),
@@ -123,15 +123,15 @@ def test_where_there_is_no_time_for_a_try_nothing_is_claimed(tmp_path: Path) -> 
         (("--strategies", "nope"), "unknown strategy 'nope'; choose "),
     ],
 )
-def test_a_wrong_flag_says_what_is_allowed(flags: tuple[str, ...], told: str, tmp_path: Path) -> None:
+def test_invalid_options_are_refused_with_what_is_allowed(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
     run = CliRunner().invoke(capacity, [*flags, "--out", str(tmp_path / "new")])
     assert run.exit_code == 2
-    assert told in " ".join(run.output.split())
+    assert message in " ".join(run.output.split())
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"format": 99}'])
-def test_what_is_no_result_is_refused_with_what_to_do(content: str | None, tmp_path: Path) -> None:
+def test_an_invalid_result_file_is_refused_with_what_to_do(content: str | None, tmp_path: Path) -> None:
     if content:
         (tmp_path / "capacity.json").write_text(content)
     with pytest.raises(ValueError, match="give a folder that `capacity` wrote"):

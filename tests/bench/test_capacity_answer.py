@@ -1,4 +1,4 @@
-"""From runs to an answer: what a try says, what was the limit, and how it is told."""
+"""From runs to an answer: the outcome of a try, what was the limit, and the wording."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
 from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile, read_capacity
 from bench.capacity.search import Outcome
-from bench.capacity.search_runner import Campaign
+from bench.capacity.search_runner import SearchRunner
 from bench.execution.interruption import Interruption
 from bench.model.plan import Trial
 from bench.model.run import Failure, LoopLag, Run, ServerStats
-from bench.presentation.capacity_answer import amount, finding, sentences
+from bench.presentation.capacity_answer import amount, capacity_finding, sentences
 from bench.storage.campaign_folder import Store
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, samples, step, with_details
@@ -68,7 +68,7 @@ def stats(kicked: int) -> ServerStats:
         (Percentile.P99_9, 6.3, Outcome.FAILED, "p99.9 50.4 ms"),
     ],
 )
-def test_the_objective_decides(percentile: Percentile, p50: float, outcome: Outcome, reason: str) -> None:
+def test_the_slo_decides(percentile: Percentile, p50: float, outcome: Outcome, reason: str) -> None:
     assert outcome_of(run(TRIAL, [step(100, p50=p50)]), percentile) == (outcome, reason)
 
 
@@ -76,14 +76,14 @@ def test_one_missing_delivery_is_a_failure_however_fast_the_others_were() -> Non
     assert outcome_of(run(TRIAL, [step(100, missing=1)])) == (Outcome.FAILED, "1 of 50,000 deliveries missing")
 
 
-def test_what_may_not_be_believed_says_nothing() -> None:
+def test_an_invalid_step_decides_nothing() -> None:
     assert outcome_of(run(TRIAL, [step(100, missing=9, reasons=["the clock was set"])])) == (
         Outcome.DOUBTFUL,
         "the clock was set",
     )
 
 
-def test_a_run_without_a_measurement_says_nothing_but_why() -> None:
+def test_a_run_without_a_measurement_gives_only_the_reason() -> None:
     assert outcome_of(run(TRIAL, None, failure="the swarm crashed")) == (Outcome.DOUBTFUL, "the swarm crashed")
     assert outcome_of(run(TRIAL, [], problems=["nobody joined"])) == (Outcome.DOUBTFUL, "nobody joined")
 
@@ -93,7 +93,7 @@ def test_a_server_that_dies_under_load_has_failed() -> None:
     assert outcome_of(died) == (Outcome.FAILED, "the server was killed by SIGKILL under load")
 
 
-def test_a_server_that_kicks_members_has_failed_although_that_makes_the_step_invalid() -> None:
+def test_a_server_that_kicks_members_has_failed_though_the_step_is_invalid() -> None:
     made = run(TRIAL, [step(100, reasons=["5 members fell out"])])
     kicked = msgspec.structs.replace(made, stats_before=stats(0), stats_after=stats(5))
     assert outcome_of(kicked) == (Outcome.FAILED, "the server kicked 5 members")
@@ -104,12 +104,12 @@ def test_a_busy_server_that_does_not_let_all_in_has_failed() -> None:
     made = run(TRIAL, [few])
     assert outcome_of(made)[0] is Outcome.DOUBTFUL
     made.samples[:] = samples(seconds=20, cpu_share=0.99)
-    assert outcome_of(made) == (Outcome.FAILED, "only 60 of 100 users were let in")
+    assert outcome_of(made) == (Outcome.FAILED, "only 60 of 100 users could join")
     made.samples.clear()
     assert outcome_of(made) == (Outcome.DOUBTFUL, "only 60 of 100 users joined")
 
 
-def test_a_swarm_that_fails_after_a_held_step_leaves_a_doubt_but_not_after_a_miss() -> None:
+def test_a_swarm_that_fails_after_a_passed_step_leaves_a_doubt() -> None:
     failure = Failure("/stats could not be read")
     held, missed = (
         msgspec.structs.replace(run(TRIAL, [each]), failure=failure) for each in (step(100), step(100, p50=99))
@@ -129,14 +129,14 @@ def test_a_miss_is_not_the_servers_where_only_the_generator_was_busy(
     assert outcome_of(made)[0] is outcome
 
 
-def test_a_miss_of_a_window_that_was_cut_short_says_nothing() -> None:
+def test_a_miss_of_a_window_that_was_cut_short_decides_nothing() -> None:
     cut = msgspec.structs.replace(step(100, p50=99), window_s=1.0)
     outcome, reason = outcome_of(run(TRIAL, [cut], failure="interrupted by SIGINT"))
     assert outcome is Outcome.DOUBTFUL
     assert reason.startswith("the window was cut short after 1.0 of ")
 
 
-def test_a_miss_is_not_the_servers_where_only_the_generator_is_known_to_have_been_busy() -> None:
+def test_a_miss_is_not_the_servers_where_its_own_load_is_unknown() -> None:
     made = run(TRIAL, [busy(step(100, p50=99), 99)])
     made.samples.clear()
     assert outcome_of(made)[0] is Outcome.DOUBTFUL
@@ -161,7 +161,7 @@ def test_a_miss_that_may_be_the_time_until_it_was_read_is_the_generators(
     assert ("may have noticed 40.0 ms late" in reason) == (outcome is Outcome.DOUBTFUL)
 
 
-def test_a_busy_generator_does_not_spoil_what_was_held() -> None:
+def test_a_busy_generator_does_not_spoil_a_passed_load() -> None:
     assert outcome_of(with_server_at([busy(step(100), 99)], 0.2)) == (Outcome.HELD, "")
 
 
@@ -172,12 +172,12 @@ def test_a_try_that_had_ended_before_the_search_was_interrupted_is_kept(
     interruption, store = Interruption(), Store(tmp_path / "results")
     store.create()
 
-    def tried(_campaign: Campaign, trial: Trial, load: int) -> Run:
+    def tried(_campaign: SearchRunner, trial: Trial, load: int) -> Run:
         interruption.signal_name = "SIGINT"
         return msgspec.structs.replace(run(trial, [with_details(step(load), [1_500])]), failure=failure)
 
-    monkeypatch.setattr(Campaign, "_run", tried)  # a signal cannot be sent for certain at this moment
-    result = Campaign(PLAN, ENVIRONMENT, store, interruption, Console(quiet=True)).run()
+    monkeypatch.setattr(SearchRunner, "_run", tried)  # a signal cannot be sent for certain at this moment
+    result = SearchRunner(PLAN, ENVIRONMENT, store, interruption, Console(quiet=True)).run()
     assert len(result.tries) == len(read_capacity(store.directory).tries) == kept
     assert len(list(store.runs.iterdir())) == kept
 
@@ -188,7 +188,7 @@ def only(result: CapacityResult) -> Capacity:
 
 
 def at_the_edge(server_share: float) -> str:
-    """Say what is told of a server that holds 50 users, by a fast search that had only two tries."""
+    """Return the evidence for a server with a capacity of 50 users, from a search of two tries."""
     plan = capacity_plan("direct", limit=100)
     tries = [
         judge(plan, ENVIRONMENT, with_server_at([made], server_share), made.users)
@@ -204,17 +204,17 @@ def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> Non
     capacity = only(result)
     assert (capacity.low, capacity.held, capacity.high) == (436, 436, 456)
     assert (capacity.limited_by, capacity.confirmed, capacity.tries) == (Limit.SERVER, True, len(result.tries))
-    told = sentences(result.plan, capacity)
-    assert told[0] == "direct: 436 users (all tries held 436, all failed 456)"
-    assert told[1].startswith("The server was the limit: at 456 users: p99 120.0 ms; ")
-    assert result.believable
+    found = sentences(result.plan, capacity)
+    assert found[0] == "direct: 436 users (all tries within the SLO at 436, all failed at 456)"
+    assert found[1].startswith("The server was the limit: at 456 users: p99 120.0 ms; ")
+    assert result.valid
     assert at_the_edge(server_share=0.99) == (
         "at 100 users: p99 120.0 ms; the server's core 99 % busy, the generator's core 40 % busy"
     )
 
 
-def test_a_miss_with_time_to_spare_on_both_sides_is_remarked_upon() -> None:
-    assert at_the_edge(server_share=0.5).endswith("; with time to spare on both, other work may be why")
+def test_a_miss_with_time_to_spare_on_both_sides_has_a_remark() -> None:
+    assert at_the_edge(server_share=0.5).endswith("; neither was busy, so other work may be the reason")
 
 
 def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:
@@ -223,7 +223,7 @@ def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:
     assert (capacity.held, capacity.high, capacity.limited_by) == (3200, None, Limit.GENERATOR)
     assert amount(capacity) == "at least 3,200"
     assert f"The generator was the limit: at 3,341 users: {LATE}" in sentences(result.plan, capacity)[1]
-    assert result.believable
+    assert result.valid
 
 
 def idle_but_late(load: int) -> Step:
@@ -231,7 +231,7 @@ def idle_but_late(load: int) -> Step:
 
 
 @pytest.mark.parametrize("doubtful", [step(100, reasons=["the clock was set"]), idle_but_late(100)])
-def test_another_doubt_at_the_edge_is_no_limit_and_not_believable(doubtful: Step) -> None:
+def test_another_doubt_at_the_edge_is_no_limit_and_not_valid(doubtful: Step) -> None:
     plan = capacity_plan("direct", limit=100)
     tries = [
         judge(plan, ENVIRONMENT, run(Trial(number, plan.arms[0], 1), [made]), made.users)
@@ -240,50 +240,52 @@ def test_another_doubt_at_the_edge_is_no_limit_and_not_believable(doubtful: Step
     result = conclude(plan, ENVIRONMENT, tries)
     assert (only(result).limited_by, only(result).held) == (Limit.DOUBT, 50)
     assert f"at 100 users: {doubtful.reasons[0]}" in only(result).evidence
-    assert not result.believable
+    assert not result.valid
 
 
 def test_the_largest_load_that_was_to_be_tried_is_no_limit_of_the_server() -> None:
     capacity = only(made_up_search("coalesced", limit=300))
     assert (capacity.held, capacity.high, capacity.limited_by, capacity.confirmed) == (300, None, Limit.RANGE, True)
-    assert capacity.evidence == "300 users is the most that was to be tried"
+    assert capacity.evidence == "300 users is the largest load that may be tried"
 
 
-def test_a_server_that_holds_nothing_is_told_so() -> None:
+def test_a_server_without_a_passing_load_has_none() -> None:
     capacity = only(made_up_search("direct", holds={"direct": 0}))
     assert (amount(capacity), capacity.low, capacity.high, capacity.confirmed) == ("none", 0, 1, True)
 
 
 @pytest.mark.parametrize(
-    ("tries", "told", "limit"),
+    ("tries", "answer", "limit"),
     [
         (0, "unknown", Limit.UNFINISHED),
         (2, "about 100, not confirmed", Limit.UNFINISHED),
         (5, "about 400, not confirmed", Limit.SERVER),
     ],
 )
-def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, told: str, limit: Limit) -> None:
-    result = made_up_search("direct", most_tries=tries)
+def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, answer: str, limit: Limit) -> None:
+    result = made_up_search("direct", max_tries=tries)
     capacity = only(result)
-    assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (told, limit, False)
-    assert "Not confirmed, for the search ended early" in sentences(result.plan, capacity)
-    assert result.believable == (tries > 0)
+    assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (answer, limit, False)
+    assert "Not confirmed: the search ended early" in sentences(result.plan, capacity)
+    assert result.valid == (tries > 0)
 
 
 def test_the_finding_names_the_most_first() -> None:
-    assert finding(made_up_search("gather", "direct", "coalesced")) == (
-        "Users held within p99 <= 50 ms: coalesced at least 3,200, direct 436, gather 147"
+    assert capacity_finding(made_up_search("gather", "direct", "coalesced")) == (
+        "Maximum users within the SLO (p99 <= 50 ms): coalesced at least 3,200, direct 436, gather 147"
     )
 
 
 def test_the_strategies_take_turns() -> None:
-    tries = made_up_search("direct", "queue", most_tries=6).tries
+    tries = made_up_search("direct", "queue", max_tries=6).tries
     assert [(each.strategy, each.load) for each in tries] == [
         (strategy, load) for load in (50, 100, 200) for strategy in ("direct", "queue")
     ]
 
 
-def test_throughput_is_fitted_to_the_tries_that_can_be_believed() -> None:
-    capacity = only(made_up_search("direct"))
-    assert capacity.scaling.curve is not None  # beyond 437 users delivered throughput levels off
-    assert only(made_up_search("coalesced")).scaling.curve is None  # all that was offered was delivered
+def test_results_that_still_have_a_scaling_curve_are_read(tmp_path: Path) -> None:
+    result = made_up_search("direct")
+    stored = msgspec.to_builtins(result)
+    stored["capacities"][0]["scaling"] = {"finding": "no fit: 3 different loads", "curve": None, "peak_load": None}
+    (tmp_path / "capacity.json").write_bytes(msgspec.json.encode(stored))
+    assert read_capacity(tmp_path) == result

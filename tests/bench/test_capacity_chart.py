@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 
 from bench.capacity.result import Axis
-from bench.presentation.capacity_answer import finding
-from bench.presentation.charts.capacity import capacity, draw_capacity
+from bench.presentation.capacity_answer import capacity_finding
+from bench.presentation.charts.capacity import capacity_chart, draw_capacity
 from tests.bench.made_up_capacity import made_up_search
 
 
@@ -36,7 +36,7 @@ def end_labels(axes: Axes) -> list[Annotation]:
 
 
 def test_a_mark_and_whiskers_for_each_strategy_the_most_on_top() -> None:
-    figure = capacity(made_up_search("direct", "gather", "queue"))
+    figure = capacity_chart(made_up_search("direct", "gather", "queue"))
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
     for strategy, held, high in (("direct", 436, 456), ("queue", 367, 383), ("gather", 147, 154)):
@@ -46,29 +46,29 @@ def test_a_mark_and_whiskers_for_each_strategy_the_most_on_top() -> None:
     heights = [float(np.asarray(line(axes, strategy).get_ydata())[0]) for strategy in ("gather", "queue", "direct")]
     assert heights == sorted(set(heights))
     assert sorted(label.get_text() for label in end_labels(axes)) == ["direct: 436", "gather: 147", "queue: 367"]
-    assert axes.get_xlabel() == "users held within p99 <= 50 ms, nothing missing"
+    assert axes.get_xlabel() == "users within the SLO: p99 <= 50 ms, nothing missing"
     assert "Hollow" not in texts(figure)
 
 
-def test_where_the_generator_was_the_limit_the_mark_is_hollow_and_an_arrow_leads_on() -> None:
-    figure = capacity(made_up_search("direct", "coalesced"))
+def test_a_limit_of_the_generator_is_a_hollow_mark_with_an_arrow() -> None:
+    figure = capacity_chart(made_up_search("direct", "coalesced"))
     (axes,) = figure.axes
     assert x(axes, "coalesced") == x(axes, "coalesced interval") == [3200]
     assert line(axes, "coalesced").get_markerfacecolor() == "white"
     assert line(axes, "coalesced open").get_marker() == ">"
     assert x(axes, "coalesced open")[0] == axes.get_xlim()[1] > 3200
     assert not [each for each in axes.lines if each.get_label() == "direct open"]
-    assert "Hollow (a cross where no load was held): coalesced (the generator was the limit)." in texts(figure)
+    assert "Hollow (a cross where no load is within the SLO): coalesced (the generator was the limit)." in texts(figure)
 
 
 def test_a_search_that_ended_early_is_hollow() -> None:
-    figure = capacity(made_up_search("direct", most_tries=5))
+    figure = capacity_chart(made_up_search("direct", max_tries=5))
     assert line(figure.axes[0], "direct").get_markerfacecolor() == "white"
     assert "direct (not confirmed, the search ended early)" in texts(figure)
 
 
-def test_a_server_that_holds_nothing_is_a_cross_at_the_low_end() -> None:
-    figure = capacity(made_up_search("direct", "queue", holds={"direct": 0, "queue": 380}))
+def test_a_server_without_a_passing_load_is_a_cross_at_the_low_end() -> None:
+    figure = capacity_chart(made_up_search("direct", "queue", holds={"direct": 0, "queue": 380}))
     (axes,) = figure.axes
     assert line(axes, "direct").get_marker() == "x"
     assert x(axes, "direct") == [axes.get_xlim()[0]]
@@ -76,23 +76,23 @@ def test_a_server_that_holds_nothing_is_a_cross_at_the_low_end() -> None:
 
 
 def test_a_chart_of_no_try_at_all_can_be_drawn() -> None:
-    assert capacity(made_up_search("direct", most_tries=0)).axes
+    assert capacity_chart(made_up_search("direct", max_tries=0)).axes
 
 
 def test_title_and_footer_say_what_was_found_and_under_which_load() -> None:
     result = made_up_search("direct")
-    text = texts(capacity(result))
-    assert finding(result) in text
-    for told in ("100 messages/s (constant), 64 B a message, 5 s a try", "Example CPU 3.0 GHz", "uvicorn 0.54.0"):
-        assert told in text
+    text = texts(capacity_chart(result))
+    assert capacity_finding(result) in text
+    for expected in ("100 messages/s (constant), 64 B a message, 5 s a try", "Example CPU 3.0 GHz", "uvicorn 0.54.0"):
+        assert expected in text
     by_rate = msgspec.structs.replace(result, plan=msgspec.structs.replace(result.plan, by=Axis.RATE))
-    figure = capacity(by_rate)
+    figure = capacity_chart(by_rate)
     assert "500 users (constant), 64 B a message" in texts(figure)
-    assert figure.axes[0].get_xlabel() == "messages/s held within p99 <= 50 ms, nothing missing"
+    assert figure.axes[0].get_xlabel() == "messages/s within the SLO: p99 <= 50 ms, nothing missing"
 
 
 def test_labels_neither_overlap_nor_leave_the_figure() -> None:
-    figure = capacity(made_up_search("direct", "direct", "queue", "gather", "coalesced"))
+    figure = capacity_chart(made_up_search("direct", "direct", "queue", "gather", "coalesced"))
     figure.draw_without_rendering()
     boxes = [Text.get_window_extent(label) for label in end_labels(figure.axes[0])]
     assert len(boxes) == 5
@@ -103,6 +103,7 @@ def test_labels_neither_overlap_nor_leave_the_figure() -> None:
 
 
 def test_it_is_written_as_png_and_svg(tmp_path: Path) -> None:
-    paths = draw_capacity(made_up_search("direct"), tmp_path / "charts")
+    drawn = draw_capacity(made_up_search("direct"), tmp_path / "charts")
+    paths = [drawn.png, drawn.svg]
     assert [path.name for path in paths] == ["capacity.png", "capacity.svg"]
     assert "<svg" in paths[1].read_text()

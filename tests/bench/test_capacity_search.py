@@ -1,4 +1,4 @@
-"""The search against made-up servers: sharp edges, noisy ones, and generators that give out first."""
+"""The search with made-up servers: sharp edges, noisy edges, and generators that reach their limit first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.capacity.search import Outcome, Rules, Search
 LIMIT = 10_000
 REPEATS = 3
 RULES = Rules(start=50, limit=LIMIT, repeats=REPEATS, resolution=0.05)
-MOST_TRIES = 200
+MAX_TRIES = 200
 Server = Callable[[int], Outcome]
 
 
@@ -24,50 +24,50 @@ def find(server: Server, rules: Rules = RULES) -> tuple[Search, list[int]]:
     search = Search(rules)
     tried: list[int] = []
     while (load := search.next_load()) is not None:
-        assert len(tried) < MOST_TRIES
+        assert len(tried) < MAX_TRIES
         tried.append(load)
-        search.tell(load, server(load))
+        search.record(load, server(load))
     return search, tried
 
 
-def up_to(most: int, beyond: Outcome = Outcome.FAILED) -> Server:
-    return lambda load: Outcome.HELD if load <= most else beyond
+def up_to(max_load: int, beyond: Outcome = Outcome.FAILED) -> Server:
+    return lambda load: Outcome.HELD if load <= max_load else beyond
 
 
 def noisy(edge: float, width: float, seed: int) -> Server:
     """Hold a load by chance: half of the tries at `edge`, 73 % at a load that is `width` (as a share) smaller."""
     chance = random.Random(seed)
 
-    def answer(load: int) -> Outcome:
+    def outcome(load: int) -> Outcome:
         odds = math.exp(min(50, math.log(load / edge) / width))
         return Outcome.HELD if chance.random() < 1 / (1 + odds) else Outcome.FAILED
 
-    return answer
+    return outcome
 
 
-@given(most=st.integers(1, LIMIT - 1), start=st.integers(1, LIMIT), repeats=st.integers(1, 5))
-def test_a_sharp_edge_is_found_to_the_resolution_and_confirmed(most: int, start: int, repeats: int) -> None:
-    search, tried = find(up_to(most), Rules(start, LIMIT, repeats, 0.05))
+@given(max_load=st.integers(1, LIMIT - 1), start=st.integers(1, LIMIT), repeats=st.integers(1, 5))
+def test_a_sharp_edge_is_found_to_the_resolution_and_confirmed(max_load: int, start: int, repeats: int) -> None:
+    search, tried = find(up_to(max_load), Rules(start, LIMIT, repeats, 0.05))
     assert search.edge is not None
-    assert search.held <= most < search.edge
+    assert search.held <= max_load < search.edge
     assert search.edge <= max(search.held * 1.05, search.held + 1)
     assert (search.low, search.high) == (search.held, search.edge)
     assert tried.count(search.held) == tried.count(search.edge) == repeats
     assert len(set(tried)) <= 2 + math.log2(LIMIT) + 5  # growing or shrinking, then 5 halvings of a factor of 2
 
 
-def test_it_grows_then_bisects_then_repeats() -> None:
+def test_the_search_grows_then_bisects_then_repeats() -> None:
     _, tried = find(up_to(437))
     assert tried == [50, 100, 200, 400, 800, 566, 476, 436, 456, 436, 436, 456, 456]
 
 
-def test_what_fails_at_the_start_shrinks() -> None:
+def test_a_load_that_fails_at_the_start_shrinks() -> None:
     search, tried = find(up_to(20))
     assert tried[:3] == [50, 25, 12]
     assert (search.held, search.edge) == (20, 21)
 
 
-def test_a_server_that_holds_nothing_is_told_apart_from_one_that_holds_a_load_of_1() -> None:
+def test_a_capacity_of_0_differs_from_a_capacity_of_1() -> None:
     nothing, _ = find(up_to(0))
     assert (nothing.held, nothing.low, nothing.high) == (0, 0, 1)
     one, _ = find(up_to(1))
@@ -81,12 +81,12 @@ def test_a_server_that_holds_the_limit_has_no_edge() -> None:
     assert max(tried) == LIMIT
 
 
-@given(most=st.integers(1, LIMIT - 1))
-def test_a_generator_that_gives_out_ends_the_search_below_it(most: int) -> None:
-    search, tried = find(up_to(most, beyond=Outcome.DOUBTFUL))
+@given(max_load=st.integers(1, LIMIT - 1))
+def test_a_generators_limit_ends_the_search_below_it(max_load: int) -> None:
+    search, tried = find(up_to(max_load, beyond=Outcome.DOUBTFUL))
     assert search.edge is not None
     assert search.outcome(search.edge) is Outcome.DOUBTFUL
-    assert search.held <= most < search.edge <= max(search.held * 1.05, search.held + 1)
+    assert search.held <= max_load < search.edge <= max(search.held * 1.05, search.held + 1)
     assert (search.low, search.high) == (search.held, None)
     assert tried.count(search.edge) == REPEATS // 2 + 1
 
@@ -98,7 +98,7 @@ def test_one_doubtful_try_is_repeated_and_decides_nothing() -> None:
     assert search.held == 436
 
 
-def test_a_fluke_is_overruled() -> None:
+def test_a_chance_outcome_is_overruled() -> None:
     unlucky = iter([Outcome.HELD, Outcome.FAILED])
     search, _ = find(lambda load: next(unlucky, up_to(437)(load)))  # 100 fails once
     assert search.held == 436
@@ -128,7 +128,7 @@ def test_a_noisy_edge_ends_with_the_interval_that_all_tries_agree_on(edge: float
 
 
 @given(st.data())
-def test_any_answers_at_all_come_to_an_end(data: st.DataObject) -> None:
+def test_any_sequence_of_outcomes_ends(data: st.DataObject) -> None:
     find(lambda _: data.draw(st.sampled_from(Outcome)), Rules(start=4, limit=16, repeats=2, resolution=0.05))
 
 

@@ -15,14 +15,15 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from bench.analysis.cells import summarise
-from bench.analysis.slo import finding
 from bench.model.summary import Summary
-from bench.presentation.charts import CHARTS, DETAILED, Gallery, draw_all, style
+from bench.presentation.charts import style
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
+from bench.presentation.charts.gallery import CHARTS, DETAILED, Gallery, draw_all
 from bench.presentation.charts.latency_by_users import latency_by_users
 from bench.presentation.charts.run_health import run_health
-from bench.presentation.charts.series import telling_users
+from bench.presentation.charts.series import largest_shared_users
+from bench.presentation.slo_wording import slo_finding
 from bench.storage.distributions import Details
 from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
@@ -43,7 +44,7 @@ def test_latency_shows_each_strategys_percentiles_in_three_panels() -> None:
         assert data(axes, "direct") == [(cell.users, getattr(cell.latency_ms, name)) for cell in cells]
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50", "100", "200", "400", "800"]
-        assert [y for _, y in data(axes, "objective")] == [50, 50]
+        assert [y for _, y in data(axes, "SLO")] == [50, 50]
         assert sorted(label.get_text() for label in end_labels(axes)) == ["direct", "gather", "queue"]
     assert figure.axes[0].get_ylabel() == "delivery latency, ms"
 
@@ -51,9 +52,9 @@ def test_latency_shows_each_strategys_percentiles_in_three_panels() -> None:
 def test_the_title_states_the_finding_and_the_footer_where_it_comes_from() -> None:
     summary = typical_summary()
     text = texts(latency_by_users(summary))
-    assert finding(summary) in text
-    for told in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "no commit", "2026-01-31", "100 messages/s"):
-        assert told in text
+    assert slo_finding(summary) in text
+    for expected in ("Example CPU 3.0 GHz", "uvicorn 0.54.0", "no commit", "2026-01-31", "100 messages/s"):
+        assert expected in text
 
 
 def test_an_infinite_percentile_is_drawn_at_never_above_all_others() -> None:
@@ -81,14 +82,14 @@ def test_a_chart_of_nothing_but_missing_deliveries_can_be_drawn() -> None:
 def test_an_invalid_cell_is_hollow() -> None:
     figure = latency_by_users(summary_of(step(50), step(100, reasons=["late"]), users=(50, 100)))
     axes = figure.axes[0]
-    (hollow,) = [line for line in axes.lines if line.get_label() == "direct not believable"]
-    assert data(axes, "direct not believable") == [(100, 2)]
+    (hollow,) = [line for line in axes.lines if line.get_label() == "direct invalid"]
+    assert data(axes, "direct invalid") == [(100, 2)]
     assert hollow.get_markerfacecolor() == "white"
-    assert "Hollow: not to be believed" in texts(figure)
+    assert "Hollow: invalid" in texts(figure)
 
 
 @pytest.mark.parametrize(("draw", "x"), [(latency_by_users, 200), (delivered_vs_offered, 20_000), (run_health, 200)])
-def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(draw: Callable[[Summary], Figure], x: int) -> None:
+def test_unmeasured_counts_are_crossed_at_the_end_of_the_line(draw: Callable[[Summary], Figure], x: int) -> None:
     figure = draw(summary_of(step(50), step(100, missing=50)))
     for axes in figure.axes:
         if not axes.lines:
@@ -98,7 +99,7 @@ def test_what_was_not_measured_is_crossed_at_the_end_of_the_line(draw: Callable[
     assert "Crosses: not measured (direct 200 users)." in texts(figure)
 
 
-def test_blocks_fold_into_the_median_of_the_believable_with_their_range() -> None:
+def test_blocks_fold_into_the_median_of_the_valid_with_their_range() -> None:
     made = plan(users=(50,), blocks=4)
     steps = [step(50, p50=3), step(50, p50=1), step(50, p50=2), step(50, p50=90, reasons=["late"])]
     figure = latency_by_users(
@@ -106,7 +107,7 @@ def test_blocks_fold_into_the_median_of_the_believable_with_their_range() -> Non
     )
     axes = figure.axes[0]
     assert data(axes, "direct") == [(50, 2)]
-    assert data(axes, "direct not believable") == [(50, 2)]
+    assert data(axes, "direct invalid") == [(50, 2)]
     (bars,) = [each for each in axes.collections if each.get_label() == "direct range"]
     (path,) = bars.get_paths()
     assert path.vertices.tolist() == [[50, 1], [50, 3]]  # type: ignore[union-attr]
@@ -123,7 +124,7 @@ def test_delivered_is_drawn_against_offered_beside_the_diagonal() -> None:
     assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
 
 
-def test_the_rate_that_is_kept_up_with_is_that_of_most_blocks_and_below_the_first_that_is_not() -> None:
+def test_the_rate_delivered_is_that_of_most_blocks_below_the_first_missed() -> None:
     made = plan(users=(50, 100, 200), blocks=3)
     sweep = [step(50), step(100, rate_factor=0.6), step(200)]
     runs = [run(trial, [step(50, reasons=["late"] * (trial.block == 1)), *sweep[1:]]) for trial in made.trials]
@@ -131,10 +132,10 @@ def test_the_rate_that_is_kept_up_with_is_that_of_most_blocks_and_below_the_firs
     assert "Delivered as offered: direct up to 5,000/s" in texts(figure)
     runs = [run(trial, [step(users, reasons=["late"]) for users in (50, 100, 200)]) for trial in made.trials]
     figure = delivered_vs_offered(summarise(made, ENVIRONMENT, runs))
-    assert "Delivered as offered: unknown of direct" in texts(figure)
+    assert "Delivered as offered: unknown for direct" in texts(figure)
 
 
-def test_the_telling_room_is_the_largest_that_all_hold_though_a_block_may_not_be_believed() -> None:
+def test_an_invalid_block_does_not_keep_a_room_from_being_the_largest() -> None:
     made = plan(("direct", "queue"), users=(50, 100, 200), blocks=3)
     slow = {"direct": 2.0, "queue": 30.0}
     runs = [
@@ -148,7 +149,7 @@ def test_the_telling_room_is_the_largest_that_all_hold_though_a_block_may_not_be
         )
         for trial in made.trials
     ]
-    assert telling_users(summarise(made, ENVIRONMENT, runs), least=10) == 100
+    assert largest_shared_users(summarise(made, ENVIRONMENT, runs), at_least=10) == 100
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -201,7 +202,7 @@ def test_charts_are_written_as_png_and_svg(tmp_path: Path) -> None:
     gallery = draw_all(typical_summary(), Details(), tmp_path / "charts")
     assert [one.name for one in gallery.drawn] == list(CHARTS)
     first = gallery.drawn[0]
-    assert first.finding == finding(typical_summary())
+    assert first.finding == slo_finding(typical_summary())
     assert imread(first.png).shape[1] > 1000
     assert "<svg" in first.svg.read_text()
 

@@ -1,4 +1,4 @@
-"""Wrong use of the command line: told at once, with exit code 2 and nothing written."""
+"""Wrong use of the command line: reported at once, with exit code 2 and nothing written."""
 
 from __future__ import annotations
 
@@ -18,31 +18,45 @@ def use(*words: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "told"),
+    ("flag", "value", "expected"),
     [
-        ("--users", "50,many", "'many' is no user count; give whole numbers from 1"),
-        ("--users", "0", "'0' is no user count"),
-        ("--strategies", "direct,../queue", "'../queue' is no strategy's name"),
-        ("--strategies", "", "'' is no strategy's name"),
+        ("--users", "50,many", "invalid user count 'many'; give whole numbers from 1"),
+        ("--users", "0", "invalid user count '0'"),
+        ("--strategies", "direct,../queue", "invalid strategy name '../queue'"),
+        ("--strategies", "", "invalid strategy name ''"),
         ("--message-size", "10", "10 is not in the range x>=60"),
         ("--arrival", "bursts", "'bursts' is not one of 'constant', 'poisson'"),
         ("--duration", "0", "0.0 is not in the range x>0"),
-        ("--duration", "nan", "nan is no finite number"),
-        ("--slo-ms", "inf", "inf is no finite number"),
-        ("--rival", "mine=python app.py", "'mine=python app.py' is no rival; give a name of its own and a command"),
-        ("--rival", "python app.py {port}", "'python app.py {port}' is no rival"),
-        ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the rival a name of its own"),
-        ("--server-workers", "2", "2 is not in the range 1<=x<=1"),
+        ("--duration", "nan", "nan must be finite"),
+        ("--slo-ms", "inf", "inf must be finite"),
+        ("--join-rate", "-inf", "-inf is not in the range x>0"),
+        ("--rival", "mine=python app.py", "invalid peer 'mine=python app.py'; give a name of its own and a command"),
+        ("--rival", "python app.py {port}", "invalid peer 'python app.py {port}'"),
+        ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the peer a name of its own"),
     ],
 )
-def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, told: str, tmp_path: Path) -> None:
+def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, expected: str, tmp_path: Path) -> None:
     code, output = use("compare", flag, value, "--out", tmp_path / "new")
     assert code == 2
-    assert told in output
+    assert expected in output
     assert not (tmp_path / "new").exists()
 
 
-def test_an_unknown_strategy_is_told_in_the_servers_words_before_anything_runs(tmp_path: Path) -> None:
+def test_old_names_work_and_are_not_listed() -> None:
+    listed = use("--help")[1]
+    assert "cross-check" in listed
+    assert "second-opinion" not in listed
+    code, described = use("second-opinion", "--help")
+    assert code == 0
+    assert "--observers" in described
+    assert "--witnesses" not in described
+    for flag in ("--observers", "--witnesses"):
+        code, output = use("second-opinion", flag, "1")
+        assert code == 2
+        assert f"'{flag}': 1 is not in the range x>=2" in output
+
+
+def test_an_unknown_strategy_is_refused_in_the_servers_words_at_once(tmp_path: Path) -> None:
     code, output = use("compare", "--strategies", "direct,nope", "--out", tmp_path / "new")
     assert code == 2
     assert "unknown strategy 'nope'; choose " in output
@@ -66,7 +80,7 @@ def test_plot_draws_from_the_summary_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["capacity.json", "scenario.json"])
-def test_plot_of_another_verbs_results_says_what_draws_them(file: str, tmp_path: Path) -> None:
+def test_plot_of_another_subcommands_results_says_what_draws_them(file: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text("{}")
     code, output = use("plot", tmp_path)
     assert code == 2

@@ -1,4 +1,4 @@
-"""Verdicts on made-up campaigns, and the words for them."""
+"""Verdicts on made-up campaigns, and their wording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.presentation.comparison_wording import headline, verdicts
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 
-LOSSES = 1_000  # of 25,000 owed to 50 users: the p99 is infinite
+LOSSES = 1_000  # of 25,000 expected by 50 users: the p99 is infinite
 
 
 def campaign(
@@ -81,12 +81,12 @@ def test_a_large_ratio_that_is_not_significant_is_no_claim() -> None:
 def test_what_all_runs_of_a_block_share_cancels() -> None:
     calm = compare_arms(campaign(times(1.5)))
 
-    def moody(trial: Trial, users: int) -> Step:
+    def drifting(trial: Trial, users: int) -> Step:
         made = times(1.5)(trial, users).latency_ms.p50
         assert made is not None
         return step(users, p50=made * 3 ** (trial.block % 4))
 
-    assert compare_arms(campaign(moody))[0].ratio == pytest.approx(calm[0].ratio)
+    assert compare_arms(campaign(drifting))[0].ratio == pytest.approx(calm[0].ratio)
 
 
 def test_swapping_the_arms_inverts_ratio_interval_and_verdict() -> None:
@@ -112,7 +112,7 @@ def test_the_family_is_every_arm_at_every_user_count_against_direct() -> None:
     assert [one.adjusted_p for one in comparisons] == [1, 1, 4 * 2 / 2**10, 4 * 2 / 2**10]
 
 
-def test_without_direct_the_first_arm_is_the_baseline_and_equals_are_told_apart() -> None:
+def test_without_direct_the_first_arm_is_the_baseline() -> None:
     assert baseline_of(plan(("queue", "gather"))).label == "queue"
     assert baseline_of(plan(("queue", "direct", "direct"))).label == "direct#1"
     assert compare_arms(campaign(times(1), ("direct",))) == []
@@ -128,12 +128,12 @@ def test_equals_show_no_difference() -> None:
     ]
 
 
-@pytest.mark.parametrize(("blocks", "words"), [(1, "One block is"), (5, "5 blocks are")])
+@pytest.mark.parametrize(("blocks", "words"), [(1, "5 more blocks"), (5, "1 more block")])
 def test_too_few_blocks_make_no_claim_and_say_how_many_are_missing(blocks: int, words: str) -> None:
     summary = campaign(times(3), blocks=blocks)
     assert only(summary).verdict == Verdict.TOO_FEW_BLOCKS
     assert only(summary).blocks_missing == 6 - blocks
-    assert verdicts(summary) == [f"{words} a look, no verdict; {6 - blocks} more needed"]
+    assert verdicts(summary) == [f"Exploratory: a verdict needs {words}"]
     assert only(campaign(times(3), blocks=6)).verdict == Verdict.SLOWER
 
 
@@ -147,13 +147,11 @@ def test_a_block_counts_only_where_both_sides_are_valid() -> None:
     assert one.ratio == pytest.approx(2, rel=0.01)
     assert "8 of 10 blocks" in verdicts(campaign(make))[0]
     short = campaign(make, blocks=7)
-    assert (only(short).verdict, only(short).blocks_missing) == (Verdict.NOT_BELIEVABLE, 1)
-    assert verdicts(short) == [
-        "No verdict on queue against direct at 50 users: 2 of 7 blocks may not be believed; 1 more needed"
-    ]
+    assert (only(short).verdict, only(short).blocks_missing) == (Verdict.INVALID, 1)
+    assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; 1 more needed"]
 
 
-def test_what_was_not_measured_is_no_claim() -> None:
+def test_an_unmeasured_count_is_no_claim() -> None:
     def make(trial: Trial, users: int) -> Step | None:
         return None if (trial.arm.label, users) == ("queue", 100) else times(2)(trial, users)
 
@@ -202,7 +200,7 @@ def test_where_both_miss_deliveries_nothing_is_claimed() -> None:
     ]
 
 
-def test_blocks_in_which_both_are_infinite_do_not_count_towards_those_that_are_needed() -> None:
+def test_blocks_in_which_both_are_infinite_do_not_count() -> None:
     def make(trial: Trial, users: int) -> Step:
         return step(users, missing=LOSSES) if trial.block <= 5 else times(2)(trial, users)
 
@@ -210,13 +208,13 @@ def test_blocks_in_which_both_are_infinite_do_not_count_towards_those_that_are_n
     one = only(summary)
     assert (one.verdict, one.blocks_used, one.blocks_infinite) == (Verdict.BOTH_INFINITE, 10, 5)
     assert verdicts(summary) == [
-        "No verdict on queue against direct at 50 users: 5 of 10 blocks tell nothing, as both miss so many deliveries "
+        "No verdict on queue against direct at 50 users: 5 of 10 blocks uninformative, as both miss so many deliveries "
         "that their p99 is infinite; 1 more needed"
     ]
     assert "no verdict on queue" in headline([one], 10)
 
 
-def test_where_now_one_and_now_the_other_is_infinite_no_difference_is_found() -> None:
+def test_where_each_is_infinite_in_turn_no_difference_is_found() -> None:
     def make(trial: Trial, users: int) -> Step:
         loses = "queue" if trial.block % 2 else "direct"
         return step(users, missing=LOSSES) if trial.arm.label == loses else step(users)

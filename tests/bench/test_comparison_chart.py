@@ -9,9 +9,9 @@ import pytest
 from matplotlib.axes import Axes
 
 from bench.analysis.comparison import compare_arms
+from bench.errors import ChartLeftOutError
 from bench.model.plan import Trial
 from bench.model.summary import Summary
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
 from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
@@ -63,7 +63,7 @@ def test_few_blocks_show_their_range_and_one_block_none() -> None:
     (one,) = compare_arms(summary)
     assert bars(drawn(summary), "queue") == [[min(one.block_ratios), max(one.block_ratios)]]
     text = texts(ratio_to_direct(summary))
-    assert "Against direct, by p99: 3 blocks are a look, no verdict; 3 more needed" in text
+    assert "Against direct, by p99: exploratory: a verdict needs 3 more blocks" in text
     assert "Bars: the range of the blocks." in text
     look = campaign(times(1.5), blocks=1)
     assert bars(drawn(look), "queue") == []
@@ -93,7 +93,7 @@ def test_invalid_blocks_make_a_point_hollow_and_gaps_are_crossed() -> None:
         return step(users, p50=2 * (1 + (trial.arm.label == "queue")), reasons=late)
 
     axes = drawn(campaign(make, users=(50, 100, 200)))
-    assert data(axes, "queue not believable") == [(100, 2)]
+    assert data(axes, "queue invalid") == [(100, 2)]
     assert data(axes, "queue not measured") == [(200, 2)]
 
 
@@ -104,5 +104,5 @@ def test_a_ratio_that_nobody_knows_is_left_out() -> None:
 
 
 def test_one_strategy_has_no_such_chart() -> None:
-    with pytest.raises(LeftOut, match="one strategy alone"):
+    with pytest.raises(ChartLeftOutError, match="one strategy alone"):
         ratio_to_direct(typical_summary(("direct",)))

@@ -1,4 +1,4 @@
-"""What idle connections cost, measured on real servers with small crowds."""
+"""The cost of idle connections, measured on real servers with small crowds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from bench.connections.crowd import Crowd
+from bench.errors import JoinError
 from bench.execution.child_process import PACKAGES
-from bench.execution.handshake import JoinError
 from server.testing.server_process import ServerProcess
 from tests.bench.command import bench
 from tests.swarm_process import wait_until
@@ -36,28 +36,28 @@ def test_each_strategy_is_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--members", "10", "--vanish", "11"], "11 cannot vanish of 10; let fewer vanish"),
         (["--members", "0"], "0 is not in the range 1<=x<=20000"),
     ],
 )
-def test_wrong_use_says_what_is_allowed(flags: list[str], told: str) -> None:
+def test_invalid_options_are_refused_with_what_is_allowed(flags: list[str], message: str) -> None:
     done = bench("connections", *flags)
     assert done.returncode == 2
-    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert message in " ".join(done.stderr.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
-    ("disturb", "told"),
+    ("disturb", "message"),
     [
         (lambda bench, _: bench.send_signal(signal.SIGINT), "coalesced: interrupted by SIGINT"),
         (lambda _, server: server.kill(), "coalesced: "),
     ],
     ids=["interrupted", "server killed"],
 )
-def test_what_was_measured_is_told_although_the_next_measurement_ends_early(
-    disturb: Callable[[subprocess.Popen[str], psutil.Process], None], told: str
+def test_earlier_measurements_are_shown_when_a_later_one_ends_early(
+    disturb: Callable[[subprocess.Popen[str], psutil.Process], None], message: str
 ) -> None:
     command = [sys.executable, "-m", "bench", "connections", "--strategies", "direct,coalesced", "--members", "1500"]
     with subprocess.Popen(command, cwd=PACKAGES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -70,7 +70,7 @@ def test_what_was_measured_is_told_although_the_next_measurement_ends_early(
         disturb(process, server)
         table, complaint = process.stdout.read(), process.stderr.read()
     assert process.returncode == 3
-    assert complaint.startswith(told)
+    assert complaint.startswith(message)
     assert "Traceback" not in complaint
     assert "│ direct " in table
     assert "│ coalesced " not in table
@@ -82,14 +82,14 @@ def connections_of(pid: int) -> int:
     return sum(len(child.net_connections()) for child in psutil.Process(pid).children())
 
 
-def test_a_strategy_that_does_not_exist_is_told_and_the_others_are_measured() -> None:
+def test_an_unknown_strategy_is_reported_and_the_others_are_measured() -> None:
     done = bench("connections", "--strategies", "fast,direct", "--members", "5", "--vanish", "1")
     assert done.returncode == 3
     assert "unknown strategy 'fast'" in done.stderr
     assert "direct" in done.stdout
 
 
-def test_a_crowd_that_is_not_let_in_says_what_the_server_said(start_server: Callable[..., ServerProcess]) -> None:
+def test_a_refused_crowd_reports_the_servers_response(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server()
     parts = urlsplit(server.url)
     address = str(parts.hostname), int(parts.port or 0)

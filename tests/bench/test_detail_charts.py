@@ -12,11 +12,11 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from bench.analysis.cells import summarise
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts.latency_by_position import latency_by_position
 from bench.presentation.charts.latency_colours import NEVER_COLOUR, LatencyColours
 from bench.presentation.charts.latency_heat_map import COLUMNS, latency_heat_map
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.run_health import run_health
 from bench.storage.distributions import Details, Spectrum, TimelineSecond
@@ -61,7 +61,7 @@ def painted(figure: Figure) -> list[list[float | None]]:
     return values
 
 
-def test_the_spectrum_has_each_strategys_percentiles_by_one_in_so_many() -> None:
+def test_the_spectrum_has_the_percentiles_of_each_strategy() -> None:
     summary = summary_of(step(50), step(100), users=(50, 100), strategies=("direct", "queue"))
     details = Details(tuple(spectrum(users, strategy=name) for name in ("direct", "queue") for users in (50, 100)))
     figure = percentile_spectrum(summary, details)
@@ -77,7 +77,7 @@ def test_the_spectrum_has_each_strategys_percentiles_by_one_in_so_many() -> None
     assert "With 100 users one delivery in 1,000 takes longer than: direct" in texts(figure)
 
 
-def test_blocks_of_a_spectrum_fold_into_the_median_of_the_believable() -> None:
+def test_blocks_of_a_spectrum_fold_into_the_median_of_the_valid() -> None:
     made = plan(users=(50,), blocks=4)
     steps = [step(50), step(50), step(50), step(50, reasons=["late"])]
     summary = summarise(made, ENVIRONMENT, [run(trial, [one]) for trial, one in zip(made.trials, steps, strict=True)])
@@ -91,7 +91,7 @@ def test_blocks_of_a_spectrum_fold_into_the_median_of_the_believable() -> None:
     (band,) = [each for each in axes.collections if each.get_label() == "direct range"]
     heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
     assert (heights.min(), heights.max()) == (pytest.approx(1), pytest.approx(1 + 3 * 4))
-    assert "Hollow: not to be believed" in texts(figure)
+    assert "Hollow: invalid" in texts(figure)
 
 
 def test_missing_deliveries_lift_the_end_of_a_spectrum_to_never() -> None:
@@ -106,7 +106,7 @@ def test_missing_deliveries_lift_the_end_of_a_spectrum_to_never() -> None:
     assert "takes longer than: direct never" in texts(figure)
 
 
-def test_the_heat_map_has_a_row_for_each_user_count_and_a_column_for_each_second() -> None:
+def test_the_heat_map_has_a_row_a_user_count_and_a_column_a_second() -> None:
     summary = summary_of(step(50), step(100), users=(50, 100))
     seconds = [second(50, 0, 1.0), second(50, 1, 1.5), second(100, 0, 2.0), second(100, 1, 30.0)]
     figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
@@ -114,7 +114,7 @@ def test_the_heat_map_has_a_row_for_each_user_count_and_a_column_for_each_second
     assert painted(figure) == [[1.0, 1.5], [2.0, 30.0]]
     assert tick_names(axes) == (["1", "2"], ["50", "100"])
     assert axes.get_title(loc="left") == "direct"
-    assert tick_names(bar)[1] == ["1", "2", "5", "10", "20", "50 objective"]
+    assert tick_names(bar)[1] == ["1", "2", "5", "10", "20", "50 SLO"]
     assert "p99 from second to second: even with direct" in texts(figure)
 
 
@@ -140,18 +140,18 @@ def test_seconds_that_miss_deliveries_are_dotted_and_infinite_ones_black() -> No
     assert np.asarray(mesh.get_facecolor())[-1].tolist() == [0, 0, 0, 1]
     assert NEVER_COLOUR == "#000000"
     assert "uneven with direct from 50 users" in texts(figure)
-    assert "Dots: seconds of which deliveries are missing." in texts(figure)
+    assert "Dots: seconds with missing deliveries." in texts(figure)
 
 
-def test_a_cell_of_the_heat_map_that_may_not_be_believed_is_hatched() -> None:
+def test_an_invalid_cell_of_the_heat_map_is_hatched() -> None:
     summary = summary_of(step(50, reasons=["late"]), users=(50,))
     figure = latency_heat_map(summary, Details(timeline=(second(50, 0, 1.0), second(50, 1, 1.0))))
     (patch,) = [each for each in figure.axes[0].patches if each.get_hatch()]
     assert (patch.get_x(), patch.get_width()) == (-0.5, 2)  # type: ignore[attr-defined]
-    assert "Hatched: not to be believed" in texts(figure)
+    assert "Hatched: invalid" in texts(figure)
 
 
-def test_what_may_not_be_believed_does_not_make_a_strategy_uneven() -> None:
+def test_an_invalid_cell_does_not_make_a_strategy_uneven() -> None:
     made = plan(users=(50,), blocks=2)
     runs = [run(trial, [step(50, reasons=["late"] * (trial.block == 2))]) for trial in made.trials]
     seconds = [second(50, number, 1.0 + 90 * number * (block == 2), block) for block in (1, 2) for number in (0, 1, 2)]
@@ -167,13 +167,13 @@ def test_a_long_window_is_folded_into_the_worst_of_several_seconds() -> None:
     assert "Each column is the worst of 10 seconds." in texts(figure)
 
 
-def test_colours_have_the_objective_between_two_of_them() -> None:
+def test_colours_have_the_slo_between_two_of_them() -> None:
     colours = LatencyColours.covering(np.array([[0.7, np.nan], [math.inf, 130]]), 45)
     assert colours.bounds_ms == [0.5, 1, 2, 5, 10, 20, 45, 100, 200]
     assert colours.has_never
 
 
-def test_position_shows_the_largest_room_that_all_hold() -> None:
+def test_position_shows_the_largest_room_that_all_serve_within_the_slo() -> None:
     tenths = [MedianAndTail(1.0 + tenth, 2.0 + tenth) for tenth in range(10)]
     held = msgspec.structs.replace(step(100), position_ms=tenths)
     figure = latency_by_position(summary_of(step(50), held, step(200, p50=80), users=(50, 100, 200)))
@@ -188,7 +188,7 @@ def test_position_shows_the_largest_room_that_all_hold() -> None:
 
 
 def test_a_room_without_tenths_has_no_chart_of_positions() -> None:
-    with pytest.raises(LeftOut, match="no room of 10 members"):
+    with pytest.raises(ChartLeftOutError, match="no room of 10 members"):
         latency_by_position(summary_of(step(5), users=(5,)))
 
 
@@ -203,15 +203,15 @@ def test_health_shows_server_and_swarm_beside_their_limits() -> None:
     assert [y for _, y in data(cpu, "limit")] == [100, 100]
     assert [y for _, y in data(lag, "limit")] == [5, 5]
     assert (cpu.get_yscale(), lag.get_yscale()) == ("linear", "log")
-    missing = panels["missing, % of what was owed"]
+    missing = panels["missing, % of expected"]
     lossy = [cell for cell in summary.cells if cell.strategy == "gather"]
     assert data(missing, "gather") == [(cell.users, 100 * cell.missing / cell.expected) for cell in lossy]
     (note,) = panels["server: event-loop lag p99, ms"].texts
     assert note.get_text() == "not recorded"
-    assert "All cells may be believed; server at most 50 % busy, swarm 40 %" in texts(figure)
+    assert "All cells valid; server at most 50 % busy, swarm 40 %" in texts(figure)
 
 
-def test_health_counts_what_may_not_be_believed_and_what_is_missing() -> None:
+def test_health_counts_invalid_cells_and_missing_deliveries() -> None:
     figure = run_health(summary_of(step(50, reasons=["late"]), step(100, missing=7), users=(50, 100)))
-    assert "1 of 2 cells may not be believed" in texts(figure)
+    assert "1 of 2 cells invalid" in texts(figure)
     assert "7 deliveries missing" in texts(figure)

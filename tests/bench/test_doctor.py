@@ -1,4 +1,4 @@
-"""The doctor: faults that are really there where they can be made, and files of other machines where not."""
+"""The doctor: real faults where a test can cause them, and files of other machines where not."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from rich.console import Console
 
 from bench.commands.doctor import Examination, doctor
 from bench.doctor import clocks, cpu, limits, software
-from bench.doctor.examination import CHECKS, examine, findings_table, tell
+from bench.doctor.examination import CHECKS, examine
 from bench.doctor.machine import CpuUse, Machine, core_list, measure_cpu, percent
-from bench.model.environment import Environment, Pinning, choose_pinning, read_environment
+from bench.execution.environment_reader import read_environment
+from bench.execution.pinning import choose_pinning
+from bench.model.environment import Environment, Pinning
 from bench.model.finding import Finding, Status
+from bench.presentation.doctor_answer import doctor_answer, print_findings
+from bench.presentation.terminal import answer_in_terminal
 from tests.bench.made_up import ENVIRONMENT
 
 PR_SET_TIMERSLACK = 29
@@ -36,7 +40,7 @@ def quiet(*busy: float) -> CpuUse:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """Make up a machine of four quiet cores whose files are the test's to write."""
+    """Make up a machine of four idle cores whose files the test writes."""
     return Machine(10_000, Pinning((0,), (1, 2, 3)), quiet(1, 2, 3, 4), tmp_path)
 
 
@@ -48,11 +52,11 @@ def write(machine: Machine, files: dict[str, str]) -> None:
 
 
 def here(users: int = 100) -> Machine:
-    """Take this machine, as if its cores were quiet."""
+    """Return this machine, as if its cores were idle."""
     return Machine(users, choose_pinning(), quiet(0, 0))
 
 
-# Faults that are really there.
+# Real faults.
 
 
 def run_doctor(fault: Callable[[], object], users: int = 10_000) -> tuple[int, dict[str, Finding]]:
@@ -85,7 +89,7 @@ def test_too_few_descriptors_and_one_core_are_problems() -> None:
 
 
 @linux_only
-def test_timers_that_are_late_are_found() -> None:
+def test_late_timers_are_found() -> None:
     _, found = run_doctor(lambda: ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 50_000_000))
     assert found["timers"].status in (Status.WARNING, Status.PROBLEM)
 
@@ -113,7 +117,7 @@ def test_another_program_that_keeps_a_core_busy_is_a_problem(busy_core: int) -> 
 
 
 @linux_only
-def test_pinning_is_tried_and_leaves_no_trace() -> None:
+def test_pinning_is_tried_and_undone() -> None:
     before = os.sched_getaffinity(0)
     assert cpu.pinning.examine(replace(here(), pinning=Pinning((min(before),), tuple(before)))).status is Status.OK
     absent = cpu.pinning.examine(replace(here(), pinning=Pinning((min(before),), (1023,))))
@@ -123,7 +127,7 @@ def test_pinning_is_tried_and_leaves_no_trace() -> None:
 
 
 @linux_only
-def test_the_kernels_receive_times_are_really_read() -> None:
+def test_the_kernels_receive_times_are_read() -> None:
     finding = clocks.receive_timestamps.examine(here())
     assert finding.status is Status.OK
     assert finding.found.startswith("on 20 of 20 reads, ")
@@ -206,14 +210,16 @@ CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
         ),
     ],
 )
-def test_what_files_tell(machine: Machine, name: str, files: dict[str, str], status: Status, found: str) -> None:
+def test_files_decide_status_and_finding(
+    machine: Machine, name: str, files: dict[str, str], status: Status, found: str
+) -> None:
     write(machine, files)
     finding = CHECKS[name].examine(machine)
     assert found in finding.found
     assert finding.status is status
 
 
-def test_descriptors_may_run_out_for_the_whole_system(machine: Machine) -> None:
+def test_the_systems_limit_on_descriptors_counts_too(machine: Machine) -> None:
     few = replace(machine, users=10)
     write(few, {"proc/sys/fs/file-nr": "1000\t0\t90000"})
     assert limits.descriptors.examine(few).status is Status.OK
@@ -272,7 +278,7 @@ def test_the_tightest_cpu_quota_counts(machine: Machine, files: dict[str, str], 
         {"proc/self/cgroup": "5:memory:/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{100 * 2**20}\n"},
     ],
 )
-def test_a_memory_limit_counts_as_the_memory_there_is(machine: Machine, files: dict[str, str]) -> None:
+def test_a_memory_limit_counts_as_the_available_memory(machine: Machine, files: dict[str, str]) -> None:
     write(machine, files)
     finding = limits.memory.examine(machine)
     assert finding.found.startswith("100 MiB available")
@@ -295,7 +301,7 @@ def test_hyperthreads_of_one_core(machine: Machine, threads: tuple[str, ...], st
     assert finding.status is status
 
 
-def test_one_core_that_saves_power_is_enough_for_a_warning(machine: Machine) -> None:
+def test_one_core_with_a_power_saving_governor_is_a_warning(machine: Machine) -> None:
     files = {f"{CPU}/cpu{core}/cpufreq/scaling_governor": "performance\n" for core in range(4)}
     write(machine, files)
     assert cpu.governor.examine(machine).status is Status.OK
@@ -332,7 +338,7 @@ def test_receive_times_that_are_missing_or_wrong(distances_ns: list[int | None],
     assert clocks.judge_stamps(distances_ns)[0] is status
 
 
-def test_what_cannot_be_seen_is_unknown_with_the_reason(machine: Machine) -> None:
+def test_what_cannot_be_read_is_unknown_with_the_reason(machine: Machine) -> None:
     findings = {finding.name: finding for finding in examine(machine)}
     for name in FACTS - {"cores"}:
         assert findings[name].status is Status.UNKNOWN, name
@@ -357,13 +363,13 @@ def test_shares_of_a_cores_time_add_up_however_short_the_sample() -> None:
     assert percent(before, before, "user") == 0
 
 
-def test_the_kernels_notation_of_cores() -> None:
+def test_the_kernels_notation_of_cores_is_parsed() -> None:
     assert core_list("0-2,8\n") == [0, 1, 2, 8]
     assert core_list("5") == [5]
     assert core_list("\n") == []
 
 
-# What people and programs get.
+# The output for people and for programs.
 
 
 def finding(name: str, status: Status) -> Finding:
@@ -378,23 +384,23 @@ def printed(show: Callable[[Console], object]) -> str:
 
 def test_the_short_form_has_a_line_for_each_warning_and_problem_only() -> None:
     findings = [finding(status.value, status) for status in Status]
-    lines = printed(lambda console: tell(findings, console)).splitlines()
+    lines = printed(lambda console: print_findings(findings, console)).splitlines()
     assert lines[:2] == ["problem: problem: problem found", "warning: warning: warning found"]
     assert len(lines) == 3
     assert "bench doctor" in lines[2]
-    assert printed(lambda console: tell(findings[2:], console)) == ""
+    assert printed(lambda console: print_findings(findings[2:], console)) == ""
 
 
-def test_the_table_has_a_remedy_where_something_is_to_be_mended() -> None:
+def test_the_table_has_remedies_for_problems_only() -> None:
     findings = [finding("bad", Status.PROBLEM), finding("fine", Status.OK)]
-    text = printed(lambda console: console.print(findings_table(findings)))
+    text = printed(lambda console: console.print(answer_in_terminal(doctor_answer(findings))))
     assert "bad remedy" in text
     assert "fine effect" in text
     assert "fine remedy" not in text
-    assert "1 problem, 0 warnings: figures taken now may not be believed." in text
+    assert "1 problem, 0 warnings: figures taken now are invalid." in text
 
 
-def test_the_command_puts_the_most_serious_first_and_has_the_exit_code_for_it() -> None:
+def test_the_command_lists_the_most_serious_first_and_exits_with_3() -> None:
     result = CliRunner().invoke(doctor, ["--json", "--users", "1000000000"])
     assert result.exit_code == 3
     findings = msgspec.json.decode(result.stdout, type=Examination).findings
@@ -408,10 +414,10 @@ def test_without_a_problem_the_exit_code_is_0(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("bench.commands.doctor.examine", lambda _machine: [finding("slow", Status.WARNING)])
     result = CliRunner().invoke(doctor, [])
     assert result.exit_code == 0
-    assert "0 problems, 1 warning: figures taken now can be believed." in result.stdout
+    assert "0 problems, 1 warning: figures taken now are valid." in result.stdout
 
 
-def test_findings_are_stored_with_the_environment_and_older_ones_have_none() -> None:
+def test_findings_are_stored_with_the_environment_if_there_are_any() -> None:
     kept = read_environment(Pinning(), [finding("slow", Status.WARNING)])
     stored = msgspec.json.encode(kept)
     assert msgspec.json.decode(stored, type=Environment) == kept

@@ -1,4 +1,4 @@
-"""The gate: what passes, what fails, what is refused, and what cannot be decided."""
+"""The gate: what passes, fails, is refused or stays undecided."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from scipy.stats import mannwhitneyu
 from bench.analysis.cells import summarise
 from bench.commands.gate import gate
 from bench.gate.check import Check, Outcome
-from bench.gate.ranks import blocks_needed, p_larger, shift, smallest_p
-from bench.gate.slo import parse
+from bench.gate.rank_tests import blocks_needed, p_larger, shift, smallest_p
+from bench.gate.slo import parse_slo
 from bench.model.environment import Environment, Pinning
 from bench.model.plan import Plan
 from bench.model.run import Run
 from bench.model.summary import Summary
-from bench.presentation.gate_answer import markdown
+from bench.presentation.gate_answer import gate_in_markdown
 from bench.storage.campaign_folder import Store
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, workload
 
@@ -90,7 +90,7 @@ def test_an_equal_campaign_passes(use: Use) -> None:
     assert "Gate passed: 4 passed." in output
 
 
-def test_a_campaign_that_is_worse_by_more_than_is_allowed_fails_and_says_where_and_by_how_much(use: Use) -> None:
+def test_a_campaign_worse_than_allowed_fails_with_place_and_ratio(use: Use) -> None:
     code, output = use(campaign(slower=1.3, seed=2), "--baseline", campaign(), "--max-regression", "10%")
     assert code == 1
     assert "Gate failed: 4 failed." in output
@@ -101,16 +101,16 @@ def test_a_campaign_that_is_worse_by_more_than_is_allowed_fails_and_says_where_a
     assert now / old == pytest.approx(1.3, rel=0.05)
 
 
-def test_worse_within_the_allowance_passes(use: Use) -> None:
+def test_a_regression_within_the_allowance_passes(use: Use) -> None:
     assert use(campaign(slower=1.3, seed=2), "--baseline", campaign(), "--max-regression", "50%")[0] == 0
 
 
-def test_better_passes(use: Use) -> None:
+def test_an_improvement_passes(use: Use) -> None:
     assert use(campaign(slower=0.5), "--baseline", campaign())[0] == 0
 
 
-def test_what_noise_alone_may_do_does_not_fail(use: Use) -> None:
-    """One block of six is three times as slow: its mean is beyond the allowance, but that may be chance."""
+def test_noise_alone_does_not_fail(use: Use) -> None:
+    """One block of six is three times as slow: its mean is outside the allowance, but that may be chance."""
     made = plan(["direct"], [50], BLOCKS)
     noisy = runs(made, seed=2)
     noisy[0] = run(made.trials[0], [step(50, p50=3)])
@@ -118,7 +118,7 @@ def test_what_noise_alone_may_do_does_not_fail(use: Use) -> None:
     assert use(now, "--baseline", campaign(strategies=["direct"], users=[50]))[0] == 0
 
 
-def test_throughput_is_worse_where_it_is_lower(use: Use) -> None:
+def test_lower_throughput_is_worse(use: Use) -> None:
     made = plan(["direct"], [50], BLOCKS)
     lower = summarise(made, ENVIRONMENT, [run(trial, [step(50, rate_factor=0.7)]) for trial in made.trials])
     higher = campaign(strategies=["direct"], users=[50])
@@ -129,7 +129,7 @@ def test_throughput_is_worse_where_it_is_lower(use: Use) -> None:
     assert use(higher, *words, lower)[0] == 0
 
 
-def test_a_user_count_that_is_not_reached_any_more_is_worse(use: Use) -> None:
+def test_a_user_count_that_is_no_longer_reached_is_worse(use: Use) -> None:
     made = plan(["direct"], USERS, BLOCKS)
     overloaded = [run(trial, [step(50, missing=2000)], not_measured=[100]) for trial in made.trials]
     code, output = use(summarise(made, ENVIRONMENT, overloaded), "--baseline", campaign(strategies=["direct"]))
@@ -139,7 +139,7 @@ def test_a_user_count_that_is_not_reached_any_more_is_worse(use: Use) -> None:
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_too_few_blocks_cannot_decide_and_do_not_pass(use: Use, blocks: int) -> None:
+def test_too_few_blocks_are_undecided_and_do_not_pass(use: Use, blocks: int) -> None:
     code, output = use(campaign(blocks=blocks), "--baseline", campaign(blocks=blocks))
     assert code == 3
     assert "Gate undecided: 4 undecided." in output
@@ -147,39 +147,39 @@ def test_too_few_blocks_cannot_decide_and_do_not_pass(use: Use, blocks: int) -> 
     assert "5 each are needed" in output
 
 
-def test_the_number_of_blocks_that_is_asked_for_is_enough_and_the_least(use: Use) -> None:
+def test_the_reported_number_of_blocks_is_enough_and_minimal(use: Use) -> None:
     for blocks, code in ((4, 3), (5, 1)):
         assert use(campaign(slower=2, blocks=blocks), "--baseline", campaign(blocks=blocks))[0] == code
 
 
-@pytest.mark.parametrize(("believable", "told"), [(1, "1 failed, 1 undecided"), (2, "2 failed")])
-def test_each_comparison_needs_blocks_of_its_own(use: Use, believable: int, told: str) -> None:
+@pytest.mark.parametrize(("valid", "message"), [(1, "1 failed, 1 undecided"), (2, "2 failed")])
+def test_each_comparison_needs_blocks_of_its_own(use: Use, valid: int, message: str) -> None:
     """With one strategy decided, 2 blocks of now against 6 are enough for the other, by Holm's method, and 1 is not."""
     made = plan(["direct", "queue"], [50], BLOCKS)
     slow = []
     for trial in made.trials:
-        is_doubtful = trial.arm.label == "queue" and trial.block > believable
-        slow.append(run(trial, [step(50, p50=3, reasons=["sent late"] * is_doubtful)]))
+        is_invalid = trial.arm.label == "queue" and trial.block > valid
+        slow.append(run(trial, [step(50, p50=3, reasons=["sent late"] * is_invalid)]))
     code, output = use(summarise(made, ENVIRONMENT, slow), "--baseline", campaign(users=[50]))
     assert code == 1
-    assert f"Gate failed: {told}." in output
+    assert f"Gate failed: {message}." in output
 
 
-def test_a_new_block_that_may_not_be_believed_does_not_count_and_keeps_the_gate_from_passing(use: Use) -> None:
+def test_an_invalid_new_block_does_not_count_and_prevents_passing(use: Use) -> None:
     made = plan(["direct"], [50], BLOCKS)
-    doubtful = runs(made)
-    doubtful[0] = run(made.trials[0], [step(50, p50=90, reasons=["sent late; use a quiet machine"])])
-    now, baseline = summarise(made, ENVIRONMENT, doubtful), campaign(strategies=["direct"], users=[50])
+    invalid = runs(made)
+    invalid[0] = run(made.trials[0], [step(50, p50=90, reasons=["sent late; use a quiet machine"])])
+    now, baseline = summarise(made, ENVIRONMENT, invalid), campaign(strategies=["direct"], users=[50])
     code, output = use(now, "--baseline", baseline)
     assert code == 3
     assert "now: block 1 is invalid: sent late; use a quiet machine" in output
-    doubtful[1:] = [run(trial, [step(50, p50=9, reasons=["sent late"])]) for trial in made.trials[1:]]
-    code, output = use(summarise(made, ENVIRONMENT, doubtful), "--baseline", baseline)
+    invalid[1:] = [run(trial, [step(50, p50=9, reasons=["sent late"])]) for trial in made.trials[1:]]
+    code, output = use(summarise(made, ENVIRONMENT, invalid), "--baseline", baseline)
     assert code == 3
     assert "6 blocks then and 0 now are too few" in output
 
 
-def test_an_objective_must_hold_in_every_block(use: Use) -> None:
+def test_an_slo_must_be_met_in_every_block(use: Use) -> None:
     assert use(campaign(), "--slo", "p99<50ms", "--slo", "missing==0")[0] == 0
     made = plan(["direct"], [50], BLOCKS)
     one_slow = runs(made)
@@ -189,7 +189,7 @@ def test_an_objective_must_hold_in_every_block(use: Use) -> None:
     assert "`p99<50ms`**: 80 ms in 1 of 6 blocks" in output
 
 
-def test_missing_deliveries_fail_both_objectives(use: Use) -> None:
+def test_missing_deliveries_fail_both_slos(use: Use) -> None:
     made = plan(["direct"], [50])
     now = summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50, missing=2500)])])
     code, output = use(now, "--slo", "missing==0", "--slo", "p99<1s")
@@ -198,15 +198,15 @@ def test_missing_deliveries_fail_both_objectives(use: Use) -> None:
     assert "never in 1 of 1 blocks" in output
 
 
-def test_an_objective_on_what_is_not_known_or_not_believable_is_undecided(use: Use) -> None:
+def test_an_slo_on_an_unknown_or_invalid_figure_is_undecided(use: Use) -> None:
     made = plan(["direct"], [50])
-    doubtful = summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50, reasons=["too few users"])])])
-    code, output = use(doubtful, "--slo", "p99<50ms")
+    invalid = summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50, reasons=["too few users"])])])
+    code, output = use(invalid, "--slo", "p99<50ms")
     assert code == 3
     assert "block 1 is invalid: too few users" in output
     code, output = use(campaign(), "--slo", "loop_lag_p99<5ms")
     assert code == 3
-    assert "block 1 does not know it" in output
+    assert "block 1 has no such figure" in output
     shorter = msgspec.structs.replace(step(50), window_s=3.2)
     cut = summarise(made, ENVIRONMENT, [run(made.trials[0], [shorter], failure="interrupted by SIGINT")])
     code, output = use(cut, "--slo", "p99<50ms")
@@ -220,11 +220,11 @@ def test_an_objective_on_what_is_not_known_or_not_believable_is_undecided(use: U
     assert "block 1 was not measured: the campaign ended before this trial" in output
 
 
-def test_a_failure_outweighs_what_cannot_be_decided(use: Use) -> None:
+def test_a_failure_outweighs_an_undecided_check(use: Use) -> None:
     assert use(campaign(), "--slo", "loop_lag_p99<5ms", "--slo", "p99<1us")[0] == 1
 
 
-def test_one_can_look_at_a_part_only(use: Use) -> None:
+def test_a_part_of_the_campaign_can_be_checked_alone(use: Use) -> None:
     code, output = use(campaign(), "--slo", "p99<6ms", "--strategies", "queue", "--users", "50")
     assert code == 0
     assert "1 passed" in output
@@ -232,24 +232,26 @@ def test_one_can_look_at_a_part_only(use: Use) -> None:
 
 
 @pytest.mark.parametrize(
-    ("differing", "told"),
+    ("differing", "message"),
     [
         ({"cpu": "Another CPU"}, "cpu: Example CPU 3.0 GHz, now Another CPU"),
         ({"cores": 8}, "cores: 2, now 8"),
         ({"pinning": Pinning()}, "cores of the server: 0, now any"),
     ],
 )
-def test_a_baseline_from_another_machine_is_refused_unless_told(use: Use, differing: dict[str, Any], told: str) -> None:
+def test_a_baseline_from_another_machine_is_refused_unless_allowed(
+    use: Use, differing: dict[str, Any], message: str
+) -> None:
     now = campaign(environment=msgspec.structs.replace(ENVIRONMENT, **differing))
     code, output = use(now, "--baseline", campaign())
     assert code == 2
-    assert told in output
+    assert message in output
     code, output = use(now, "--baseline", campaign(), "--allow-different-machine")
     assert code == 0
-    assert f"- Another machine: {told}" in output
+    assert f"- Another machine: {message}" in output
 
 
-def test_a_baseline_of_another_load_is_refused_unless_told(use: Use) -> None:
+def test_a_baseline_of_another_load_is_refused_unless_allowed(use: Use) -> None:
     of_another_load = msgspec.structs.replace(
         plan(["direct", "queue"], USERS, BLOCKS), workload=msgspec.structs.replace(workload(USERS), room_rate=20)
     )
@@ -260,7 +262,7 @@ def test_a_baseline_of_another_load_is_refused_unless_told(use: Use) -> None:
     assert use(campaign(), "--baseline", baseline, "--allow-different-plan")[0] == 0
 
 
-def test_of_a_smaller_baseline_only_what_both_have_is_compared(use: Use) -> None:
+def test_with_a_smaller_baseline_only_the_common_part_is_compared(use: Use) -> None:
     smaller = campaign(strategies=["direct"], users=[50])
     code, output = use(campaign(), "--baseline", smaller)
     assert code == 2
@@ -273,7 +275,7 @@ def test_of_a_smaller_baseline_only_what_both_have_is_compared(use: Use) -> None
     assert "nothing to compare" in output
 
 
-def test_another_version_is_told_but_not_refused(use: Use) -> None:
+def test_another_version_is_reported_but_not_refused(use: Use) -> None:
     newer = msgspec.structs.replace(ENVIRONMENT, versions=ENVIRONMENT.versions | {"uvicorn": "0.99"})
     code, output = use(campaign(environment=newer), "--baseline", campaign())
     assert code == 0
@@ -281,15 +283,15 @@ def test_another_version_is_told_but_not_refused(use: Use) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([], "give --slo, --baseline or both"),
-        (["--slo", "fast"], "'fast' is no objective; write a measure, one of <= >= == < >, and a number: p99<50ms"),
+        (["--slo", "fast"], "invalid SLO 'fast'; write a measure, one of <= >= == < >, and a number: p99<50ms"),
         (["--slo", "p98<5"], "there is no measure 'p98'; choose from p50, p90, p99,"),
         (["--slo", "p99<5MiB"], "p99 is not measured in 'MiB'; give it in us, ms, s"),
         (["--slo", "missing<5%"], "missing is not measured in '%'; it is a count, give no unit"),
-        (["--slo", "p99<5", "--max-regression", "5%"], "--max-regression is about a --baseline; give one"),
-        (["--baseline", ".", "--max-regression", "5"], "'5' is no share; write it in percent, such as 10%"),
+        (["--slo", "p99<5", "--max-regression", "5%"], "--max-regression needs a --baseline; give one"),
+        (["--baseline", ".", "--max-regression", "5"], "invalid share '5'; write it in percent, such as 10%"),
         (["--slo", "p99<5", "--users", "77"], "the campaign has no direct with 77 users and queue with 77 users"),
         (["--slo", "p99<5", "--strategies", "fast"], "it has direct and queue with 50 and 100 users"),
         (["--baseline", ".", "--metric", "missing"], "'missing' is not one of 'p50'"),
@@ -299,13 +301,13 @@ def test_another_version_is_told_but_not_refused(use: Use) -> None:
         ),
     ],
 )
-def test_wrong_use_says_what_is_allowed(
-    use: Use, words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_invalid_options_are_refused_with_what_is_allowed(
+    use: Use, words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, output = use(campaign(), *words)
     assert code == 2
-    assert told in " ".join(output.split())
+    assert message in " ".join(output.split())
 
 
 @pytest.mark.parametrize(
@@ -320,14 +322,14 @@ def test_wrong_use_says_what_is_allowed(
     ],
 )
 def test_bounds_are_in_the_measures_own_unit(text: str, bound: float) -> None:
-    assert parse(text).bound == pytest.approx(bound)
+    assert parse_slo(text).bound == pytest.approx(bound)
 
 
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=6),
     st.lists(st.integers(0, 9), min_size=1, max_size=6),
 )
-def test_the_test_counts_every_way_to_choose_the_new_ones(old: list[int], new: list[int]) -> None:
+def test_the_p_value_counts_every_choice_of_new_values(old: list[int], new: list[int]) -> None:
     everything = [*old, *new]
     ranks = [2 * sum(other < each for other in everything) + everything.count(each) + 1 for each in everything]
     sums = [sum(chosen) for chosen in itertools.combinations(ranks, len(new))]
@@ -335,7 +337,7 @@ def test_the_test_counts_every_way_to_choose_the_new_ones(old: list[int], new: l
     assert p_larger(np.array(old, float), np.array(new, float)) == pytest.approx(as_large / len(sums))
 
 
-def test_the_test_agrees_with_that_of_scipy() -> None:
+def test_the_p_value_agrees_with_scipy() -> None:
     random = np.random.default_rng(1)
     old, new = random.lognormal(size=10), random.lognormal(0.5, size=8)
     expected = mannwhitneyu(new, old, alternative="greater", method="exact").pvalue
@@ -343,9 +345,7 @@ def test_the_test_agrees_with_that_of_scipy() -> None:
 
 
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=8), st.lists(st.floats(-3, 3), min_size=3, max_size=8))
-def test_the_interval_has_the_estimate_and_is_above_0_only_where_the_test_finds_something(
-    old: list[float], new: list[float]
-) -> None:
+def test_the_interval_is_above_0_only_where_the_test_is_significant(old: list[float], new: list[float]) -> None:
     old_values, new_values = np.array(old), np.array(new)
     moved = shift(old_values, new_values)
     assert moved.low <= moved.centre <= moved.high
@@ -353,7 +353,7 @@ def test_the_interval_has_the_estimate_and_is_above_0_only_where_the_test_finds_
         assert p_larger(old_values, new_values) <= 0.05
 
 
-def test_a_shift_between_infinite_values_is_not_known() -> None:
+def test_a_shift_between_infinite_values_is_unknown() -> None:
     never = np.full(4, math.inf)
     moved = shift(never, never)
     assert math.isnan(moved.centre)
@@ -361,11 +361,11 @@ def test_a_shift_between_infinite_values_is_not_known() -> None:
     assert shift(np.zeros(4), never).centre == math.inf
 
 
-def test_what_is_never_in_time_then_and_now_has_no_ratio_and_a_double_flag_changes_nothing(use: Use) -> None:
+def test_two_infinite_medians_have_no_ratio_and_flags_may_repeat(use: Use) -> None:
     made = plan(["direct"], [50], blocks=4)
     lossy = summarise(made, ENVIRONMENT, [run(trial, [step(50, missing=2_500)]) for trial in made.trials])
     once = use(lossy, "--baseline", lossy)
-    assert "never, now never: by how much cannot be known, adjusted p 1" in once[1]
+    assert "never, now never: the ratio is unknown, adjusted p 1" in once[1]
     twice = ("--metric", "p99", "--metric", "p99", "--strategies", "direct,direct")
     assert use(lossy, "--baseline", lossy, *twice) == once
 
@@ -376,13 +376,13 @@ def test_the_blocks_needed_are_the_fewest_that_can_find_anything(family: int) ->
     assert family * smallest_p(blocks, blocks) <= 0.05 < family * smallest_p(blocks - 1, blocks - 1)
 
 
-def test_the_documentation_says_how_many_comparisons_each_number_of_blocks_allows() -> None:
+def test_the_documented_comparisons_per_number_of_blocks_are_right() -> None:
     text = " ".join((ROOT / "docs" / "ci.md").read_text().split())
-    told = re.search(
+    documented = re.search(
         r"3 blocks in each campaign are enough for 1 comparison, 4 for (\d+), 5 for (\d+), 6 for (\d+)\.", text
     )
-    assert told
-    for blocks, family in enumerate(map(int, told.groups()), start=4):
+    assert documented
+    for blocks, family in enumerate(map(int, documented.groups()), start=4):
         assert blocks_needed(family) == blocks == blocks_needed(family + 1) - 1
 
 
@@ -396,38 +396,38 @@ def found(noise: float, blocks: int) -> float:
     return hits / 5
 
 
-def test_the_documentation_says_how_often_a_slowdown_is_found() -> None:
+def test_the_documented_power_is_right() -> None:
     text = (ROOT / "docs" / "ci.md").read_text()
     rows = re.findall(r"^\| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", text, re.MULTILINE)
     assert len(rows) == 3
-    for noise, *told in rows:
-        for blocks, percent in zip((6, 10, 15), told, strict=True):
+    for noise, *documented in rows:
+        for blocks, percent in zip((6, 10, 15), documented, strict=True):
             assert found(int(noise) / 100, blocks) == pytest.approx(int(percent), abs=2)
 
 
-def test_equal_campaigns_fail_about_as_seldom_as_promised() -> None:
-    """Of 400 pairs of equal campaigns, with noise of 20 %, at most 5 % may be called worse in any of 4 places."""
+def test_equal_campaigns_rarely_fail() -> None:
+    """Of 400 pairs of equal campaigns, with noise of 20 %, at most 5 % may be found worse in any of 4 places."""
     random = np.random.default_rng(1)
     least = 0.05 / 4
     false = sum(any(p_larger(*random.normal(0, 0.2, (2, BLOCKS))) <= least for _ in range(4)) for _ in range(400))
     assert false / 400 <= 0.065
 
 
-def test_what_a_job_summary_would_read_as_html_or_as_a_column_is_escaped() -> None:
+def test_html_and_column_separators_are_escaped_for_job_summaries() -> None:
     failed = Check(Outcome.FAILED, "direct", 50, "`p99<50ms`", "60 ms | 70 ms", "a <b> & c")
     passed = Check(Outcome.PASSED, "queue", 50, "`p99<50ms`", "4 ms", "")
-    assert markdown([failed], []) == (
+    assert gate_in_markdown([failed], []) == (
         "### Gate failed: 1 failed.\n\n"
         "- **direct, 50 users, `p99<50ms`**: a &lt;b&gt; &amp; c\n\n"
         "| | strategy | users | must hold | found |\n|---|---|---:|---|---|\n"
         "| :x: **failed** | direct | 50 | `p99<50ms` | 60 ms \\| 70 ms |\n"
     )
-    assert "\n\n\n" not in markdown([passed], ["<remark>"])
-    assert markdown([passed], ["<remark>"]).endswith("\n\n- &lt;remark&gt;\n")
+    assert "\n\n\n" not in gate_in_markdown([passed], ["<remark>"])
+    assert gate_in_markdown([passed], ["<remark>"]).endswith("\n\n- &lt;remark&gt;\n")
 
 
 class TestWorkflow:
-    """The example of docs/ci.md does what it says."""
+    """The example of docs/ci.md works as described."""
 
     steps = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)[0])[
         "jobs"
@@ -442,7 +442,9 @@ class TestWorkflow:
         return found[1]
 
     @pytest.mark.parametrize(("slower", "expected"), [(1.0, 0), (1.5, 1)])
-    def test_its_gate_decides_on_campaigns_of_its_size(self, slower: float, expected: int, tmp_path: Path) -> None:
+    def test_the_workflows_gate_decides_on_campaigns_of_its_size(
+        self, slower: float, expected: int, tmp_path: Path
+    ) -> None:
         for name, factor, seed in (("before", 1.0, 1), ("now", slower, 2)):
             folder = tmp_path / "results" / name
             folder.mkdir(parents=True)

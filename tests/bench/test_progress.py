@@ -34,7 +34,7 @@ def progress(clock: Clock, blocks: int, of: Workload | None = None) -> tuple[Pro
     return Progress(of or workload(), trials, Console(file=printed, width=200), clock), printed
 
 
-def test_the_first_trial_of_each_arm_is_estimated_and_the_others_take_as_long_as_it_did(clock: Clock) -> None:
+def test_later_trials_of_an_arm_are_estimated_from_its_first(clock: Clock) -> None:
     trials = plan(["direct", "queue"], blocks=3).trials
     shown, _ = progress(clock, blocks=3)
     assert shown.left_s() == pytest.approx(6 * TRIAL_S)

@@ -18,7 +18,9 @@ from click.testing import CliRunner
 
 from bench.commands.main import main
 from bench.execution.child_process import PACKAGES
-from bench.model.environment import Commit, Environment, choose_pinning, read_environment
+from bench.execution.environment_reader import read_environment
+from bench.execution.pinning import choose_pinning
+from bench.model.environment import Commit, Environment
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import Store
 from tests.bench.made_up import plan, run, step
@@ -95,7 +97,7 @@ def assert_complete(campaign: Campaign) -> None:
     assert not list(campaign.store.directory.rglob("*.tmp"))
 
 
-def test_a_campaign_that_is_killed_interrupted_and_damaged_is_brought_to_its_end(tmp_path: Path) -> None:
+def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) -> None:
     campaign = Campaign(tmp_path / "campaign")
     folder = str(campaign.store.directory)
 
@@ -133,10 +135,10 @@ def test_a_campaign_that_is_killed_interrupted_and_damaged_is_brought_to_its_end
     assert [campaign.output.index(f"/3] {trial}: 2 users") for trial in (first, third, fourth)]
     assert campaign.times()[second] == kept[second]
     assert_complete(campaign)
-    assert code == (0 if campaign.store.read_summary().believable else 3), campaign.output
+    assert code == (0 if campaign.store.read_summary().valid else 3), campaign.output
 
 
-def test_an_attempt_that_fails_sooner_does_not_replace_what_an_earlier_one_measured(tmp_path: Path) -> None:
+def test_an_attempt_that_fails_sooner_does_not_replace_an_earlier_one(tmp_path: Path) -> None:
     made = plan(["direct"], [50, 100])
     store = store_campaign(tmp_path / "campaign", of=made)
     measured = run(made.trials[0], [step(50)], failure="interrupted by SIGINT")
@@ -163,7 +165,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
-def test_a_full_disk_ends_a_campaign_in_clear_words_and_with_room_it_goes_on(tiny_disk: Path) -> None:
+def test_a_full_disk_ends_a_campaign_and_with_room_it_is_resumed(tiny_disk: Path) -> None:
     campaign = Campaign(tiny_disk / "campaign")
     folder, filler = str(campaign.store.directory), tiny_disk / "filler"
 
@@ -232,7 +234,7 @@ def test_a_campaign_that_is_complete_is_only_summed_up_again(tmp_path: Path) -> 
     before = {path: path.stat().st_mtime_ns for path in store.runs.iterdir()}
     code, output = resume(store.directory)
     assert code == 0
-    assert "Within p99 <= 50 ms: direct holds 50 users" in output
+    assert "Maximum users within the SLO (p99 <= 50 ms): direct 50" in output
     assert {path: path.stat().st_mtime_ns for path in store.runs.iterdir()} == before
     assert len(store.read_summary().cells) == 2
     assert not list(store.logs.iterdir())
@@ -320,5 +322,5 @@ def test_a_run_of_another_trial_is_named_and_does_not_count(tmp_path: Path) -> N
     store = store_campaign(tmp_path / "campaign")
     first, second = sorted(store.runs.iterdir())
     first.write_bytes(second.read_bytes())
-    with pytest.raises(ValueError, match=f"{first} is of another trial; `compare --resume"):
+    with pytest.raises(ValueError, match=f"{first} belongs to another trial; `compare --resume"):
         store.read_run(store.read_plan().plan.trials[0])

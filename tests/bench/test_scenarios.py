@@ -1,4 +1,4 @@
-"""Scenarios: their files, what is read off a run, the table and the chart."""
+"""Scenarios: their files, their figures, the table and the chart."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from bench.analysis.cells import summarise
 from bench.model.plan import Trial
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.charts.stalled_members import stalled_members
-from bench.presentation.scenario_answer import scenario_table
+from bench.presentation.scenario_answer import scenario_answer
+from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.conditions import Conditions
-from bench.scenarios.disturbance import Disturbance, planned
-from bench.scenarios.judge import rows
+from bench.scenarios.disturbance import Disturbance, planned_disturbance
+from bench.scenarios.judge import make_rows
 from bench.scenarios.recovery import time_to_recover_s
 from bench.scenarios.result import FORMAT, Row, ScenarioResult, read_scenario_result, write_scenario
 from bench.scenarios.scenario import Variation, read_scenario, scenario_file, scenario_files
@@ -48,7 +49,7 @@ def test_every_built_in_scenario_can_be_run_and_says_what_it_shows(path: Path) -
         assert "\n" not in text
 
 
-def test_the_situations_that_a_chat_gets_into_are_there() -> None:
+def test_the_built_in_scenarios_are_complete() -> None:
     assert set(scenario_files()) == {
         *("steady", "burst", "stalled", "slow-readers", "churn", "reconnect-storm", "big-messages"),
         *("server-freeze", "server-restart", "soak"),
@@ -65,7 +66,7 @@ def test_lists_are_axes_and_each_combination_is_a_variation(tmp_path: Path) -> N
     assert scenario.variations[3].conditions == Conditions(users=10, stalled=2, message_size=1024)
 
 
-def test_changes_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
+def test_changes_override_the_files_conditions(tmp_path: Path) -> None:
     scenario = read_scenario(written(tmp_path, "users = [10, 20]\n"), {"users": 5, "duration_s": 3.0})
     assert [variation.conditions for variation in scenario.variations] == [Conditions(users=5, duration_s=3.0)]
 
@@ -77,34 +78,37 @@ def test_changes_take_the_place_of_what_the_file_says(tmp_path: Path) -> None:
         ("users = 0", ">= 1"),
         ('users = "many"', "Expected `int`"),
         ("users = []", "empty list"),
-        ("users = 5\nstalled = [0, 5]", "leaves nobody of 5 users"),
+        ("users = 5\nstalled = [0, 5]", "leaves none of 5 users"),
         ("message_size = 10", ">= 60"),
         ('arrival = "tide"', "tide"),
-        ("freeze_at_s = 30", "freeze_at_s = 30 is after the window of 10 s"),
+        ("freeze_at_s = 30", "freeze_at_s = 30 is not within the window of 10 s"),
         ("kill_at_s = 3", "needs `rejoin_every_s`"),
-        ("freeze_at_s = 3\nkill_at_s = 6\nrejoin_every_s = 1", "freeze_at_s and kill_at_s: a run has one disturbance"),
-        ("burst_factor = 2\nreconnect_at_s = 3", "burst_factor and reconnect_at_s: a run has one disturbance"),
-        ("burst_factor = 2\nwindow_s = 2", "burst_factor needs one window; leave `window_s` out"),
-        ("users = ", "is no TOML"),
-        ("duration_s = inf", "duration_s = inf is no finite number"),
-        ('server = "--slow-after \'2"', "is no command line: No closing quotation"),
-        ('server = "--strategy=queue"', "--strategy is for the bench to choose; leave it out"),
-        ("stalled = [0, 1, 0]", "stalled-0 is there twice"),
+        (
+            "freeze_at_s = 3\nkill_at_s = 6\nrejoin_every_s = 1",
+            "freeze_at_s and kill_at_s: a run has at most one disturbance",
+        ),
+        ("burst_factor = 2\nreconnect_at_s = 3", "burst_factor and reconnect_at_s: a run has at most one disturbance"),
+        ("burst_factor = 2\nwindow_s = 2", "burst_factor needs a single window; remove `window_s`"),
+        ("users = ", "invalid TOML"),
+        ("duration_s = inf", "duration_s = inf must be finite"),
+        ('server = "--slow-after \'2"', "is not a valid command line: No closing quotation"),
+        ('server = "--strategy=queue"', "--strategy is set by the bench; remove it"),
+        ("stalled = [0, 1, 0]", "duplicate variation stalled-0"),
         ("stalled = 200", "raise `users`"),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_name_and_what_is_wrong(tmp_path: Path, conditions: str, words: str) -> None:
+def test_an_invalid_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, conditions: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"mine\.toml") as refused:
         read_scenario(written(tmp_path, conditions))
     assert words in str(refused.value)
 
 
-def test_what_a_change_spoils_is_told_with_the_change_and_without_all_names(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"mine\.toml, with users = 3: stalled = 5 leaves nobody .*`users`$"):
+def test_an_invalid_change_is_reported_with_the_change(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"mine\.toml, with users = 3: stalled = 5 leaves none .*`users`$"):
         read_scenario(written(tmp_path, "stalled = 5"), {"users": 3})
 
 
-def test_a_label_is_fit_for_a_folder(tmp_path: Path) -> None:
+def test_a_label_is_a_valid_folder_name(tmp_path: Path) -> None:
     scenario = read_scenario(written(tmp_path, 'server = ["--slow-after 2", "--outbox-bytes 9 ../../x/"]'))
     assert [each.label for each in scenario.variations] == [
         "server---slow-after_2",
@@ -112,14 +116,14 @@ def test_a_label_is_fit_for_a_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_without_words_is_refused(tmp_path: Path) -> None:
+def test_a_missing_field_or_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="missing required field `look_at`"):
         read_scenario(written(tmp_path, "", 'title = "t"\nshows = "s"\n[conditions]\n'))
     with pytest.raises(ValueError, match="No such file"):
         read_scenario(tmp_path / "none.toml")
 
 
-def test_a_name_is_a_built_in_scenario_or_one_of_a_folder_and_a_path_is_a_file(tmp_path: Path) -> None:
+def test_a_scenario_is_found_by_name_or_path(tmp_path: Path) -> None:
     path = written(tmp_path, "")
     assert scenario_file("mine", tmp_path) == path
     assert scenario_file("steady", tmp_path).stem == "steady"
@@ -128,7 +132,7 @@ def test_a_name_is_a_built_in_scenario_or_one_of_a_folder_and_a_path_is_a_file(t
         scenario_file("stedy")
 
 
-def test_windows_that_follow_one_another_have_no_step() -> None:
+def test_consecutive_windows_use_no_steps() -> None:
     flags = Conditions(users=7, window_s=2, duration_s=60).swarm_flags
     assert (flags["--steps"], flags["-u"], flags["--dwell"]) == (None, 7, 2)
     assert "--steps" not in Conditions().swarm_flags
@@ -138,7 +142,7 @@ def test_windows_that_follow_one_another_have_no_step() -> None:
 
 
 def seconds(*p99: float | None, missing: Sequence[int] = (), away: Sequence[int] = ()) -> list[Second]:
-    """Make a second of each p99; in those that are `missing` a delivery is, in those `away` half of the members are."""
+    """Make a second of each p99; `missing` ones miss a delivery, in `away` ones half of the members are away."""
     made = []
     for number, value in enumerate(p99):
         expected = 100 * MEMBERS // (2 if number in away else 1)
@@ -153,7 +157,7 @@ def recovery_s(timeline: list[Second], disturbance: tuple[float, float] | None =
     return time_to_recover_s(made, slo_ms, when)
 
 
-def test_recovery_counts_from_the_end_of_the_disturbance_to_the_last_second_that_is_not_well() -> None:
+def test_recovery_ends_with_the_last_unhealthy_second() -> None:
     assert recovery_s(seconds(2, 2, 900, 600, 2, 2), (2.0, 3.0)) == pytest.approx(1.0)
     assert recovery_s(seconds(2, 2, 900, 600, 2, 2), (2.0, 3.25)) == pytest.approx(0.75)
     assert recovery_s(seconds(2, 2, 900, 2, 2, 2), (2.0, 3.0)) == 0
@@ -161,16 +165,16 @@ def test_recovery_counts_from_the_end_of_the_disturbance_to_the_last_second_that
     assert recovery_s(seconds(2, 2, 900, 2, 900, 2), (2.0, 3.0)) == pytest.approx(2.0)
 
 
-def test_a_room_that_is_not_itself_at_the_end_has_not_recovered() -> None:
+def test_a_room_that_is_unhealthy_at_the_end_has_not_recovered() -> None:
     assert recovery_s(seconds(2, 2, 900, 900), (2.0, 3.0)) == math.inf
     assert recovery_s([], (2.0, 3.0)) == math.inf
 
 
-def test_what_went_badly_before_a_disturbance_does_not_count() -> None:
+def test_an_unhealthy_second_before_a_disturbance_does_not_count() -> None:
     assert recovery_s(seconds(900, 2, 2, 2), (2.0, 3.0)) == 0
 
 
-def test_well_is_the_objective_or_twice_what_was_before_and_nothing_missing_and_all_back() -> None:
+def test_a_second_is_healthy_by_p99_missing_deliveries_and_members() -> None:
     assert recovery_s(seconds(2, 2, 49, 49, 49, 2), (1.0, 2.0)) == 0
     assert recovery_s(seconds(200, 200, 900, 399, 399), (2.0, 3.0)) == 0
     assert recovery_s(seconds(200, 200, 900, 401, 399), (2.0, 3.0)) == pytest.approx(1.0)
@@ -179,19 +183,19 @@ def test_well_is_the_objective_or_twice_what_was_before_and_nothing_missing_and_
     assert recovery_s(seconds(2, 2, None, 2, missing=[2]), (1.0, 2.0)) == pytest.approx(1.0)
 
 
-def test_without_a_disturbance_that_ends_recovery_counts_from_the_first_second_that_is_not_well() -> None:
+def test_without_a_disturbance_recovery_counts_from_the_first_unhealthy() -> None:
     assert recovery_s(seconds(2, 900, 900, 2)) == pytest.approx(2.0)
     assert recovery_s(seconds(2, 2, 2)) == 0
-    assert recovery_s(seconds(2, 2, 2, away=[1])) == 0, "members that leave are no disturbance by themselves"
+    assert recovery_s(seconds(2, 2, 2, away=[1])) == 0, "members that leave are not a disturbance"
 
 
-def test_the_swarms_own_disturbances_are_known_from_its_plan() -> None:
+def test_the_swarms_own_disturbances_follow_from_its_plan() -> None:
     made = step(MEMBERS)
-    burst = planned(Conditions(burst_factor=10, burst_at_s=4, burst_for_s=1), made)
-    storm = planned(Conditions(reconnect_at_s=3, reconnect_jitter_s=2), made)
+    burst = planned_disturbance(Conditions(burst_factor=10, burst_at_s=4, burst_for_s=1), made)
+    storm = planned_disturbance(Conditions(reconnect_at_s=3, reconnect_jitter_s=2), made)
     assert burst == Disturbance(START_NS + 4 * SECOND, START_NS + 5 * SECOND)
     assert storm == Disturbance(START_NS + 3 * SECOND, START_NS + 5 * SECOND)
-    assert planned(Conditions(), made) is None
+    assert planned_disturbance(Conditions(), made) is None
 
 
 # Rows, table, chart
@@ -203,7 +207,7 @@ def made_rows(variation: Variation, steps: dict[str, Step | None]) -> list[Row]:
     for trial in made.trials:
         found = steps[trial.arm.label]
         runs.append(run(trial, [found] if found else None, failure=None if found else "the server died"))
-    return rows(variation, summarise(made, ENVIRONMENT, runs), runs, {})
+    return make_rows(variation, summarise(made, ENVIRONMENT, runs), runs, {})
 
 
 def made_result(stalled: Sequence[int] = (0, 1, 5)) -> ScenarioResult:
@@ -219,28 +223,28 @@ def made_result(stalled: Sequence[int] = (0, 1, 5)) -> ScenarioResult:
 def printed(result: ScenarioResult) -> str:
     console = Console(width=140)
     with console.capture() as capture:
-        console.print(scenario_table(result))
+        console.print(answer_in_terminal(scenario_answer(result)))
     return capture.get()
 
 
-def test_a_row_has_the_healthy_members_figures_and_the_servers_own() -> None:
+def test_a_row_has_the_healthy_members_and_the_servers_figures() -> None:
     (row,) = made_rows(Variation("run", Conditions()), {"queue": step(50, missing=25)})
     assert row.cell is not None
     assert (row.cell.missing, row.cell.latency_ms.p99) == (25, 8.0)
     assert row.memory_peak_mib == 50
     assert row.time_to_recover_s is None
-    assert row.kicked is None, "the server was not asked"
+    assert row.kicked is None, "the server's counts were not read"
 
 
 def test_a_run_that_failed_is_a_row_with_the_reason() -> None:
     result = made_result()
     failed = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5)), {"gather": None})
     result = msgspec.structs.replace(result, rows=[*result.rows, *failed])
-    assert not result.believable
+    assert not result.valid
     assert "gather, stalled-5: not measured: the server died" in printed(result)
 
 
-def test_the_table_has_a_row_a_run_and_says_what_to_look_at() -> None:
+def test_the_table_has_one_row_per_run_and_says_what_to_look_at() -> None:
     text = printed(made_result())
     for word in ("It shows.", "Look at: This.", "stalled", "healthy p99", "kicks", "2,500", "never"):
         assert word in text
@@ -248,7 +252,7 @@ def test_the_table_has_a_row_a_run_and_says_what_to_look_at() -> None:
     assert len(lines) == 6
 
 
-def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_result_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     result = made_result()
     write_scenario(result, tmp_path)
     assert read_scenario_result(tmp_path) == result
@@ -256,7 +260,7 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
         read_scenario_result(tmp_path / "nowhere")
 
 
-def test_the_chart_shows_p99_and_delivered_share_by_members_that_stall() -> None:
+def test_the_chart_shows_p99_and_delivered_share_by_stalled_members() -> None:
     figure = stalled_members(made_result())
     left, right = figure.axes
     assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
@@ -273,52 +277,55 @@ def test_the_chart_shows_p99_and_delivered_share_by_members_that_stall() -> None
     assert "p99 with 5 of 50 members stalled: queue 8.00 ms; direct loses 10 %" in texts(figure)
 
 
-def test_a_chart_is_drawn_where_its_axis_is(tmp_path: Path) -> None:
+def test_a_chart_is_drawn_only_for_its_axis(tmp_path: Path) -> None:
     result = made_result()
-    assert [path.name for path in draw_scenario(result, tmp_path)] == ["stalled_members.png", "stalled_members.svg"]
+    (drawn,) = draw_scenario(result, tmp_path)
+    assert [path.name for path in (drawn.png, drawn.svg)] == ["stalled_members.png", "stalled_members.svg"]
+    assert drawn.png.exists()
+    assert drawn.svg.exists()
     assert draw_scenario(msgspec.structs.replace(result, axes=("users",)), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, axes=("stalled", "users")), tmp_path) == []
     assert draw_scenario(msgspec.structs.replace(result, rows=[]), tmp_path) == []
 
 
-def test_what_happened_to_a_trial_decides_its_recovery() -> None:
+def test_recovery_counts_from_the_trials_own_disturbance() -> None:
     variation = Variation("run", Conditions(freeze_at_s=2))
     made = plan(("queue",), users=(50,))
     (trial,) = made.trials
     timeline = seconds(2, 2, 900, 2, 2)
     runs = [run(trial, [msgspec.structs.replace(step(50), timeline=timeline)])]
-    happened: dict[Trial, Disturbance] = {trial: Disturbance(START_NS + 2 * SECOND, START_NS + 5 * SECOND // 2)}
-    (row,) = rows(variation, summarise(made, ENVIRONMENT, runs), runs, happened)
+    disturbances: dict[Trial, Disturbance] = {trial: Disturbance(START_NS + 2 * SECOND, START_NS + 5 * SECOND // 2)}
+    (row,) = make_rows(variation, summarise(made, ENVIRONMENT, runs), runs, disturbances)
     assert row.time_to_recover_s == pytest.approx(0.5)
 
 
-def test_a_disturbance_that_did_not_happen_is_not_recovered_from() -> None:
+def test_a_disturbance_that_did_not_happen_makes_the_row_invalid() -> None:
     result = made_result()
     never = made_rows(Variation("stalled-5", Conditions(users=50, stalled=5, freeze_at_s=2)), {"gather": step(50)})
     result = msgspec.structs.replace(result, rows=[*result.rows, *never])
-    assert not result.believable
-    assert "gather, stalled-5: not to be believed: the server was to be frozen and was not" in printed(result)
+    assert not result.valid
+    assert "gather, stalled-5: invalid: the server was to be frozen and was not" in printed(result)
 
 
-def test_a_run_that_failed_late_is_not_to_be_believed() -> None:
+def test_a_run_that_failed_late_is_invalid() -> None:
     made = plan(("queue",), users=(50,))
     runs = [run(made.trials[0], [step(50)], failure="the server could not be frozen")]
-    (row,) = rows(Variation("run", Conditions()), summarise(made, ENVIRONMENT, runs), runs, {})
+    (row,) = make_rows(Variation("run", Conditions()), summarise(made, ENVIRONMENT, runs), runs, {})
     assert row.cell is not None
-    assert not row.believable
+    assert not row.valid
     assert row.cell.valid, "its window was whole"
     assert row.reason == "the server could not be frozen"
 
 
-def test_rows_that_were_planned_and_not_run_are_told() -> None:
+def test_planned_rows_that_were_not_run_are_reported() -> None:
     result = made_result()
-    assert result.believable
+    assert result.valid
     cut = msgspec.structs.replace(result, planned_rows=len(result.rows) + 3)
-    assert not cut.believable
+    assert not cut.valid
     assert "3 of 9 runs were not made: it ended before them" in printed(cut)
 
 
-def test_the_chart_says_what_was_not_measured() -> None:
+def test_the_chart_names_what_was_not_measured() -> None:
     result = made_result()
     gap = [row for row in result.rows if (row.strategy, row.conditions.stalled) != ("direct", 5)]
     figure = stalled_members(msgspec.structs.replace(result, rows=gap))
@@ -338,7 +345,7 @@ def test_the_scenario_in_the_documentation_can_be_run(tmp_path: Path) -> None:
     assert [variation.label for variation in read_scenario(path).variations] == ["message_size-64", "message_size-4096"]
 
 
-def test_a_room_that_nobody_came_back_to_has_not_recovered() -> None:
+def test_an_empty_room_has_not_recovered() -> None:
     empty = [Second(START_NS + number * SECOND, 0, 0, 0, None, None, None) for number in (3, 4)]
     assert recovery_s([*seconds(2, 2, 900), *empty], (2.0, 2.5)) == math.inf
     assert recovery_s([*seconds(2, 2, 2), *empty], (3.0, 3.5)) == math.inf

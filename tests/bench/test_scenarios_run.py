@@ -1,4 +1,4 @@
-"""Scenarios that are run: real servers and swarms, frozen, killed and overrun."""
+"""Scenario runs with real servers and swarms: frozen, killed and overloaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(tmp_path: Path, conditions: str, *flags: str) -> ScenarioResult:
     done = bench("run", str(path), "--out", str(tmp_path / "out"), *flags)
     assert (tmp_path / "out" / "scenario.json").exists(), done.stderr
     result = read_scenario_result(tmp_path / "out")
-    assert done.returncode == (0 if result.believable else 3), done.stderr
+    assert done.returncode == (0 if result.valid else 3), done.stderr
     for row in result.rows:
         assert row.cell is not None, row.reason
         assert other_than_busy(row.cell.reasons) == []
@@ -43,7 +43,7 @@ def missing(row: Row) -> int:
     return row.cell.missing
 
 
-def test_scenarios_are_listed_with_ones_own(tmp_path: Path) -> None:
+def test_built_in_and_own_scenarios_are_listed(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(SCENARIO.replace("The rows.", "The rows. [/]"))
     listed = bench("scenarios", "--folder", str(tmp_path))
     assert listed.returncode == 0, listed.stderr
@@ -51,7 +51,7 @@ def test_scenarios_are_listed_with_ones_own(tmp_path: Path) -> None:
         assert word in listed.stdout
 
 
-def test_a_freeze_delays_and_loses_nothing_and_an_axis_makes_rows(tmp_path: Path) -> None:
+def test_a_freeze_delays_but_loses_nothing(tmp_path: Path) -> None:
     result = run(
         tmp_path,
         "duration_s = 3\nfreeze_at_s = 1\nfreeze_for_s = 0.6\nstalled = [0, 1]\n",
@@ -70,7 +70,7 @@ def test_a_freeze_delays_and_loses_nothing_and_an_axis_makes_rows(tmp_path: Path
     assert folder.read_summary().cells
 
 
-def test_a_server_that_is_killed_loses_what_was_due_meanwhile_and_its_users_come_back(tmp_path: Path) -> None:
+def test_a_killed_server_loses_deliveries_and_its_users_rejoin(tmp_path: Path) -> None:
     result = run(
         tmp_path,
         "duration_s = 7\nkill_at_s = 2\ndown_for_s = 0.3\nrejoin_every_s = 0.2\n",
@@ -99,14 +99,14 @@ def test_churn_with_a_storm_or_a_burst_loses_nothing(tmp_path: Path, disturbance
     assert [missing(row) for row in result.rows] == [0]
 
 
-def test_a_soak_folds_windows_that_follow_one_another(tmp_path: Path) -> None:
+def test_a_soak_merges_consecutive_windows(tmp_path: Path) -> None:
     result = run(tmp_path, "window_s = 1\nslo_ms = 60000\n", "--strategies", "queue", "--duration", "4", "--users", "4")
     (row,) = result.rows
     assert row.cell is not None
     assert row.cell.users == 4
     assert row.cell.window_s >= 3
     assert row.cell.missing == 0
-    assert row.time_to_recover_s == 0, "nothing is late by a minute"
+    assert row.time_to_recover_s == 0, "no delivery is late by a minute"
     (measured,) = Store(tmp_path / "out" / "run").read_runs()
     assert measured.swarm is not None
     assert measured.swarm.steps[0].windows >= 3
@@ -118,11 +118,11 @@ def test_a_soak_folds_windows_that_follow_one_another(tmp_path: Path) -> None:
         (("stedy",), "unknown scenario 'stedy'"),
         (("nowhere.toml",), "cannot read nowhere.toml"),
         (("steady", "--strategies", "fast"), "unknown strategy 'fast'"),
-        (("stalled", "--users", "20"), "leaves nobody of 20 users"),
+        (("stalled", "--users", "20"), "leaves none of 20 users"),
         (("steady", "--out", "."), "is not empty"),
     ],
 )
-def test_wrong_use_is_refused(flags: tuple[str, ...], words: str) -> None:
+def test_invalid_arguments_are_refused(flags: tuple[str, ...], words: str) -> None:
     done = bench("run", *flags)
     assert done.returncode == 2, done.stderr
     assert words in " ".join(done.stderr.replace("│", " ").split())

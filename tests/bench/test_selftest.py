@@ -1,4 +1,4 @@
-"""The self-test's own parts: the distribution on paper, the relay, the faulty server, the freeze, the closed loop."""
+"""The self-test's own parts: the freeze's model, the relay, the faulty server, the freeze, the closed loop."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from click.testing import CliRunner
 from hdrh.histogram import HdrHistogram
 
 from bench.commands import selftest
+from bench.errors import TrialError
 from bench.execution.child_process import Child
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, TrialFailed
+from bench.execution.server_process import Listener
+from bench.validation.faulty_server import FAULTS
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
-from bench.validation.selftest.faulty_server import FAULTS
-from bench.validation.selftest.freeze import WHOLE, percentiles_ms, quantile
-from bench.validation.selftest.freeze_distribution import Envelope, frozen_latency_s
-from bench.validation.selftest.results import Row, exactly
+from bench.validation.selftest.freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
+from bench.validation.selftest.freeze_distribution import Envelope, model_latency_s
+from bench.validation.selftest.results import Result, exact_count
 from server.testing.server_process import ServerProcess
 
 RATE, WINDOW_S, FREEZE_AT_S = 200, 10.0, 4.3217
@@ -37,7 +38,7 @@ WAIT_S = 20
 RELAY = (sys.executable, "-m", "bench.validation.selftest.relay")
 Order = Callable[[random.Random, float], float]
 
-# The distribution on paper, against a server simulated message by message
+# The model's distribution, against a server simulated message by message
 
 
 def simulate(freeze_s: float, service_s: float, order: Order) -> tuple[list[float], float]:
@@ -70,7 +71,7 @@ ORDERS: dict[str, Order] = {
 }
 
 
-def farthest_off_s(envelope: Envelope, latencies_s: list[float]) -> float:
+def max_distance_s(envelope: Envelope, latencies_s: list[float]) -> float:
     quantiles = [tenths / 1000 for tenths in range(1, 1000)]
     return max(envelope.distance_s(q, percentile_ms(latencies_s, q * 100)) for q in quantiles)
 
@@ -78,37 +79,37 @@ def farthest_off_s(envelope: Envelope, latencies_s: list[float]) -> float:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("service_s", [0.00001, 0.0004, 0.002])
 @pytest.mark.parametrize("freeze_s", [0.25, 1.0])
-def test_a_simulated_freeze_is_as_on_paper_whatever_the_order(freeze_s: float, service_s: float, order: str) -> None:
+def test_a_simulated_freeze_fits_the_model_in_any_order(freeze_s: float, service_s: float, order: str) -> None:
     latencies, catch_up_s = simulate(freeze_s, service_s, ORDERS[order])
     envelope = Envelope(freeze_s, freeze_s, catch_up_s, service_s, WINDOW_S)
-    assert farthest_off_s(envelope, latencies) <= 1 / RATE + 1e-6, "the messages are this far apart"
+    assert max_distance_s(envelope, latencies) <= 1 / RATE + 1e-6, "the messages are this far apart"
 
 
 @pytest.mark.parametrize("other_s", [0.95, 1.05])
-def test_a_freeze_of_another_length_is_not_as_on_paper(other_s: float) -> None:
+def test_a_freeze_of_another_length_does_not_fit_the_model(other_s: float) -> None:
     latencies, catch_up_s = simulate(other_s, 0.0001, ORDERS["first in first out"])
-    assert farthest_off_s(Envelope(1.0, 1.0, catch_up_s, 0.0001, WINDOW_S), latencies) > 0.03
+    assert max_distance_s(Envelope(1.0, 1.0, catch_up_s, 0.0001, WINDOW_S), latencies) > 0.03
 
 
-def test_one_slow_answer_of_a_closed_loop_is_not_as_on_paper() -> None:
+def test_one_slow_echo_of_a_closed_loop_does_not_fit_the_model() -> None:
     closed_loop = sorted([0.001] * 450 + [1.0])
-    assert farthest_off_s(Envelope(1.0, 1.0, 0.02, 0.001, WINDOW_S), closed_loop) > 0.9
+    assert max_distance_s(Envelope(1.0, 1.0, 0.02, 0.001, WINDOW_S), closed_loop) > 0.9
 
 
-def test_quantiles_on_paper() -> None:
-    assert frozen_latency_s(0.99, freeze_s=1, window_s=10) == pytest.approx(0.9)
-    assert frozen_latency_s(0.95, freeze_s=1, window_s=10) == pytest.approx(0.5)
-    assert frozen_latency_s(0.9, freeze_s=1, window_s=10) == pytest.approx(0)
-    assert frozen_latency_s(0.5, freeze_s=1, window_s=10) == 0
+def test_quantiles_of_the_model() -> None:
+    assert model_latency_s(0.99, freeze_s=1, window_s=10) == pytest.approx(0.9)
+    assert model_latency_s(0.95, freeze_s=1, window_s=10) == pytest.approx(0.5)
+    assert model_latency_s(0.9, freeze_s=1, window_s=10) == pytest.approx(0)
+    assert model_latency_s(0.5, freeze_s=1, window_s=10) == 0
 
 
-def test_percentiles_are_read_off_a_steps_histogram() -> None:
+def test_percentiles_are_read_from_a_steps_histogram() -> None:
     histogram = HdrHistogram(1, 3_600_000_000, 3)
     for value_ms in range(1, 1001):
         histogram.record_value(value_ms * 1000)
     encoded = histogram.encode()
-    found = percentiles_ms(encoded.decode() if isinstance(encoded, bytes) else encoded, (50, *WHOLE))
-    assert set(found) == {50, *WHOLE}
+    found = percentiles_ms(encoded.decode() if isinstance(encoded, bytes) else encoded, (50, *SLOPE_PERCENTILES))
+    assert set(found) == {50, *SLOPE_PERCENTILES}
     assert found == {percentile: pytest.approx(percentile * 10, rel=0.002) for percentile in found}
 
 
@@ -119,18 +120,18 @@ def test_percentiles_are_read_off_a_steps_histogram() -> None:
         (95, "500.0 to 500.2 +- 8 ms", 508.1, 508.3),
     ],
 )
-def test_what_is_allowed_is_shown_and_less_where_there_is_no_freeze(
+def test_the_tolerance_is_shown_and_smaller_outside_the_freeze(
     percentile: float, expected: str, fits_ms: float, too_long_ms: float
 ) -> None:
     envelope = Envelope(1.0, 1.0, catch_up_s=0, undisturbed_s=0.0002, window_s=10)
     fits, too_long = (quantile("freeze", percentile, envelope, ms, [[0.2], [0.2]]) for ms in (fits_ms, too_long_ms))
     assert fits.expected == too_long.expected == expected
-    assert (fits.holds, too_long.holds) == (True, False)
+    assert (fits.passed, too_long.passed) == (True, False)
 
 
 # The freeze
 
-LOOKS_FOR_GAPS = """
+REPORTS_GAPS = """
 import time
 print("up", flush=True)
 last = time.time_ns()
@@ -166,8 +167,8 @@ def await_line(child: Child, word: str) -> list[str]:
     raise AssertionError(f"no {word!r} in {child.output()!r}")
 
 
-def test_a_frozen_process_stands_still_as_long_as_is_told(start_child: Callable[[str], Child]) -> None:
-    child = start_child(LOOKS_FOR_GAPS)
+def test_a_frozen_process_stops_for_the_reported_time(start_child: Callable[[str], Child]) -> None:
+    child = start_child(REPORTS_GAPS)
     frozen = freeze(child.pid, 0.5)
     gaps = [tuple(map(int, line.split()[1:])) for line in await_line(child, "gap")]
     assert any(
@@ -186,10 +187,10 @@ def test_a_process_that_has_ended_cannot_be_frozen(start_child: Callable[[str], 
         freeze(child.pid, 0.1)
 
 
-# The usual reading
+# The closed loop
 
 
-def test_a_closed_loop_sees_a_freeze_once_and_an_impatient_one_not_at_all(
+def test_a_closed_loop_sees_a_freeze_once_and_with_a_timeout_never(
     start_server: Callable[..., ServerProcess],
 ) -> None:
     server = start_server("--strategy", "direct")
@@ -204,9 +205,9 @@ def test_a_closed_loop_sees_a_freeze_once_and_an_impatient_one_not_at_all(
             time.sleep(0.02)
         frozen = freeze(server.process.pid, 1.0)
     in_freeze = frozen.before_stop_ns, frozen.before_wake_ns
-    assert patient.given_up(*everything) == 0
+    assert patient.timeouts(*everything) == 0
     assert sum(latency > 500 for latency in patient.latencies_ms(*in_freeze)) == 1
-    assert impatient.given_up(*in_freeze) >= 1
+    assert impatient.timeouts(*in_freeze) >= 1
     assert max(impatient.latencies_ms(*everything)) < 500
 
 
@@ -239,7 +240,7 @@ def read_all(end: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def test_a_relay_passes_every_byte_on_in_order_both_ways(relayed: tuple[socket.socket, socket.socket]) -> None:
+def test_a_relay_forwards_every_byte_in_order_both_ways(relayed: tuple[socket.socket, socket.socket]) -> None:
     client, server = relayed
     said, answered = os.urandom(300_000), os.urandom(2_000_000)
 
@@ -263,11 +264,11 @@ def test_a_relay_passes_every_byte_on_in_order_both_ways(relayed: tuple[socket.s
 
     thread = threading.Thread(target=answer)
     thread.start()
-    assert read_all(client) == answered, "a client that has said all still hears all"
+    assert read_all(client) == answered, "a client that has closed its direction still receives everything"
     thread.join(WAIT_S)
 
 
-def test_a_relay_holds_every_byte_of_the_server_at_least_as_long_as_told(
+def test_a_relay_holds_every_byte_of_the_server_long_enough(
     relayed: tuple[socket.socket, socket.socket],
 ) -> None:
     client, server = relayed
@@ -314,7 +315,7 @@ EVERY = 100
 
 
 def received_from(fault: str) -> dict[tuple[str, str], list[int]]:
-    """Let users talk in turn; return the numbers of the messages that each receiver got from each sender."""
+    """Let users send in turn; return the numbers of the messages that each receiver got from each sender."""
     server = FAULTS[fault](EVERY)
     received: dict[tuple[str, str], list[int]] = {(to, by): [] for to in USERS for by in USERS}
     for number in range(MESSAGES):
@@ -325,59 +326,59 @@ def received_from(fault: str) -> dict[tuple[str, str], list[int]]:
 
 
 DELIVERIES = MESSAGES * len(USERS)
-STRUCK = DELIVERIES // EVERY
+AFFECTED = DELIVERIES // EVERY
 
 
-def test_a_server_that_loses_does_so_exactly() -> None:
+def test_the_server_that_loses_does_so_exactly() -> None:
     received = received_from("lose").values()
-    assert sum(map(len, received)) == DELIVERIES - STRUCK
+    assert sum(map(len, received)) == DELIVERIES - AFFECTED
     assert all(numbers == sorted(set(numbers)) for numbers in received)
 
 
-def test_a_server_that_repeats_does_so_exactly() -> None:
+def test_the_server_that_repeats_does_so_exactly() -> None:
     received = received_from("repeat").values()
-    assert sum(map(len, received)) == DELIVERIES + STRUCK
+    assert sum(map(len, received)) == DELIVERIES + AFFECTED
     assert sum(len(set(numbers)) for numbers in received) == DELIVERIES
     assert all(numbers == sorted(numbers) for numbers in received)
 
 
-def test_a_server_that_swaps_does_so_exactly() -> None:
+def test_the_server_that_swaps_does_so_exactly() -> None:
     received = received_from("swap").values()
     assert sum(map(len, received)) == DELIVERIES
     assert sum(len(set(numbers)) for numbers in received) == DELIVERIES
     after_a_later_one = sum(
         number < max(numbers[:place], default=0) for numbers in received for place, number in enumerate(numbers)
     )
-    assert after_a_later_one == STRUCK
+    assert after_a_later_one == AFFECTED
 
 
 # The command
 
 
 def test_faults_are_found_exactly() -> None:
-    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 0, result.output
     assert "9 of 9 figures are as expected." in result.output
 
 
-def test_a_figure_that_is_not_as_expected_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [exactly("lose 1 in 10", "missing", 10, 9), Row("freeze", "p99", "1 ms", "1 ms", holds=True)]
-    monkeypatch.setattr(selftest, "INJECTIONS", {"faults": lambda _: rows})
-    result = CliRunner().invoke(selftest.command, ["--only", "faults"])
+def test_an_unexpected_figure_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [exact_count("lose 1 in 10", "missing", 10, 9), Result("freeze", "p99", "1 ms", "1 ms", passed=True)]
+    monkeypatch.setattr(selftest, "INJECTIONS", {"faults": lambda _: results})
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 3
     assert "NOT as expected" in result.output
     assert "1 of 2 figures are as expected" in result.output
 
 
-def test_an_injection_that_fails_is_told_and_does_not_keep_the_next_from_running(
+def test_an_injection_that_fails_is_reported_and_the_next_still_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fails(_: object) -> list[Row]:
-        raise TrialFailed("the server was killed by SIGKILL", ["its last words"])
+    def fails(_: object) -> list[Result]:
+        raise TrialError("the server was killed by SIGKILL", ["its last words"])
 
-    good = [exactly("lose 1 in 10", "missing", 10, 10)]
+    good = [exact_count("lose 1 in 10", "missing", 10, 10)]
     monkeypatch.setattr(selftest, "INJECTIONS", {"freeze": fails, "faults": lambda _: good})
-    result = CliRunner().invoke(selftest.command, ["--only", "freeze", "--only", "faults"])
+    result = CliRunner().invoke(selftest.selftest, ["--only", "freeze", "--only", "faults"])
     assert result.exit_code == 3
     assert "the server was killed by SIGKILL" in result.output
     assert "its last words" in result.output

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from bench.analysis.cells import server_use
-from bench.execution.telemetry_reader import TelemetryReader, interval_around, intervals
+from bench.execution.telemetry_reader import TelemetryReader
 from bench.model.run import LagBucket, LoopLag, ServerStats
+from bench.model.telemetry import interval_around, intervals
 from server.testing.server_process import ServerProcess
 from tests.bench.made_up import SECOND, START_NS, plan, run, step
 
@@ -149,7 +150,7 @@ def test_goes_on_when_the_server_is_back(
 )
 def test_server_that_does_not_tell_is_asked_again(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.execution.telemetry_reader.INTERVAL_S", 0.01)
-    monkeypatch.setattr("bench.execution.telemetry_reader.PATIENCE_S", 0.1)
+    monkeypatch.setattr("bench.execution.telemetry_reader.TIMEOUT_S", 0.1)
     with ExitStack() as held, socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20)
         with TelemetryReader(*listener.getsockname()) as reader:

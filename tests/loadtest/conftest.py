@@ -1,4 +1,4 @@
-"""Hypothesis without deadlines: a shared machine's pauses are no failures."""
+"""Hypothesis without deadlines: a shared machine's pauses are not failures."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""The swarm with less patience for a room that is not quiet, so that a test needs not wait so long."""
+"""The swarm with a short limit for a room that is not quiet, for tests."""
 
 from __future__ import annotations
 

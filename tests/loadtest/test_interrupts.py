@@ -1,4 +1,4 @@
-"""A second Ctrl-C ends the swarm at once, and what is lost by that is said."""
+"""A second Ctrl-C ends the swarm at once, and the swarm reports what is lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_second_ctrl_c_gives_up_the_open_window_and_says_so(
     assert "Traceback" not in output
 
 
-def test_a_second_ctrl_c_ends_a_worker_that_a_master_still_wants(start_server: Callable[..., ServerProcess]) -> None:
+def test_a_second_ctrl_c_ends_a_worker_that_its_master_waits_for(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server()
     port = str(free_port())
     master_flags = ("--master", "--master-bind-port", port, "--expect-workers", "1", "--steps", "3", "--dwell", "60")

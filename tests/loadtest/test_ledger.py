@@ -1,4 +1,4 @@
-"""The ledger against a slow one in plain Python that follows the definitions word by word."""
+"""The ledger against a slow oracle in plain Python that follows the definitions word by word."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.ledger.aggregate import Account
-from loadtest.ledger.drain import Tally
-from loadtest.ledger.ledger import NEVER, Columns, Deliveries, Judgement, Members, Sends, Window, judge
+from loadtest.ledger.aggregate import Aggregate
+from loadtest.ledger.drain import Drain
+from loadtest.ledger.ledger import Judgement, judge
+from loadtest.ledger.records import NEVER, Columns, Deliveries, Members, Sends, Window
 from loadtest.ledger.timeline import seconds_of
 
 Rows = Sequence[tuple[int, ...]]
@@ -97,10 +98,10 @@ def test_the_ledger_agrees_with_the_definitions(
 ) -> None:
     judgement = judged(*room)
     expected = slowly(*room)
-    assert {name: getattr(judgement, name) for name in expected if name != "latency"} | {
+    assert {name: getattr(judgement.counts, name) for name in expected if name != "latency"} | {
         "latency": sorted(judgement.latency.tolist())
     } == expected
-    assert judgement.missing == judgement.expected - judgement.delivered
+    assert judgement.counts.missing == judgement.counts.expected - judgement.counts.delivered
 
 
 ROOM = [(1, 0, NEVER), (2, 0, NEVER)]
@@ -110,22 +111,27 @@ ALL = [delivery(receiver, 1, seq, due, due + 10) for receiver in (1, 2) for seq,
 
 def test_all_arrived() -> None:
     judgement = judged(ROOM, SENDS, ALL)
-    assert (judgement.expected, judgement.missing, judgement.duplicates, judgement.reordered) == (4, 0, 0, 0)
+    assert (
+        judgement.counts.expected,
+        judgement.counts.missing,
+        judgement.counts.duplicates,
+        judgement.counts.reordered,
+    ) == (4, 0, 0, 0)
     assert judgement.latency.tolist() == [9, 9, 9, 9]
     assert judgement.response.tolist() == [10, 10, 10, 10]
     assert judgement.schedule_lag.tolist() == [1, 1]
     assert judgement.last_receiver.tolist() == [9, 9]
 
 
-def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
+def test_a_duplicate_does_not_compensate_for_a_loss() -> None:
     judgement = judged(ROOM, SENDS, [*ALL[:3], ALL[0]])
-    assert (judgement.missing, judgement.duplicates) == (1, 1)
+    assert (judgement.counts.missing, judgement.counts.duplicates) == (1, 1)
     assert judgement.last_receiver.tolist() == [9, NEVER]
 
 
 def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
     judgement = judged(ROOM, [SENDS[0], (1, 1, 120, NEVER)], [ALL[0], ALL[2]])
-    assert (judgement.messages, judgement.sent, judgement.missing) == (2, 1, 2)
+    assert (judgement.counts.planned_messages, judgement.counts.offered_messages, judgement.counts.missing) == (2, 1, 2)
 
 
 def test_a_message_has_a_first_and_a_last_receiver() -> None:
@@ -161,7 +167,7 @@ def test_saturation_is_a_backlog_that_grows() -> None:
 
 
 @given(rooms())
-def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
+def test_the_drain_ends_once_nothing_that_can_arrive_is_missing(
     room: tuple[Rows, Rows, Rows],
 ) -> None:
     members, sends, deliveries = room
@@ -169,13 +175,13 @@ def test_the_tally_is_empty_just_when_nothing_that_can_come_is_missing(
     judgement = judged(members, sends, deliveries)
     planned = columns(Sends, [send for send in sends if 100 <= send[2] < 200])
     never_sent = columns(Sends, [send for send in sends if send[3] == NEVER])
-    tally = Tally(planned, columns(Members, members), never_sent)
+    drain = Drain(planned, columns(Members, members), never_sent)
     for one in deliveries:
-        tally.add(columns(Deliveries, [one]))
+        drain.add(columns(Deliveries, [one]))
     unsent_pairs = sum(
         joined <= due for _, joined, _ in members for _, _, due, sent in sends if 100 <= due < 200 and sent == NEVER
     )
-    assert tally.outstanding == judgement.missing - judgement.late - unsent_pairs
+    assert drain.outstanding == judgement.counts.missing - judgement.counts.late - unsent_pairs
 
 
 def test_each_second_has_its_own_row_of_what_was_due_in_it() -> None:
@@ -199,14 +205,14 @@ def test_order_conflicts_are_counted_against_the_first_receiver() -> None:
         delivery(receiver, sender, 0, 100 + 10 * sender, 140) for receiver, order in seen.items() for sender in order
     ]
     judgement = judged([(number, 0, NEVER) for number in seen], sends, arrivals)
-    assert judgement.order_conflicts == 2
-    assert judgement.reordered == 0
+    assert judgement.counts.order_conflicts == 2
+    assert judgement.counts.reordered == 0
 
 
-def test_an_account_sums_windows_and_puts_missing_at_the_top() -> None:
-    account = Account()
-    account.add(judged(ROOM, SENDS, ALL))
-    account.add(judged(ROOM, SENDS, ALL[:3]))
-    assert (account.windows, account.expected, account.delivered) == (2, 8, 7)
-    assert account.latency.get_total_count() == 8
-    assert account.last_receiver.get_total_count() == 4
+def test_an_aggregate_sums_windows_and_puts_missing_at_the_top() -> None:
+    aggregate = Aggregate()
+    aggregate.add(judged(ROOM, SENDS, ALL))
+    aggregate.add(judged(ROOM, SENDS, ALL[:3]))
+    assert (aggregate.windows, aggregate.counts.expected, aggregate.counts.delivered) == (2, 8, 7)
+    assert aggregate.latency.get_total_count() == 8
+    assert aggregate.last_receiver.get_total_count() == 4

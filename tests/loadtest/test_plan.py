@@ -1,4 +1,4 @@
-"""The plan of a window: one numbering for all processes, whatever they did before."""
+"""The plan of a window: one numbering for all processes, independent of their past."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.ledger.ledger import NEVER, Sends, complete
+from loadtest.ledger.ledger import complete
+from loadtest.ledger.records import NEVER, Sends
 from loadtest.schedule.plan import plan
-from loadtest.worker.messages import WindowOrder
-from tests.loadtest.test_sender import OPTIONS
+from loadtest.schedule.window_order import WindowOrder
+from tests.loadtest.test_sender import LOAD
 
 ROOM = [3, 5, 8]
 
 
 @pytest.mark.parametrize("arrival", ["constant", "poisson"])
-def test_each_sender_numbers_its_messages_in_order_from_the_first_number_on(arrival: str) -> None:
-    options = replace(OPTIONS, arrival=arrival)
+def test_each_sender_numbers_its_messages_in_order_from_first_seq(arrival: str) -> None:
+    load = replace(LOAD, arrival=arrival)
     order = WindowOrder(7, ROOM, 10**9, 2 * 10**9, 4 * 10**9, first_seq=40)
-    planned = plan(options, order)
+    planned = plan(load, order)
     assert set(planned.sender) == set(ROOM)
     assert (np.diff(planned.due_ns) >= 0).all()
     assert planned.due_ns.min() >= order.begin_ns
@@ -27,13 +28,13 @@ def test_each_sender_numbers_its_messages_in_order_from_the_first_number_on(arri
     for sender in ROOM:
         mine = planned.seq[planned.sender == sender]
         assert mine.tolist() == list(range(40, 40 + len(mine)))
-    again = plan(options, order)
+    again = plan(load, order)
     assert again.due_ns.tolist() == planned.due_ns.tolist()
     assert again.sender.tolist() == planned.sender.tolist()
 
 
-def test_what_was_planned_and_neither_tried_nor_withdrawn_was_never_sent() -> None:
-    planned = plan(OPTIONS, WindowOrder(0, ROOM, 0, 0, 10**8))
+def test_planned_and_neither_attempted_nor_withdrawn_means_never_sent() -> None:
+    planned = plan(LOAD, WindowOrder(0, ROOM, 0, 0, 10**8))
     assert len(planned.seq) >= 6
     which = np.arange(len(planned.seq))
     sends, withdrawn = planned.select(which < 3), planned.select(which == 3)

@@ -1,4 +1,4 @@
-"""The open loop goes on whatever one connection does."""
+"""The open loop goes on when one connection fails."""
 
 from __future__ import annotations
 
@@ -7,34 +7,17 @@ from typing import Any
 
 import gevent
 
-from loadtest.options import Options
 from loadtest.schedule.arrivals import Burst, Rate
-from loadtest.schedule.churn import Turnover
 from loadtest.schedule.clock import Clock
+from loadtest.schedule.load import Load
 from loadtest.schedule.sender import Sender
-from loadtest.worker.messages import WindowOrder
+from loadtest.schedule.window_order import WindowOrder
 
-OPTIONS = Options(
-    rate=Rate(200.0, of_each_user=False),
-    burst=Burst(1.0, 0, 1),
-    message_size=64,
-    arrival="constant",
-    seed=1,
-    steps=(2,),
-    dwell_s=0.5,
-    warmup_s=0.0,
-    drain_s=1.0,
-    url_path="/",
-    stalled=0,
-    stalled_bytes_per_s=0,
-    turnover=Turnover(0.0, 0, 0.0),
-    rejoin_every_s=0.0,
-    swarm_out=None,
-)
+LOAD = Load(rate=Rate(200.0, of_each_user=False), burst=Burst(1.0, 0, 1), arrival="constant", seed=1, message_size=64)
 
 
 class Connection:
-    """Stands for a connection, as no real one is known to fail so: a sending raises what nobody expects."""
+    """Stands in for a connection whose sends raise an unexpected exception, as no real one is known to do."""
 
     def __init__(self, *, is_broken: bool) -> None:
         self._is_broken = is_broken
@@ -50,9 +33,9 @@ class Connection:
         self.why_aborted = why
 
 
-def test_a_sending_that_fails_ends_that_connection_only() -> None:
+def test_a_failed_send_ends_that_connection_only() -> None:
     connections: dict[int, Any] = {0: Connection(is_broken=True), 1: Connection(is_broken=False)}
-    sender = Sender(OPTIONS, Clock(), connections.get, lambda _: False)
+    sender = Sender(LOAD, Clock(), connections.get, lambda _: False)
     try:
         begin_ns = time.time_ns()
         sender.begin(WindowOrder(0, [0, 1], begin_ns, begin_ns, begin_ns + 500_000_000), lambda _: True)

@@ -1,4 +1,4 @@
-"""Stalled members: they join with a small receive buffer, read slowly or never, and are owed nothing."""
+"""Stalled members: they join with a small receive buffer and read slowly or never; nothing is expected of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.testing.server_process import ServerProcess
-from tests.swarm_process import free_port, is_believable, only_step, run_swarm
+from tests.swarm_process import free_port, is_valid_unless_busy, only_step, run_swarm
 
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--message-size", "8192")
 
@@ -45,21 +45,21 @@ def test_workers_have_their_stalled_members(start_server: Callable[..., ServerPr
     assert run.result is not None, run.output
     assert [(step.users, step.joined, step.stalled) for step in run.result.steps] == [(4, 4, 2), (8, 8, 2)]
     assert [step.expected for step in run.result.steps] == [2 * 200, 6 * 200]
-    assert all(map(is_believable, run.result.steps))
+    assert all(map(is_valid_unless_busy, run.result.steps))
 
 
 @pytest.mark.parametrize(
     ("flags", "users"), [(("--steps", "3,6"), 3), (("-u", "2", "-t", "5s"), 2), (("--steps", "3", "-u", "9"), 3)]
 )
-def test_somebody_has_to_be_left_to_measure(tmp_path: Path, flags: tuple[str, ...], users: int) -> None:
+def test_at_least_one_user_must_not_be_stalled(tmp_path: Path, flags: tuple[str, ...], users: int) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, *flags, "--stalled", str(users))
     assert run.exit_code == 1
-    assert f"--stalled {users} leaves nobody of {users} users to measure" in run.output
+    assert f"--stalled {users} leaves none of {users} users to measure" in run.output
     assert "window" not in run.output
 
 
 @pytest.mark.parametrize(("bytes_per_s", "kicked"), [(20_000, 1), (2_000_000, 0)])
-def test_a_slow_reader_reads_as_fast_as_it_was_told(
+def test_a_slow_reader_reads_at_the_given_rate(
     start_server: Callable[..., ServerProcess], tmp_path: Path, bytes_per_s: int, kicked: int
 ) -> None:
     server = start_server("--strategy", "queue", "--slow-after", "1")

@@ -1,4 +1,4 @@
-"""Stamps: written, wrapped by a server in whatever it likes, found again."""
+"""Stamps: written, wrapped in any server's format, found again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.schedule.stamp import LENGTH, MAX_SENDER, MAX_SEQ, find_stamps, sent_ns_in, stamped_text
+from loadtest.ledger.records import MAX_SENDER, MAX_SEQ
+from loadtest.schedule.stamp import LENGTH, find_stamps, sent_ns_in, stamped_text
 
 senders = st.integers(0, MAX_SENDER)
 seqs = st.integers(0, MAX_SEQ)
@@ -31,7 +32,7 @@ def test_the_format_is_the_documented_one() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, LENGTH, LENGTH + 1, 1000])
-def test_the_size_is_the_asked_one_but_never_less_than_the_stamp(size: int) -> None:
+def test_the_size_is_the_requested_one_but_at_least_the_stamps(size: int) -> None:
     assert len(stamped_text(1, 2, 3, 4, size)) == max(size, LENGTH)
 
 
@@ -44,7 +45,7 @@ def test_stamps_are_found_wherever_a_server_puts_them(messages: list[tuple[bytes
     assert find(payloads) == expected
 
 
-def test_what_is_no_stamp_is_passed_over() -> None:
+def test_malformed_stamps_are_skipped() -> None:
     good = stamped_text(1, 2, 3, 4, 0)
     payloads = [
         b"bob joined",

@@ -1,4 +1,4 @@
-"""The real swarm against our server, and against servers whose fault is known."""
+"""The real swarm against our server, and against servers with known faults."""
 
 from __future__ import annotations
 
@@ -23,23 +23,25 @@ from websockets.sync.client import connect
 from loadtest.ledger import result
 from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
-from tests.loadtest import faulty_server
 from tests.swarm_process import (
     JUDGE_MODULE,
     ROOT,
     SwarmRun,
     free_port,
-    is_believable,
+    is_valid_unless_busy,
     only_step,
     run_swarm,
     swarm_command,
     wait_until,
 )
 
+FAULTY_SERVER = (sys.executable, "-m", "bench.validation.faulty_server", "--wrapping", "<b>{}</b>")
 SHORT = ("--only-summary", "-r", "200", "--dwell", "1", "--warmup", "0.3", "--drain", "3")
 USERS, RATE = 5, 200
 MESSAGES = 200
 DELIVERIES = USERS * MESSAGES
+EVERY = 50
+"""One delivery in so many is struck by a fault, or the message of this number."""
 
 
 @pytest.fixture
@@ -49,13 +51,14 @@ def faulty() -> Iterator[Callable[..., str]]:
 
     def start(fault: str, *certificate: str) -> str:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "loadtest" / "faulty_server.py"), fault, "0", *certificate],
+            [*FAULTY_SERVER, "--fault", fault, "--every", str(EVERY), *certificate],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
         )
         processes.append(process)
         assert process.stdout is not None
-        port = process.stdout.readline().split()[-1]
+        port = process.stdout.readline().strip().rpartition(":")[2]
         return f"{'wss' if certificate else 'ws'}://localhost:{port}"
 
     yield start
@@ -88,7 +91,7 @@ def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] 
     return run_swarm(host, tmp_path / "out.json", *SHORT, *rest, *flags, environment=environment)
 
 
-def test_somebody_who_talks_before_the_window_makes_it_invalid(
+def test_a_foreign_sender_before_the_window_makes_it_invalid(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
     server = start_server("--strategy", "direct")
@@ -129,7 +132,7 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
     assert run.exit_code == int(not all(step.valid for step in run.result.steps)), run.output
     assert [step.users for step in run.result.steps] == [3, 6]
     for step in run.result.steps:
-        assert is_believable(step), step.reasons
+        assert is_valid_unless_busy(step), step.reasons
         assert step.drained
         assert (step.planned_messages, step.offered_messages) == (100, 100)
         assert step.expected == step.delivered == 100 * step.users
@@ -162,56 +165,56 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
 
 
 def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("honest"), tmp_path)
+    run = against(faulty("none"), tmp_path)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert (step.expected, step.delivered) == (DELIVERIES, DELIVERIES)
 
 
 def test_losses_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("loses"), tmp_path)
+    run = against(faulty("lose"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
-    assert step.missing == DELIVERIES // faulty_server.LOSES_EVERY
+    assert step.missing == DELIVERIES // EVERY
     assert (step.expected, step.late, step.duplicates, step.reordered) == (DELIVERIES, 0, 0, 0)
     assert step.latency_ms.p50 is not None
     assert step.latency_ms.p99 is None
     assert step.latency_ms.max is None
     assert not step.drained
-    assert is_believable(step), "what a server loses is a result"
+    assert is_valid_unless_busy(step), "what a server loses is a result"
     assert "never" in run.output
 
 
 def test_duplicates_are_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("repeats"), tmp_path)
+    run = against(faulty("repeat"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
-    assert step.duplicates == DELIVERIES // faulty_server.REPEATS_EVERY
+    assert step.duplicates == DELIVERIES // EVERY
     assert (step.missing, step.reordered) == (0, 0)
 
 
 def test_losses_and_duplicates_do_not_cancel(faulty: Callable[..., str], tmp_path: Path) -> None:
-    step = only_step(against(faulty("loses_and_repeats"), tmp_path))
-    assert step.missing == step.duplicates == DELIVERIES // faulty_server.LOSES_EVERY
+    step = only_step(against(faulty("lose-and-repeat"), tmp_path))
+    assert step.missing == step.duplicates == DELIVERIES // EVERY
 
 
 def test_reordering_is_found_exactly(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("reorders"), tmp_path)
+    run = against(faulty("swap"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
-    assert step.reordered == DELIVERIES // 10  # each held-back message, at each member
+    assert step.reordered == DELIVERIES // EVERY
     assert (step.missing, step.duplicates) == (0, 0)
 
 
 def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("kicks"), tmp_path)
+    run = against(faulty("kick"), tmp_path)
     step = only_step(run)
     assert run.exit_code == 1
     assert step.expected == DELIVERIES
     assert step.offered_messages < MESSAGES
     unsent = MESSAGES - step.offered_messages
     # Nobody gets what the kicked member did not send, nor what it sent before it knew; it gets nothing after the kick.
-    at_least = unsent * USERS + (step.offered_messages - faulty_server.KICKS_AFTER + 1)
+    at_least = unsent * USERS + (step.offered_messages - EVERY + 1)
     assert step.missing in {at_least + swallowed * (USERS - 1) for swallowed in range(5)}
     assert not step.valid
     assert any("were sent" in reason for reason in step.reasons)
@@ -219,25 +222,25 @@ def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_
 
 
 def test_malformed_data_ends_that_user_only(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("babbles"), tmp_path)
+    run = against(faulty("malform"), tmp_path)
     step = only_step(run)
-    assert "no WebSocket" in run.output
+    assert "malformed WebSocket data" in run.output
     assert step.expected == DELIVERIES
     assert step.delivered >= (USERS - 1) * step.offered_messages
 
 
 def test_fragments_and_pings_count_as_what_they_are(faulty: Callable[..., str], tmp_path: Path) -> None:
-    run = against(faulty("fragments"), tmp_path)
+    run = against(faulty("fragment"), tmp_path)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert step.delivered == DELIVERIES
 
 
-@pytest.mark.parametrize("fault", ["babbles", "babbles_below_tls"])
+@pytest.mark.parametrize("fault", ["malform", "malform-tls"])
 def test_malformed_data_over_tls_ends_that_user_only(
     faulty: Callable[..., str], certificate: str, trusting: dict[str, str], tmp_path: Path, fault: str
 ) -> None:
-    run = against(faulty(fault, certificate), tmp_path, environment=trusting)
+    run = against(faulty(fault, "--certificate", certificate), tmp_path, environment=trusting)
     step = only_step(run)
     assert "Traceback" not in run.output
     assert any("a member fell out of the room" in reason for reason in step.reasons)
@@ -247,7 +250,7 @@ def test_malformed_data_over_tls_ends_that_user_only(
 
 
 def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, str], tmp_path: Path) -> None:
-    host = faulty("honest", certificate)
+    host = faulty("none", "--certificate", certificate)
     refused = against(host, tmp_path)
     assert refused.exit_code == 1
     assert "certificate verify failed" in refused.output
@@ -259,7 +262,7 @@ def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, s
     assert any("without a receive time" in warning for warning in step.warnings)
 
 
-def test_nobody_can_join(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "--steps", "3,5")
     assert run.exit_code == 1
     assert run.result is not None
@@ -279,7 +282,7 @@ def test_a_refused_user_makes_the_step_invalid(start_server: Callable[..., Serve
     assert step.expected == step.delivered
 
 
-def test_windows_follow_one_another_and_are_folded(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+def test_consecutive_windows_are_summed(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     flags = ("-u", "4", "-t", "6s", "--user-rate", "20", "--arrival", "poisson")
     run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags)
@@ -333,7 +336,7 @@ def test_an_interrupted_swarm_ends_with_what_was_measured(
     assert measured.not_measured == [6, 9]
     (step,) = measured.steps
     assert 0 < step.window_s < 20
-    assert is_believable(step)
+    assert is_valid_unless_busy(step)
     assert step.missing == 0
     assert step.expected == 3 * step.offered_messages > 30
     assert "Traceback" not in output
@@ -379,7 +382,7 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
                 (6, 6, 0),
                 (2, 2, 0),
             ]
-            # A value that is not allowed ends that run with a word, not the swarm.
+            # A value that is not allowed ends that run with a message, not the swarm.
             web.post("/swarm", data={**form, "steps": "5,3"})
             # The same process measures again, now with steps.
             assert web.post("/swarm", data={**form, "steps": "2,3"}).json()["success"]
@@ -388,24 +391,26 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
             process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=30)
     steps = result.read(out).steps
-    assert all(is_believable(step) for step in steps), output
+    assert all(is_valid_unless_busy(step) for step in steps), output
     assert process.returncode == (0 if all(step.valid for step in steps) else 1), output
-    assert "user counts '5,3' do not grow" in output
+    assert "user counts must increase, not '5,3'" in output
     assert output.count("Delivery latency") == 3
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--steps", "10,5"), "do not grow"),
-        (("--steps", "ten"), "no list of user counts"),
+        (("--steps", "10,5"), "user counts must increase"),
+        (("--steps", "ten"), "invalid user counts 'ten'"),
         (("--arrival", "bursts"), "choose constant or poisson"),
-        (("--room-rate", "0"), "no number above 0"),
-        (("--dwell", "-1"), "no number above 0"),
-        (("--warmup", "nan"), "no number from 0 up"),
-        (("--seed", "-1"), "no whole number from 0 up"),
-        (("--message-size", "-5"), "no whole number from 0 up"),
-        (("--swarm-out", "/nowhere/out.json"), "no folder that may be written to"),
+        (("--room-rate", "0"), "must be a finite number above 0"),
+        (("--dwell", "-1"), "must be a finite number above 0"),
+        (("--warmup", "nan"), "must be a finite number, 0 or more"),
+        (("--dwell", "long"), "must be a finite number above 0, not 'long'"),
+        (("--seed", "1.5"), "must be a whole number, 0 or more, not '1.5'"),
+        (("--seed", "-1"), "must be a whole number, 0 or more"),
+        (("--message-size", "-5"), "must be a whole number, 0 or more"),
+        (("--swarm-out", "/nowhere/out.json"), "is not a writable folder"),
         (("--swarm-out", "/"), "it is a folder"),
     ],
 )
@@ -419,11 +424,11 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
     ("host", "path", "words"),
     [
         ("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"),
-        ("ws://127.0.0.1:1", "chat", "begin with '/'"),
-        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make no address"),
+        ("ws://127.0.0.1:1", "chat", "must begin with '/'"),
+        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make an invalid address"),
     ],
 )
-def test_a_wrong_address_is_refused_before_anybody_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
+def test_a_wrong_address_is_refused_before_any_user_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
     run = run_swarm(host, tmp_path / "out.json", *SHORT, "--steps", "3", "--url-path", path)
     assert run.exit_code != 0
     assert words in run.output

@@ -1,4 +1,4 @@
-"""TLS that breaks: what came whole before is kept. A real server in a thread, real certificates."""
+"""TLS that breaks: complete messages from before are kept. A real server in a thread, real certificates."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import trustme
 from websockets.http11 import Request
 from websockets.sync.server import ServerConnection, serve
 
-from loadtest.client.connect import ConnectError
 from loadtest.client.target import Target
 from loadtest.client.websocket import Read, WebSocket
+from loadtest.errors import ConnectError
 
 GARBAGE = b"this is no record of TLS"
 LIMIT_S = 30
@@ -82,7 +82,7 @@ def after_the_break(server: BreakingServer) -> WebSocket:
     return websocket
 
 
-def test_messages_that_come_with_what_breaks_tls_are_kept(server: BreakingServer) -> None:
+def test_messages_that_arrive_with_broken_tls_are_kept(server: BreakingServer) -> None:
     websocket = after_the_break(server)
     reads: list[Read] = []
     websocket.watch(reads.append, 7, NEVER_NS, lambda: None, lambda: None)
@@ -91,21 +91,21 @@ def test_messages_that_come_with_what_breaks_tls_are_kept(server: BreakingServer
     assert "wrong version number" in websocket.why_ended().lower()
 
 
-def test_a_member_that_only_sips_ends_too(server: BreakingServer) -> None:
+def test_a_throttled_reader_ends_too(server: BreakingServer) -> None:
     websocket = after_the_break(server)
-    websocket.sip(65_536)
+    websocket.read_throttled(65_536)
     assert websocket.ended.is_set()
     assert "wrong version number" in websocket.why_ended().lower()
 
 
-def test_tls_that_breaks_before_the_answer_is_no_connection(server: BreakingServer) -> None:
+def test_tls_that_breaks_before_the_reply_is_a_connect_error(server: BreakingServer) -> None:
     websocket = WebSocket(server.target("/early"), "u")
     with gevent.Timeout(LIMIT_S), pytest.raises(ConnectError, match="TLS: "):
         websocket.connect(LIMIT_S)
     assert websocket.ended.is_set()
 
 
-def test_a_reset_before_the_request_is_no_connection(server: BreakingServer) -> None:
+def test_a_reset_before_the_request_is_a_connect_error(server: BreakingServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as resetting:
         thread = threading.Thread(target=reset_one, args=(resetting, server.context))
         thread.start()

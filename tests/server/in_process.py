@@ -1,4 +1,4 @@
-"""The real server in a test's own event loop, where its tasks and objects can be counted."""
+"""The server in a test's own event loop, where its tasks and objects can be counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from server.lifecycle import ChatServer, bind
 from server.settings import Settings
-from server.testing.chat_user import until
+from server.testing.chat_user import wait_until
 
 
 @asynccontextmanager
@@ -20,7 +20,7 @@ async def serve_here(settings: Settings, ping_interval_s: float = 20.0) -> Async
     server.config.ws_ping_interval = server.config.ws_ping_timeout = ping_interval_s
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        await until(lambda: server.started)
+        await wait_until(lambda: server.started)
         yield server, f"{host}:{port}"
     finally:
         server.should_exit = True

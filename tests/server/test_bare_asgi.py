@@ -18,7 +18,7 @@ from server.strategies import STRATEGIES
 
 
 class Connection:
-    """One connection as such a server keeps it: what it puts in, and what came out."""
+    """One connection as such a server has it: the events it passes in, and those that came out."""
 
     def __init__(self, app: FastAPI, query: str) -> None:
         self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -79,14 +79,14 @@ async def test_room_works(strategy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "reason"),
     [
         ("", "missing name; join with"),
         ("user_id=alice", "name 'alice' is taken in room 'lobby'; choose another name"),
         (f"user_id={chr(228) * 200}", "bad name"),
     ],
 )
-async def test_a_refused_join_is_told_why_in_the_close_frame(query: str, words: str) -> None:
+async def test_refused_join_gets_the_reason_in_the_close_frame(query: str, reason: str) -> None:
     async with serve("direct") as app:
         alice = Connection(app, "user_id=alice")
         await alice.next()
@@ -94,7 +94,7 @@ async def test_a_refused_join_is_told_why_in_the_close_frame(query: str, words: 
         assert (await refused.next())["type"] == "websocket.accept"
         close = await refused.next()
         assert (close["type"], close["code"]) == ("websocket.close", 1008)
-        assert close["reason"].startswith(words)
+        assert close["reason"].startswith(reason)
         assert len(close["reason"].encode()) <= 123
         await refused.task
         await alice.leave()

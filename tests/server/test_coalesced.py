@@ -1,4 +1,4 @@
-"""What only the `coalesced` strategy does: frames of one turn leave together, and ready frames at that."""
+"""What only the `coalesced` strategy does: ready frames, and one write for all frames of a turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from server.protocol import Outlets
 from server.settings import Settings
 from server.strategies.coalesced import FLUSH_BYTES, CoalescedStrategy
 from server.telemetry import Counters
-from server.testing.chat_user import User, join, join_all, join_and_never_read, until
+from server.testing.chat_user import User, join, join_all, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
 
@@ -48,7 +48,7 @@ async def test_all_members_see_one_order(server: ServerProcess) -> None:
     assert all(order == orders[0] for order in orders)
 
 
-async def test_member_hears_what_is_said_from_its_join_on_and_nothing_before(server: ServerProcess) -> None:
+async def test_member_hears_everything_from_its_join_on_and_nothing_before(server: ServerProcess) -> None:
     async def say_until_cancelled(user: User) -> None:
         n = 0
         while True:
@@ -72,7 +72,7 @@ async def test_nothing_follows_the_close_frame(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("server.protocol.CLOSE_GRACE_S", 0.2)
     async with serve_here(Settings(strategy="coalesced")) as (server, address):
         with await asyncio.to_thread(join_and_never_read, f"ws://{address}/chat?user_id=alice") as alice:
-            await until(lambda: server.rooms.members() != [])
+            await wait_until(lambda: server.rooms.members() != [])
             (connection,) = (member.frames for member in server.rooms.members())
             assert connection is not None
             outlets: Outlets = {}
@@ -104,7 +104,7 @@ def test_frames_are_counted(size: int) -> None:
 
 
 class Connection:
-    """Frames of a member, and what befalls the transport at each write: `breaks` once, or takes `write_s` seconds."""
+    """Frames of a member with a faulty transport: its first write fails (`breaks`), or each takes `write_s` seconds."""
 
     def __init__(self, *, breaks: bool = False, write_s: float = 0.0) -> None:
         self.written: list[bytes] = []
@@ -128,7 +128,7 @@ class Connection:
 
 @asynccontextmanager
 async def room_of(connection: Connection) -> AsyncIterator[tuple[CoalescedStrategy, Counters]]:
-    """Have one member whose connection does what no real one does when a test wants it."""
+    """Have a room of one member with such a connection."""
     counters = Counters()
     strategy = CoalescedStrategy({}, counters)
     member = cast("Member", SimpleNamespace(frames=connection))
@@ -144,22 +144,20 @@ async def until_set(event: asyncio.Event) -> None:
     await event.wait()
 
 
-async def test_a_flush_that_fails_is_told_and_not_repeated() -> None:
-    told: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(str(context["exception"])))
+async def test_flush_that_fails_is_reported_and_not_repeated() -> None:
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(str(context["exception"])))
     async with room_of(connection := Connection(breaks=True)) as (strategy, counters):
         for payload in (b"first", b"second"):
             await strategy.publish(Broadcast(payload, "user"))
             await asyncio.sleep(0.01)
-    assert told == ["broken"]
+    assert reported == ["broken"]
     assert connection.written == [text_frame(b"first"), text_frame(b"second")]
     assert counters.deliveries_out == 1
 
 
-async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
+async def test_broadcasts_during_a_rest_share_the_next_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.strategies.coalesced.MAX_REST_S", 10.0)
     async with room_of(connection := Connection(write_s=0.5)) as (strategy, _):
         await strategy.publish(Broadcast(b"first", "user"))
         await connection.has_written.wait()
@@ -167,12 +165,12 @@ async def test_what_comes_while_the_room_rests_after_a_flush_shares_the_next_one
             await strategy.publish(Broadcast(payload, "user"))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        await until(lambda: len(connection.written) == 2)
+        await wait_until(lambda: len(connection.written) == 2)
     assert connection.written == [text_frame(b"first"), text_frame(b"second") + text_frame(b"third")]
 
 
-async def test_a_flush_that_comes_early_is_followed_by_a_whole_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.strategies.coalesced.LONGEST_REST_S", 10.0)
+async def test_early_flush_is_followed_by_a_whole_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.strategies.coalesced.MAX_REST_S", 10.0)
     first, second, large, third, fourth = b"first", b"second", b"x" * (FLUSH_BYTES + 1), b"third", b"fourth"
     async with room_of(connection := Connection(write_s=0.5)) as (strategy, _):
         await strategy.publish(Broadcast(first, "user"))
@@ -183,6 +181,6 @@ async def test_a_flush_that_comes_early_is_followed_by_a_whole_rest(monkeypatch:
             await strategy.publish(Broadcast(payload, "user"))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        await until(lambda: len(connection.written) == 3)
+        await wait_until(lambda: len(connection.written) == 3)
     batches = [[first], [second, large], [third, fourth]]
     assert connection.written == [b"".join(map(text_frame, batch)) for batch in batches]

@@ -89,7 +89,7 @@ def test_number_out_of_range(flag: str) -> None:
     assert f"Invalid value for '{name}': {number} is not in the range " in ended.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the limits of another process")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the limits of another process")
 def test_open_file_limit_is_raised(start_server: Callable[..., ServerProcess]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -113,7 +113,7 @@ async def test_second_signal_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> N
                 signal.raise_signal(signal.SIGINT)
 
 
-async def test_forced_end_is_quiet(start_server: Callable[..., ServerProcess]) -> None:
+async def test_forced_exit_prints_nothing(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server("--strategy", "direct")
     with join_and_never_read(server.chat_url("stalled")):
         async with join(server.chat_url("alice")) as alice:

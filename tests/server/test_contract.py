@@ -1,4 +1,4 @@
-"""Every built-in strategy keeps the contract."""
+"""Every built-in strategy passes the contract suite."""
 
 from __future__ import annotations
 

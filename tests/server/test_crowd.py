@@ -1,4 +1,4 @@
-"""Many members that come and go at once."""
+"""Many members that join and vanish at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from server.strategies import STRATEGIES
-from server.testing.chat_user import join, join_and_never_read, until
+from server.testing.chat_user import join, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 
 CROWD = 200
@@ -26,7 +26,7 @@ def crowd(server: ServerProcess) -> Iterator[list[socket.socket]]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-async def test_crowd_that_vanishes_is_cleaned_up_in_silence(
+async def test_crowd_that_vanishes_is_removed_without_log_lines(
     start_server: Callable[..., ServerProcess], strategy: str
 ) -> None:
     server = start_server("--strategy", strategy)
@@ -34,7 +34,7 @@ async def test_crowd_that_vanishes_is_cleaned_up_in_silence(
         with crowd(server) as members:
             for member in members:
                 member.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        await until(lambda: server.clients() == ["alice"])
+        await wait_until(lambda: server.clients() == ["alice"])
         left: set[str] = set()
         while len(left) < CROWD:
             message = await alice.hear()
@@ -44,7 +44,7 @@ async def test_crowd_that_vanishes_is_cleaned_up_in_silence(
         assert server.stats()["kicked"] == 0
 
 
-async def test_crowd_does_not_hold_up_the_end(start_server: Callable[..., ServerProcess]) -> None:
+async def test_crowd_does_not_delay_the_shutdown(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server("--strategy", "coalesced")
     with crowd(server):
         async with join(server.chat_url("alice")) as alice:

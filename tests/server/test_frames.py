@@ -1,4 +1,4 @@
-"""What a client may send, and what it gets if it may not."""
+"""Which frames a client may send, and how the server answers others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from server.strategies import STRATEGIES
-from server.testing.chat_user import CLOSE_FRAME, PATIENCE_S, User, join, join_and_never_read, until
+from server.testing.chat_user import CLOSE_FRAME, TIMEOUT_S, User, join, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 
 BROKEN_TEXT_FRAME = bytes([0x81, 0x81, 0, 0, 0, 0, 0xFF])
@@ -53,7 +53,7 @@ def test_close_code_arrives_although_the_message_is_still_being_sent(server: Ser
 
 def exhaust(connection: ClientConnection) -> None:
     while True:
-        connection.recv(timeout=PATIENCE_S)
+        connection.recv(timeout=TIMEOUT_S)
 
 
 async def test_size_is_counted_in_bytes(server: ServerProcess) -> None:
@@ -78,7 +78,7 @@ async def test_binary_frame_ends_the_connection(server: ServerProcess) -> None:
     async with join(server.chat_url("alice", "binary_frame_ends_the_connection")) as alice:
         await alice.connection.send(b"bytes")
         assert await alice.close_code() == 1003
-    await until(lambda: server.clients() == [])
+    await wait_until(lambda: server.clients() == [])
 
 
 async def test_text_that_is_not_utf8_ends_the_connection(server: ServerProcess) -> None:
@@ -88,7 +88,7 @@ async def test_text_that_is_not_utf8_ends_the_connection(server: ServerProcess) 
 
 
 @pytest.mark.parametrize("following", [PING_FRAME, CLOSE_FRAME], ids=["ping", "close"])
-def test_what_follows_broken_text_is_ignored_in_silence(server: ServerProcess, following: bytes) -> None:
+def test_frames_after_broken_text_are_ignored_silently(server: ServerProcess, following: bytes) -> None:
     with join_and_never_read(server.chat_url("alice", "broken")) as alice:
         alice.sendall(BROKEN_TEXT_FRAME + following)
         while alice.recv(65_536):
@@ -109,7 +109,7 @@ async def test_compression_is_not_offered_by_default(server: ServerProcess) -> N
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_compression(start_server: Callable[..., ServerProcess], strategy: str) -> None:
-    """Whether a strategy's frames are compressed or not, both are legal on such a connection."""
+    """A strategy may compress its frames or not: both are legal on such a connection."""
     server = start_server("--compression", "--strategy", strategy)
     async with (
         join(server.chat_url("alice"), compression="deflate") as alice,

@@ -1,4 +1,4 @@
-"""Who may join, and what the others are told about it."""
+"""Who may join, and the notices about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from server.testing.chat_user import join, until
+from server.testing.chat_user import join, wait_until
 from server.testing.server_process import ServerProcess
 
 
@@ -58,8 +58,8 @@ async def test_bad_room(server: ServerProcess, room: str) -> None:
 async def test_good_name(server: ServerProcess, name: str) -> None:
     async with join(server.chat_url(name)) as user:
         assert (await user.hear()).text == f"{name} joined"
-        await until(lambda: server.clients() == [name])
-    await until(lambda: server.clients() == [])
+        await wait_until(lambda: server.clients() == [name])
+    await wait_until(lambda: server.clients() == [])
 
 
 async def test_name_is_taken_until_its_user_leaves(server: ServerProcess) -> None:
@@ -68,7 +68,7 @@ async def test_name_is_taken_until_its_user_leaves(server: ServerProcess) -> Non
             409,
             "{\"detail\":\"name 'bob' is taken in room 'lobby'; choose another name\"}",
         )
-    await until(lambda: server.clients() == [])
+    await wait_until(lambda: server.clients() == [])
     async with join(server.chat_url("bob")) as bob:
         assert (await bob.hear()).text == "bob joined"
 
@@ -102,7 +102,7 @@ async def test_full_room(start_server: Callable[..., ServerProcess]) -> None:
         )
         async with join(server.chat_url("bob", "den")):
             pass
-    await until(lambda: server.clients() == [])
+    await wait_until(lambda: server.clients() == [])
     async with join(server.chat_url("bob")) as bob:
         assert (await bob.hear()).text == "bob joined"
 
@@ -113,7 +113,7 @@ async def test_rooms_do_not_hear_each_other(server: ServerProcess) -> None:
         join(server.chat_url("alice", "garden")) as other_alice,
         join(server.chat_url("bob", "garden")) as bob,
     ):
-        await until(lambda: sorted(server.clients()) == ["alice", "alice", "bob"])
+        await wait_until(lambda: sorted(server.clients()) == ["alice", "alice", "bob"])
         assert server.clients("kitchen") == ["alice"]
         assert server.clients("garden") == ["alice", "bob"]
         assert server.clients("cellar") == []
@@ -139,7 +139,7 @@ async def test_notice_limit(start_server: Callable[..., ServerProcess]) -> None:
                 await carol.say("hello")
                 assert [(await user.hear()).text for user in (alice, bob, carol)] == ["hello"] * 3
                 assert server.clients() == ["alice", "bob", "carol"]
-            await until(lambda: server.clients() == ["alice", "bob"])
+            await wait_until(lambda: server.clients() == ["alice", "bob"])
         assert (await alice.hear()).text == "bob left"
         stats = server.stats()
     assert (stats["deliveries_out"], stats["notices_out"]) == (3, 4)

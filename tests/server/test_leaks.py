@@ -1,4 +1,4 @@
-"""Nothing is left of those who have gone: no task, no member, no room."""
+"""Nothing is left of members that have gone: no task, no object, no room."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.member import Member
 from server.room import Room
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from server.testing.chat_user import join, until
+from server.testing.chat_user import join, wait_until
 from tests.server.in_process import serve_here
 
 VISITS = 1_000
@@ -20,7 +20,7 @@ AT_ONCE = 20
 
 
 def alive(kind: type) -> int:
-    """Return how many objects of a kind there are."""
+    """Return how many objects of a type there are."""
     gc.collect()
     return sum(type(thing) is kind for thing in gc.get_objects())
 
@@ -43,8 +43,8 @@ async def test_thousand_joins_and_leaves(strategy: str, capsys: pytest.CaptureFi
         async with join(f"ws://{address}/chat?user_id=resident&room=0") as resident:
             await asyncio.gather(*(visit_repeatedly(f"visitor{n}") for n in range(AT_ONCE)))
             await resident.hear_said(VISITS // 2)
-            await until(lambda: alive(Member) == alive(Room) == 1)
-        await until(lambda: asyncio.all_tasks(loop) == tasks_when_idle)
+            await wait_until(lambda: alive(Member) == alive(Room) == 1)
+        await wait_until(lambda: asyncio.all_tasks(loop) == tasks_when_idle)
         async with httpx.AsyncClient(trust_env=False) as client:
             stats = (await client.get(f"http://{address}/stats")).json()
         assert (stats["members"], stats["messages_in"]) == (0, VISITS)

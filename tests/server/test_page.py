@@ -32,7 +32,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 class Tab:
-    """One user's page, and what the browser had to complain of in it."""
+    """One user's page, and the browser's complaints about it."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -116,7 +116,7 @@ class TestInBrowser:
             await other.join(server, name, "refusals")
             await expect(refusal).to_contain_text(reason)
         assert other.complaints == []
-        # Only the server knows what is wrong with this one.
+        # Only the server knows why this one is refused.
         await other.join(server, "alice\u0085", "refusals")
         await expect(refusal).to_contain_text("The server refused to let you in")
 

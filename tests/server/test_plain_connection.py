@@ -1,4 +1,4 @@
-"""The room on a server that knows nothing of it: uvicorn with its own WebSocket protocol."""
+"""The room under uvicorn with uvicorn's own WebSocket protocol."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from server.lifecycle import bind
 from server.rooms import Rooms
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from server.testing.chat_user import User, join, until
+from server.testing.chat_user import User, join, wait_until
 
 TEXTS = [str(n) for n in range(100)]
 
@@ -27,7 +27,7 @@ async def serve_plainly(strategy: str) -> AsyncIterator[tuple[Rooms, str]]:
     server = uvicorn.Server(uvicorn.Config(app, ws="websockets-sansio", log_level="warning"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        await until(lambda: server.started)
+        await wait_until(lambda: server.started)
         host, port = listener.getsockname()
         yield app.state.rooms, f"ws://{host}:{port}/chat?user_id="
     finally:
@@ -49,7 +49,7 @@ async def test_room_works(strategy: str) -> None:
                 for name in ("alice", "bob"):
                     assert [message.text for message in heard if message.sender == name] == TEXTS
         await alice.hear_notice("bob left")
-        await until(lambda: rooms.counters.deliveries_out == 4 * len(TEXTS))
+        await wait_until(lambda: rooms.counters.deliveries_out == 4 * len(TEXTS))
 
 
 async def test_binary_frame_ends_the_connection() -> None:

@@ -1,4 +1,4 @@
-"""Strategies that other distributions bring along."""
+"""Strategies from other distributions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_built_in_name_cannot_be_taken(site: Path) -> None:
     assert strategy_named("direct") is STRATEGIES["direct"]
 
 
-def test_installed_strategies_are_among_the_choices_though_they_are_not_imported(site: Path) -> None:
+def test_installed_strategies_are_listed_without_importing_them(site: Path) -> None:
     install(site, "chat-silence", "silent = chat_silence:Silent", "raise RuntimeError('imported')")
     with pytest.raises(ValueError, match=r"^unknown strategy 'fast'; choose direct, .* or silent$"):
         strategy_named("fast")
@@ -71,8 +71,8 @@ def test_two_distributions_with_one_name(site: Path) -> None:
     [
         ("import no_such_module", r"importing it raised ModuleNotFoundError\(.*no_such_module"),
         ("", r"importing it raised AttributeError\(.*Silent"),
-        ("class Silent: pass", "it is no subclass of server.strategies.Strategy"),
-        ("Silent = print", "it is no subclass of server.strategies.Strategy"),
+        ("class Silent: pass", "it is not a subclass of server.strategies.Strategy"),
+        ("Silent = print", "it is not a subclass of server.strategies.Strategy"),
         (GOOD.replace("publish", "broadcast"), "it does not define publish"),
         (GOOD.replace('"silent"', '"still"'), "its `name` is 'still'; name both alike"),
         (GOOD.replace("name =", "label ="), "its `name` is None; name both alike"),
@@ -85,7 +85,7 @@ def test_strategy_that_cannot_be_used(site: Path, source: str, why: str) -> None
         strategy_named("silent")
 
 
-def test_command_line_says_what_is_wrong_with_an_installed_strategy(site: Path) -> None:
+def test_command_line_says_why_an_installed_strategy_cannot_be_used(site: Path) -> None:
     install(site, "chat-silence", "silent = chat_silence:Silent", "import no_such_module")
     ended = run_server("--strategy", "silent")
     assert (ended.returncode, ended.stdout) == (2, "")

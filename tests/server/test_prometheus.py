@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""The metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_bounds_are_among_those_of_stats() -> None:
     assert set(LAG_BOUNDS_MS) <= set(BOUNDS_MS)
 
 
-def test_openmetrics_is_served_to_who_prefers_it() -> None:
+def test_openmetrics_is_served_if_preferred() -> None:
     body, content_type = Metrics(lambda: STATS).expose(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text")
     # A strict parser: it raises where a convention is not kept.

@@ -1,4 +1,4 @@
-"""Slow members: how long they are borne with, what they cost meanwhile, and what becomes of them."""
+"""Slow members: how long they are tolerated, what they cost meanwhile, and when they are kicked."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from server.lifecycle import SEND_BUFFER_BYTES
 from server.protocol import READ_AHEAD_BYTES
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from server.testing.chat_user import PATIENCE_S, User, fill_buffers, join, join_and_never_read, until
+from server.testing.chat_user import TIMEOUT_S, User, fill_buffers, join, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
 
 ISOLATING = ["queue", "coalesced"]
-"""Strategies in which a slow member delays nobody, so that more and more waits for it."""
+"""Strategies in which a slow member delays nobody else, so that more and more waits for it."""
 
 NEVER_S = "1000"
 EMPTY_TEXT_FRAME = bytes([0x81, 0x80, 0, 0, 0, 0])
@@ -41,7 +41,7 @@ async def test_member_is_kicked_when_its_connection_was_full_for_too_long(
             heard = await alice.hear_said(spoken + 1)
             assert heard[-1].text == "is anybody there?"
             await alice.hear_notice("stalled left")
-        await until(lambda: server.stats()["kicked"] == 1)
+        await wait_until(lambda: server.stats()["kicked"] == 1)
         assert server.stats()["dropped"] == 1
         await alice.say("still here")
         assert (await alice.hear_said(1))[0].text == "still here"
@@ -58,7 +58,7 @@ async def test_only_what_waited_for_a_slow_member_is_dropped(
             for _ in range(20):
                 await alice.say("said while the room waits")
             await alice.hear_said(spoken + 20)
-            await until(lambda: server.clients() == ["alice"])
+            await wait_until(lambda: server.clients() == ["alice"])
     stats = server.stats()
     assert (stats["kicked"], stats["dropped"]) == (1, 1)
 
@@ -74,7 +74,7 @@ async def test_member_is_kicked_when_too_much_waits_for_it(
             for text in texts:
                 await alice.say(text)
                 assert [message.text for message in await alice.hear_said(1)] == [text]
-            await until(lambda: server.clients() == ["alice"])
+            await wait_until(lambda: server.clients() == ["alice"])
         stats = server.stats()
     assert stats["kicked"] == 1
     # 64 KiB of the 200,000 bytes were the transport's already.
@@ -97,7 +97,7 @@ async def test_member_that_reads_again_in_time_misses_nothing(
         spoken = await fill_buffers(server, alice)
         for n in range(100):
             await alice.say(f"{n} {'x' * 1_000}")
-        await until(lambda: server.stats()["messages_in"] > spoken)
+        await wait_until(lambda: server.stats()["messages_in"] > spoken)
         # It reads little by little, so its connection is full again and again.
         assert [message.text.split()[0] for message in (await slow.hear_said(spoken + 100))[spoken:]] == [
             str(n) for n in range(100)
@@ -106,7 +106,7 @@ async def test_member_that_reads_again_in_time_misses_nothing(
 
 
 @pytest.mark.parametrize("strategy", ISOLATING)
-async def test_burst_costs_nobody_its_seat(start_server: Callable[..., ServerProcess], strategy: str) -> None:
+async def test_burst_gets_nobody_kicked(start_server: Callable[..., ServerProcess], strategy: str) -> None:
     """One read of the server brings thousands of empty texts, whose broadcasts are more than an outbox takes."""
     server = start_server("--strategy", strategy)
     count = 10_000
@@ -139,7 +139,7 @@ async def test_member_that_reads_is_told_why_it_is_kicked() -> None:
             member.kick()
             member.kick()
             assert await alice.close_code() == 1013
-        await until(lambda: server.rooms.members() == [])
+        await wait_until(lambda: server.rooms.members() == [])
         assert server.rooms.counters.kicked == 1
 
 
@@ -199,7 +199,7 @@ async def test_member_that_hangs_up_without_reading_is_gone(
             await alice.hear_notice("bob left")
 
 
-async def test_member_that_talks_and_does_not_read_is_not_listened_to() -> None:
+async def test_member_that_sends_but_does_not_read_is_not_read_from() -> None:
     settings = Settings(strategy="coalesced", slow_after_s=1.0)
     texts = [f"{n} {'x' * 10_000}" for n in range(2_000)]
     async with (
@@ -216,7 +216,7 @@ async def test_member_that_talks_and_does_not_read_is_not_listened_to() -> None:
         assert server.rooms.counters.kicked == 1
 
 
-async def test_little_is_read_ahead_of_a_room_that_is_held_up() -> None:
+async def test_reading_ahead_of_a_blocked_room_is_bounded() -> None:
     settings = Settings(strategy="direct", slow_after_s=float(NEVER_S))
     texts = [f"{n} {'x' * 1_000}" for n in range(3_000)]
     async with (
@@ -233,8 +233,8 @@ async def test_little_is_read_ahead_of_a_room_that_is_held_up() -> None:
             speaking = asyncio.create_task(say_all())
             connection = next(member.frames for member in server.rooms.members() if member.name == "alice")
             assert connection is not None
-            await until(lambda: connection.read_paused)
+            await wait_until(lambda: connection.read_paused)
             assert READ_AHEAD_BYTES < connection.queue.size < READ_AHEAD_BYTES + 3 * RECEIVE_BUFFER_OF_UVLOOP
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert [message.text for message in await alice.hear_said(len(texts))] == texts
             await speaking

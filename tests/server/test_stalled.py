@@ -1,4 +1,4 @@
-"""What it takes to be rid of a member that does not read."""
+"""How the connection of a member that does not read is ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 import psutil
 
 from server.settings import Settings
-from server.testing.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_and_never_read, until
+from server.testing.chat_user import CLOSE_FRAME, User, fill_buffers, join, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
 
@@ -18,7 +18,7 @@ MORE_THAN_BUFFERS_HOLD = [f"{n} {'x' * 60_000}" for n in range(200)]
 MASKED_TEXT_FRAME = struct.pack("!BBHI", 0x81, 0x80 | 126, 60_000, 0) + b"y" * 60_000
 
 
-async def test_connection_is_cut_although_its_buffer_is_never_emptied(
+async def test_connection_is_aborted_although_its_buffer_never_empties(
     start_server: Callable[..., ServerProcess],
 ) -> None:
     server = start_server()
@@ -32,7 +32,7 @@ async def test_connection_is_cut_although_its_buffer_is_never_emptied(
             await fill_buffers(server, alice)
             assert stalled.getsockname() in peers()
             stalled.sendall(CLOSE_FRAME)
-            await until(lambda: stalled.getsockname() not in peers())
+            await wait_until(lambda: stalled.getsockname() not in peers())
 
 
 async def test_room_goes_on_without_a_member_that_does_not_read() -> None:

@@ -1,4 +1,4 @@
-"""What `docs/strategy.md` tells a reader to do, done."""
+"""The steps of `docs/strategy.md`, as a reader would follow them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.exit_codes import NOT_BELIEVABLE
+from bench.commands.exit_codes import INVALID
 from bench.storage.campaign_folder import Store
 from server.testing.server_process import ROOT, ServerProcess
 
@@ -49,7 +49,7 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(command: Sequence[str], folder: Path, codes: Collection[int] = (0,)) -> str:
-    """Run one of the page's commands to an exit code that is allowed; return what it printed."""
+    """Run one of the page's commands, which must end with one of the exit codes; return what it printed."""
     words = [sys.executable, *command[1:]]
     ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode in codes, ended.stdout + ended.stderr
@@ -85,7 +85,7 @@ def test_comparison_measures_it(package: Path) -> None:
     (command,) = commands("python -m bench compare")
     out = package.parent / "campaign"
     quick = ("--users", "5", "--duration", "1", "--warmup", "0.2", "--out", str(out))
-    run([*command, *quick], ROOT, (0, NOT_BELIEVABLE))  # a busy machine makes cells invalid, which is no failure here
+    run([*command, *quick], ROOT, (0, INVALID))  # a busy machine makes cells invalid, which is no failure here
     cells = Store(out).read_summary().cells
     assert {cell.strategy for cell in cells} == {"direct", "rotating"}
     assert all(cell.delivered == cell.expected > 0 and len(cell.position_ms) == 10 for cell in cells)

@@ -1,4 +1,4 @@
-"""What the server tells about itself."""
+"""The server's figures about itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from server.telemetry import Stats, Telemetry
 from server.telemetry.loop_lag import BOUNDS_MS, LoopLagWatch
-from server.testing.chat_user import fill_buffers, join, join_and_never_read, until
+from server.testing.chat_user import fill_buffers, join, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 
 
@@ -27,21 +27,21 @@ async def test_stats_count_exactly(start_server: Callable[..., ServerProcess]) -
                 await user.say("hello")
             for user in (alice, bob):
                 await user.hear_said(2)
-            await until(lambda: server.stats()["deliveries_out"] == 4)
+            await wait_until(lambda: server.stats()["deliveries_out"] == 4)
             stats = server.stats()
             assert set(stats) == set(Stats.__struct_fields__)
             assert (stats["strategy"], stats["pid"]) == ("gather", server.process.pid)
             assert (stats["members"], stats["messages_in"], stats["notices_out"]) == (2, 2, 3)
             assert (stats["dropped"], stats["kicked"], stats["outbox_bytes_max"]) == (0, 0, 0)
         await alice.hear_notice("bob left")
-        await until(lambda: server.stats()["notices_out"] == 4)
-    await until(lambda: server.stats()["members"] == 0)
+        await wait_until(lambda: server.stats()["notices_out"] == 4)
+    await wait_until(lambda: server.stats()["members"] == 0)
 
 
 async def test_stats_of_the_process(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server()
     assert server.get("/healthz").json() == {"status": "ok"}
-    await until(lambda: server.stats()["loop_lag_ms"]["max"] > 0)
+    await wait_until(lambda: server.stats()["loop_lag_ms"]["max"] > 0)
     process = psutil.Process(server.process.pid)
     clock_tick_s = 0.01
     before_s, before_ns = sum(process.cpu_times()[:2]), time.time_ns()
@@ -73,7 +73,7 @@ async def test_outbox_of_a_member_that_does_not_read(start_server: Callable[...,
     assert stats["outbox_bytes_p50"] < stats["outbox_bytes_p99"] == stats["outbox_bytes_max"]
 
 
-async def test_loop_that_stands_still_is_late_for_every_timer_it_misses() -> None:
+async def test_blocked_loop_is_late_for_every_timer_it_misses() -> None:
     telemetry = Telemetry("queue")
     with telemetry.watching():
         await asyncio.sleep(0.1)
@@ -88,7 +88,7 @@ async def test_loop_that_stands_still_is_late_for_every_timer_it_misses() -> Non
     assert after.loop_lag_total_ms > before.loop_lag_total_ms + 7 * 100
 
 
-async def test_a_loop_of_slow_turns_is_never_later_than_a_turn() -> None:
+async def test_loop_of_slow_turns_is_never_later_than_a_turn() -> None:
     telemetry = Telemetry("queue")
     turns_s = []
     with telemetry.watching():
@@ -139,5 +139,5 @@ async def test_tasks_come_and_go_with_members(start_server: Callable[..., Server
     server = start_server("--strategy", "direct")
     alone = server.stats()["tasks"]
     async with join(server.chat_url("alice")), join(server.chat_url("bob")):
-        await until(lambda: server.stats()["tasks"] >= alone + 2)
-    await until(lambda: server.stats()["tasks"] == alone)
+        await wait_until(lambda: server.stats()["tasks"] >= alone + 2)
+    await wait_until(lambda: server.stats()["tasks"] == alone)

@@ -1,4 +1,4 @@
-"""Chart: how much does each strategy hold within the objective."""
+"""Chart: the maximum load of each strategy within the SLO."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.capacity.result import Axis, Capacity, CapacityPlan, CapacityResult, Limit
-from bench.model.plan import Arm, Plan
-from bench.model.summary import FORMAT, Summary
-from bench.presentation.capacity_answer import LIMITS, amount, finding
+from bench.presentation.capacity_answer import LIMITS, amount, capacity_finding
 from bench.presentation.charts import style
+from bench.presentation.charts.provenance import Provenance
+from bench.presentation.charts.saved import SavedChart, save_chart
 from bench.presentation.charts.style import LineEnd, Look
 
 
-def capacity(result: CapacityResult) -> Figure:
-    """Draw a mark a strategy at what most tries held, and whiskers at what all held and where all failed."""
+def capacity_chart(result: CapacityResult) -> Figure:
+    """Draw a mark a strategy at its capacity, and whiskers where all tries are within the SLO and where all fail."""
     plan = result.plan
     ranked = sorted(result.capacities, key=lambda capacity: capacity.held)
     labels = {each.strategy: f"{each.strategy}: {amount(each)}" for each in ranked}
     figure, (axes,) = style.new_figure(
-        _as_summary(result, list(labels.values())),
-        finding(result),
+        Provenance(tuple(labels.values()), _load(plan), result.environment),
+        capacity_finding(result),
         _notes(result),
         1,
         (6.4, 0.6 + 0.55 * len(ranked)),
-        load=_load(plan),
     )
     loads = [load for each in ranked for load in (each.low, each.held, each.high) if load]
     low, high = style.padded(min(loads, default=plan.rules.start), max(loads, default=plan.rules.start), 0.15)
@@ -35,7 +34,7 @@ def capacity(result: CapacityResult) -> Figure:
     axes.set_ylim(-0.6, len(ranked) - 0.4)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"{plan.by.unit} held within {plan.objective}, nothing missing")
+    axes.set_xlabel(f"{plan.by.unit} within the SLO: {plan.slo}, nothing missing")
     looks = style.looks([arm.label for arm in plan.arms])
     ends = [
         _draw(axes, each, height, labels[each.strategy], looks[each.strategy], low, high)
@@ -45,14 +44,9 @@ def capacity(result: CapacityResult) -> Figure:
     return figure
 
 
-def draw_capacity(result: CapacityResult, directory: Path) -> list[Path]:
-    """Draw the chart into `directory` as PNG and SVG."""
-    directory.mkdir(exist_ok=True)
-    paths = [directory / f"capacity.{suffix}" for suffix in ("png", "svg")]
-    figure = capacity(result)
-    for path in paths:
-        style.save(figure, path)
-    return paths
+def draw_capacity(result: CapacityResult, directory: Path) -> SavedChart:
+    """Draw the chart into `directory`."""
+    return save_chart(capacity_chart(result), "capacity", directory)
 
 
 def _draw(axes: Axes, capacity: Capacity, height: int, label: str, look: Look, low: float, high: float) -> LineEnd:
@@ -93,26 +87,19 @@ def _is_known(capacity: Capacity) -> bool:
 
 def _notes(result: CapacityResult) -> list[str]:
     repeats = result.plan.rules.repeats
-    told = [
-        f"Mark: the largest load that most of {repeats} tries held. Whiskers: the largest that all tries held, and the "
-        "smallest that all failed; an arrow where none did."
+    found = [
+        f"Mark: the largest load that is within the SLO in most of {repeats} tries. Whiskers: the largest within it in "
+        "all tries, and the smallest that failed in all; an arrow where none did."
     ]
     hollow = [
         f"{each.strategy} ({LIMITS[each.limited_by] if each.confirmed else 'not confirmed, the search ended early'})"
         for each in result.capacities
         if not _is_known(each)
     ]
-    return [*told, f"Hollow (a cross where no load was held): {', '.join(hollow)}."] if hollow else told
+    return [*found, f"Hollow (a cross where no load is within the SLO): {', '.join(hollow)}."] if hollow else found
 
 
 def _load(plan: CapacityPlan) -> str:
     workload = plan.workload
     room = f"{workload.users[0]:,} users" if plan.by is Axis.RATE else f"{workload.room_rate:g} messages/s"
     return f"{room} ({workload.arrival}), {workload.message_size} B a message, {workload.duration_s:g} s a try"
-
-
-def _as_summary(result: CapacityResult, labels: list[str]) -> Summary:
-    """Put a search as a campaign, for what all charts say of their origin."""
-    plan = result.plan
-    arms = tuple(Arm(label, label) for label in labels)
-    return Summary(FORMAT, result.environment, Plan(plan.workload, arms, 1, plan.slo_ms, plan.seed, ()), [], [], [])

@@ -1,4 +1,4 @@
-"""Chart: does what is delivered keep up with what is offered."""
+"""Chart: deliveries made against deliveries offered."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import statistics
 
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import KEEPS_UP, listing
+from bench.analysis.slo import MIN_DELIVERED_RATIO
 from bench.model.summary import Summary
 from bench.presentation.charts import series, style
 from bench.presentation.charts.notes import notes
+from bench.presentation.charts.provenance import Provenance
 from bench.presentation.charts.series import Point
+from bench.presentation.text import listing
 
-NOTHING = 1.0  # deliveries a second: a log axis has no 0, and less than this is as good as none
+MIN_RATE = 1.0  # deliveries a second: a log axis has no 0
 
 
 def delivered_vs_offered(summary: Summary) -> Figure:
     """Draw deliveries a second by what the plan offers, beside the diagonal where both are equal."""
     lines = {arm.label: _points(summary, arm.label) for arm in summary.plan.arms}
-    figure, (axes,) = style.new_figure(summary, _finding(summary), notes(summary), 1, (6.4, 5.6))
+    figure, (axes,) = style.new_figure(
+        Provenance.of_campaign(summary), _finding(summary), notes(summary), 1, (6.4, 5.6)
+    )
     workload = summary.plan.workload
     offered = [workload.room_rate * users for users in workload.users]
     delivered = [point.low for points in lines.values() for point in points]
@@ -40,7 +44,7 @@ def delivered_vs_offered(summary: Summary) -> Figure:
 
 def _points(summary: Summary, strategy: str) -> list[Point]:
     return series.points(
-        summary, strategy, lambda cell: cell.offered_deliveries_per_s, lambda cell: max(cell.deliveries_per_s, NOTHING)
+        summary, strategy, lambda cell: cell.offered_deliveries_per_s, lambda cell: max(cell.deliveries_per_s, MIN_RATE)
     )
 
 
@@ -57,14 +61,14 @@ def _finding(summary: Summary) -> str:
         for rate in sorted(kept, reverse=True)
     ]
     if unknown:
-        parts.append(f"unknown of {listing(unknown)}")
+        parts.append(f"unknown for {listing(unknown)}")
     return f"Delivered as offered: {'; '.join(parts)}"
 
 
 def _kept_up(summary: Summary, strategy: str) -> float | None:
-    """Return the highest offered rate below the first that was not delivered; `None` if no rate may be believed.
+    """Return the highest offered rate below the first that was not delivered; `None` if that is unknown at every rate.
 
-    A rate tells something where more than half of the blocks may be believed.
+    It is known where more than half of the blocks are valid.
     """
     kept = None
     for users in summary.plan.workload.users:
@@ -72,7 +76,7 @@ def _kept_up(summary: Summary, strategy: str) -> float | None:
         if len(valid) <= summary.plan.blocks / 2:
             continue
         offered = statistics.median(cell.offered_deliveries_per_s for cell in valid)
-        if statistics.median(cell.deliveries_per_s for cell in valid) < KEEPS_UP * offered:
+        if statistics.median(cell.deliveries_per_s for cell in valid) < MIN_DELIVERED_RATIO * offered:
             return kept or 0.0
         kept = offered
     return kept

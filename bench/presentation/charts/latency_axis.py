@@ -1,4 +1,4 @@
-"""The latency axis that several charts share: logarithmic, with the objective's line and a place for `never`."""
+"""The latency axis that several charts share: logarithmic, with a line at the SLO and a tick `never`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bench.presentation.charts import style
 
 
 def scale_latency(axes: Axes, values: Iterable[float], slo_ms: float) -> float | None:
-    """Scale the y axis to all values and the objective.
+    """Scale the y axis to all values and the SLO.
 
     Where a value is infinite, the axis gets a tick `never` above all finite values; returns its height.
     """
     values = list(values)
     finite = [value for value in values if value < math.inf]
-    low, high = style.padded(min([*finite, slo_ms]), max([*finite, slo_ms * 1.3]))  # room for the objective's name
+    low, high = style.padded(min([*finite, slo_ms]), max([*finite, slo_ms * 1.3]))  # room for the SLO's name
     ticks = style.round_ticks(low, high)
     if len(finite) == len(values):
         style.log_axis(axes, "y", low, high, ticks)
@@ -30,16 +30,16 @@ def scale_latency(axes: Axes, values: Iterable[float], slo_ms: float) -> float |
 
 
 def mark_limits(axes: Axes, slo_ms: float, never_ms: float | None) -> None:
-    """Draw the objective as a line, and where missing deliveries lie as a band."""
-    axes.axhline(slo_ms, color=style.FAINT, linewidth=1.2, linestyle="--", label="objective")
+    """Draw the SLO as a line, and a band at `never`."""
+    axes.axhline(slo_ms, color=style.FAINT, linewidth=1.2, linestyle="--", label="SLO")
     if never_ms:
         axes.axhspan(never_ms / 1.3, never_ms * 1.3, color=style.GRID, alpha=0.6, linewidth=0, label="never")
 
 
-def name_objective(axes: Axes, slo_ms: float) -> None:
-    """Write what the objective is above its line."""
+def name_slo(axes: Axes, slo_ms: float) -> None:
+    """Label the line of the SLO."""
     axes.annotate(
-        f"objective {slo_ms:g} ms",
+        f"SLO {slo_ms:g} ms",
         xy=(0.02, slo_ms),
         xycoords=axes.get_yaxis_transform(),
         xytext=(0, 4),

@@ -1,4 +1,4 @@
-"""Chart: does it matter who joined first; how long each tenth of the room waits."""
+"""Chart: the delivery latency by the order of joining."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import listing, or_infinite
+from bench.analysis.slo import or_infinite
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Cell, Summary
 from bench.presentation.charts import series, style
-from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
-from bench.presentation.charts.left_out import LeftOut
+from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
 from bench.presentation.charts.notes import notes
+from bench.presentation.charts.provenance import Provenance
 from bench.presentation.charts.series import Point
+from bench.presentation.text import listing
 from loadtest.ledger.result import MedianAndTail
 
 TENTHS = 10  # parts of the room; a smaller room has none
@@ -23,17 +25,17 @@ PANELS: dict[str, Read] = {"p50": lambda latency: latency.p50, "p99": lambda lat
 
 
 def latency_by_position(summary: Summary) -> Figure:
-    """Draw the delivery latency of each tenth of the room, in the order of joining, at one telling user count."""
-    users = series.telling_users(summary, least=TENTHS)
+    """Draw the delivery latency of each tenth of the room, in the order of joining, at one user count."""
+    users = series.largest_shared_users(summary, at_least=TENTHS)
     if users is None:
-        raise LeftOut(f"no room of {TENTHS} members or more was measured")
+        raise ChartLeftOutError(f"no room of {TENTHS} members or more was measured")
     cells = {arm.label: summary.blocks_of(arm.label, users) for arm in summary.plan.arms}
     lines = {
         name: {label: _points(blocks, read) for label, blocks in cells.items() if blocks}
         for name, read in PANELS.items()
     }
     figure, panels = style.new_figure(
-        summary,
+        Provenance.of_campaign(summary),
         _finding(lines["p50"], users),
         notes(summary, gaps="Not measured, so not shown"),
         len(PANELS),
@@ -52,7 +54,7 @@ def latency_by_position(summary: Summary) -> Figure:
         ends = [series.draw(axes, label, points, [], looks[label], never_ms) for label, points in drawn.items()]
         style.label_line_ends(axes, ends)
     panels[0].set_ylabel("delivery latency, ms")
-    name_objective(panels[0], slo_ms)
+    name_slo(panels[0], slo_ms)
     return figure
 
 

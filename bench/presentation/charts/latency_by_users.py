@@ -1,4 +1,4 @@
-"""Chart: how does the delivery latency grow with the users in the room."""
+"""Chart: the delivery latency by the users in the room."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import finding, or_infinite
+from bench.analysis.slo import or_infinite
 from bench.model.summary import Cell, Summary
 from bench.presentation.charts import series, style
-from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
+from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
 from bench.presentation.charts.notes import notes
+from bench.presentation.charts.provenance import Provenance
+from bench.presentation.slo_wording import slo_finding
 from loadtest.ledger.result import Latency
 
 PANELS: dict[str, Callable[[Latency], float | None]] = {
@@ -21,8 +23,10 @@ PANELS: dict[str, Callable[[Latency], float | None]] = {
 
 
 def latency_by_users(summary: Summary) -> Figure:
-    """Draw p50, p99 and max of the delivery latency by user count, with the objective's line."""
-    figure, panels = style.new_figure(summary, finding(summary), notes(summary), len(PANELS), (2.75, 3.3))
+    """Draw p50, p99 and max of the delivery latency by user count, with the SLO's line."""
+    figure, panels = style.new_figure(
+        Provenance.of_campaign(summary), slo_finding(summary), notes(summary), len(PANELS), (2.75, 3.3)
+    )
     users, slo_ms = summary.plan.workload.users, summary.plan.slo_ms
     values = [_milliseconds(percentile)(cell) for percentile in PANELS.values() for cell in summary.cells]
     never_ms = scale_latency(panels[0], values, slo_ms)
@@ -40,7 +44,7 @@ def latency_by_users(summary: Summary) -> Figure:
                 ends.append(series.draw(axes, label, points, gaps, look, never_ms))
         style.label_line_ends(axes, ends)
     panels[0].set_ylabel("delivery latency, ms")
-    name_objective(panels[0], slo_ms)
+    name_slo(panels[0], slo_ms)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Latencies as colours: ranges in steps of 1, 2, 5, with the objective between two of them and black for never."""
+"""Latencies as colours: ranges in steps of 1, 2, 5, with the SLO between two of them and black for never."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LatencyColours:
 
     @classmethod
     def covering(cls, values_ms: NDArray[np.float64], slo_ms: float) -> LatencyColours:
-        """Choose bounds around all finite values and the objective."""
+        """Choose bounds around all finite values and the SLO."""
         finite = [*values_ms[np.isfinite(values_ms)].tolist(), slo_ms]
         first, last = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
         steps = [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
@@ -60,7 +60,7 @@ class LatencyColours:
         ranges = len(self._edges) - 1
         axes.pcolormesh([0, 1], range(ranges + 1), np.arange(ranges)[:, None], cmap=self._colours)
         names: dict[float, str] = {place: style.plain(bound) for place, bound in enumerate(self.bounds_ms)}
-        names[self.bounds_ms.index(self.slo_ms)] += " objective"
+        names[self.bounds_ms.index(self.slo_ms)] += " SLO"
         if self.has_never:
             names[ranges - 0.5] = "never"
         axes.set_yticks(list(names), labels=list(names.values()))

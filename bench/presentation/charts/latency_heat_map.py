@@ -1,4 +1,4 @@
-"""Chart: is the latency the same all through a window, or does it drift, burst or grow."""
+"""Chart: the latency of each second, which shows drifts, bursts and backlogs within a window."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from bench.analysis.slo import listing, or_infinite
+from bench.analysis.slo import or_infinite
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import style
 from bench.presentation.charts.latency_colours import LatencyColours
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.notes import notes
+from bench.presentation.charts.provenance import Provenance
+from bench.presentation.text import listing
 from bench.storage.distributions import Details, TimelineSecond
 
 COLUMNS = 120  # in all blocks together; in a longer campaign a column is the worst of several seconds
 UNEVEN = 2.0  # the worst second's p99 by that of the median second
-PANEL_WIDTH, ROW_HEIGHT, LEAST_HEIGHT, BAR_ROOM = 8.0, 0.3, 1.8, 0.8  # inches
+PANEL_WIDTH, ROW_HEIGHT, MIN_HEIGHT, BAR_ROOM = 8.0, 0.3, 1.8, 0.8  # inches
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class TimeAxis:
 def latency_heat_map(summary: Summary, details: Details) -> Figure:
     """Draw the p99 of each second as a colour, a row for each user count, a panel for each strategy."""
     if not details.timeline:
-        raise LeftOut("timeline.csv, the seconds of each window, is not there")
+        raise ChartLeftOutError("timeline.csv, the seconds of each window, is not there")
     users = summary.plan.workload.users
     time = TimeAxis.of(summary.plan.blocks, 1 + max(each.second for each in details.timeline))
     seconds = {
@@ -56,11 +58,11 @@ def latency_heat_map(summary: Summary, details: Details) -> Figure:
     }
     grids = {label: _p99_ms(of_arm, users, time) for label, of_arm in seconds.items()}
     figure, panels = style.new_figure(
-        summary,
-        _finding(_telling(summary, seconds)),
+        Provenance.of_campaign(summary),
+        _finding(_valid_seconds(summary, seconds)),
         [*_notes(details, time), *notes(summary, invalid="Hatched")],
         1,
-        (PANEL_WIDTH, max(ROW_HEIGHT * len(users), LEAST_HEIGHT / len(grids))),
+        (PANEL_WIDTH, max(ROW_HEIGHT * len(users), MIN_HEIGHT / len(grids))),
         rows=len(grids),
         share_y=False,
         beside=BAR_ROOM,
@@ -89,7 +91,7 @@ def _p99_ms(seconds: Sequence[TimelineSecond], users: Sequence[int], time: TimeA
 
 
 def _mark(axes: Axes, summary: Summary, label: str, seconds: Sequence[TimelineSecond], time: TimeAxis) -> None:
-    """Mark seconds that miss deliveries, cells that may not be believed, and what was not measured."""
+    """Mark seconds that miss deliveries, invalid cells, and what was not measured."""
     users = summary.plan.workload.users
     missing = [(time.place(each), users.index(each.users)) for each in seconds if each.delivered < each.expected]
     middle = (time.columns - 1) / 2
@@ -131,17 +133,17 @@ def _scale_time(axes: Axes, time: TimeAxis) -> None:
 def _notes(details: Details, time: TimeAxis) -> list[str]:
     found = [f"Uneven: p99 of the worst second is infinite, or more than {UNEVEN:g} times that of the median second."]
     if any(second.delivered < second.expected for second in details.timeline):
-        found.append("Dots: seconds of which deliveries are missing.")
+        found.append("Dots: seconds with missing deliveries.")
     if time.column_s > 1:
         found.append(f"Each column is the worst of {time.column_s} seconds.")
     return found
 
 
-def _telling(summary: Summary, seconds: dict[str, list[TimelineSecond]]) -> dict[str, list[TimelineSecond]]:
-    """Leave out the seconds of cells that may not be believed, but of an arm that has no other."""
-    doubtful = {(cell.strategy, cell.users, cell.block) for cell in summary.cells if not cell.valid}
+def _valid_seconds(summary: Summary, seconds: dict[str, list[TimelineSecond]]) -> dict[str, list[TimelineSecond]]:
+    """Leave out the seconds of invalid cells, except for an arm that has no other."""
+    invalid = {(cell.strategy, cell.users, cell.block) for cell in summary.cells if not cell.valid}
     return {
-        label: [each for each in of_arm if (label, each.users, each.block) not in doubtful] or of_arm
+        label: [each for each in of_arm if (label, each.users, each.block) not in invalid] or of_arm
         for label, of_arm in seconds.items()
     }
 

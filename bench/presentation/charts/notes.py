@@ -1,4 +1,4 @@
-"""The small print under a chart that explains the marks it bears."""
+"""The notes under a chart that explain its marks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from bench.model.summary import Summary
 
 
 def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not measured") -> list[str]:
-    """Explain the marks that a chart of this summary bears: for `invalid` cells, missing deliveries, `gaps`."""
+    """Explain the marks of a summary's chart: for `invalid` cells, missing deliveries, `gaps`."""
     found = []
     ordered = sorted(summary.cells, key=lambda cell: (cell.strategy, cell.users))
-    doubtful = dict.fromkeys(f"{cell.strategy} {cell.users:,}" for cell in ordered if not cell.valid)
-    if doubtful:
-        found.append(f"{invalid}: not to be believed, summary.json says why ({', '.join(doubtful)} users).")
+    invalid_cells = dict.fromkeys(f"{cell.strategy} {cell.users:,}" for cell in ordered if not cell.valid)
+    if invalid_cells:
+        found.append(f"{invalid}: invalid, summary.json says why ({', '.join(invalid_cells)} users).")
     lost: dict[tuple[str, int], int] = {}
     for cell in ordered:
         if cell.missing and cell.valid:

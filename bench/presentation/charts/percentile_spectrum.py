@@ -1,4 +1,4 @@
-"""Chart: how long do the unlucky wait; all percentiles of the delivery latency, the tail stretched out."""
+"""Chart: all percentiles of the delivery latency, the tail stretched out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import style
-from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
-from bench.presentation.charts.left_out import LeftOut
+from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
 from bench.presentation.charts.notes import notes
+from bench.presentation.charts.provenance import Provenance
 from bench.presentation.charts.style import LineEnd, Look
-from bench.presentation.comparison_answer import milliseconds
+from bench.presentation.text import milliseconds
 from bench.storage.distributions import Details, Spectrum
 
 PANELS = 3
@@ -27,25 +28,25 @@ POINTS = 200  # at which blocks are folded, evenly along the axis
 
 @dataclass(frozen=True)
 class Line:
-    """The median of the believable blocks and their range by 1 / (1 - p); of all blocks if none is believable."""
+    """The median of the valid blocks and their range by 1 / (1 - p); of all blocks if none is valid."""
 
     inverse: NDArray[np.float64]
     middle: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    believable: bool
+    valid: bool
 
 
 def percentile_spectrum(summary: Summary, details: Details) -> Figure:
     """Draw the delivery latency by percentile at the fewest, a middle and the most users, x = 1 / (1 - p)."""
     measured = sorted({spectrum.users for spectrum in details.spectra})
     if not measured:
-        raise LeftOut("hgrm/, the percentiles in full, is not there")
+        raise ChartLeftOutError("hgrm/, the percentiles in full, is not there")
     chosen = sorted({measured[0], measured[len(measured) // 2], measured[-1]})
     labels = [arm.label for arm in summary.plan.arms]
     lines = {users: _lines(summary, details.spectra, users) for users in chosen}
     figure, panels = style.new_figure(
-        summary,
+        Provenance.of_campaign(summary),
         _finding(lines[chosen[-1]], chosen[-1]),
         notes(summary, gaps="Not measured, so not shown"),
         len(chosen),
@@ -66,7 +67,7 @@ def percentile_spectrum(summary: Summary, details: Details) -> Figure:
             axes, [_draw(axes, label, line, looks[label], never_ms) for label, line in by_label.items()]
         )
     panels[0].set_ylabel("delivery latency, ms")
-    name_objective(panels[0], slo_ms)
+    name_slo(panels[0], slo_ms)
     return figure
 
 
@@ -76,21 +77,21 @@ def _lines(summary: Summary, spectra: Sequence[Spectrum], users: int) -> dict[st
     for arm in summary.plan.arms:
         blocks = [spectrum for spectrum in spectra if (spectrum.strategy, spectrum.users) == (arm.label, users)]
         if blocks:
-            believed = [each for each in blocks if valid.get((each.strategy, users, each.block))]
-            lines[arm.label] = _fold(believed or blocks, believable=len(believed) == len(blocks))
+            counted = [each for each in blocks if valid.get((each.strategy, users, each.block))]
+            lines[arm.label] = _fold(counted or blocks, valid=len(counted) == len(blocks))
     return lines
 
 
-def _fold(blocks: Sequence[Spectrum], *, believable: bool) -> Line:
+def _fold(blocks: Sequence[Spectrum], *, valid: bool) -> Line:
     inverse = np.geomspace(1, min(block.inverse[-1] for block in blocks), POINTS)
     # Steps, not slopes: nothing lies between a latency that was measured and one that is infinite.
     values = np.array([block.latency_ms[np.searchsorted(block.inverse, inverse * (1 - 1e-9))] for block in blocks])
     middle = np.median(values, axis=0)
-    return Line(inverse, middle, values.min(axis=0), values.max(axis=0), believable)
+    return Line(inverse, middle, values.min(axis=0), values.max(axis=0), valid)
 
 
 def _draw(axes: Axes, label: str, line: Line, look: Look, never_ms: float | None) -> LineEnd:
-    """Draw a line with a marker at each named percentile, dashed if it may not be believed."""
+    """Draw a line with a marker at each named percentile, dashed if it is invalid."""
     top = math.inf if never_ms is None else never_ms
     middle, low, high = (np.minimum(part, top) for part in (line.middle, line.low, line.high))
     axes.plot(
@@ -99,10 +100,10 @@ def _draw(axes: Axes, label: str, line: Line, look: Look, never_ms: float | None
         label=label,
         color=look.colour,
         linewidth=look.line_width,
-        linestyle="-" if line.believable else "--",
+        linestyle="-" if line.valid else "--",
         marker=look.marker,
         markersize=look.marker_size,
-        markerfacecolor=look.colour if line.believable else "white",
+        markerfacecolor=look.colour if line.valid else "white",
         markevery=[int(np.searchsorted(line.inverse, at)) for at in NAMES if at <= line.inverse[-1]],
     )
     if (low != high).any():
@@ -114,9 +115,9 @@ def _finding(lines: dict[str, Line], users: int) -> str:
     """Say what the slowest in a thousand deliveries take with the most users, the best first."""
     tails = {label: line.middle[np.searchsorted(line.inverse[:-1], 1000)] for label, line in lines.items()}
     ordered = sorted(tails, key=lambda label: tails[label])
-    parts = [f"{label} {_tell(tails[label])}" for label in ordered]
+    parts = [f"{label} {_limit(tails[label])}" for label in ordered]
     return f"With {users:,} users one delivery in 1,000 takes longer than: {', '.join(parts)}"
 
 
-def _tell(value_ms: np.float64) -> str:
+def _limit(value_ms: np.float64) -> str:
     return "never" if math.isinf(value_ms) else f"{milliseconds(value_ms)} ms"

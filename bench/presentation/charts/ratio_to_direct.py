@@ -1,4 +1,4 @@
-"""Chart: how much faster or slower is each strategy than the baseline, and how sure is that."""
+"""Chart: how much faster or slower each strategy is than the baseline, with intervals."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.comparison import RELEVANT, Comparison, compare_arms
+from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts import series, style
-from bench.presentation.charts.left_out import LeftOut
 from bench.presentation.charts.notes import notes
+from bench.presentation.charts.provenance import Provenance
 from bench.presentation.charts.series import Point
 from bench.presentation.charts.style import LineEnd
 from bench.presentation.comparison_wording import headline
 
-LEAST_RANGE = (1 / 2, 2.0)  # what the axis always shows, so that chance does not look large
+MIN_RANGE = (1 / 2, 2.0)  # what the axis always shows, so that chance does not look large
 
 
 def ratio_to_direct(summary: Summary) -> Figure:
     """Draw the p99 of every strategy as a multiple of the baseline's by user count, with intervals."""
     comparisons = compare_arms(summary)
     if not comparisons:
-        raise LeftOut("one strategy alone has no other to be compared with")
+        raise ChartLeftOutError("one strategy alone has no other to be compared with")
     baseline, metric, users = comparisons[0].baseline, comparisons[0].metric, summary.plan.workload.users
     figure, (axes,) = style.new_figure(
-        summary, headline(comparisons, summary.plan.blocks), [_how_to_read(comparisons), *notes(summary)], 1, (6.4, 4.4)
+        Provenance.of_campaign(summary),
+        headline(comparisons, summary.plan.blocks),
+        [_how_to_read(comparisons), *notes(summary)],
+        1,
+        (6.4, 4.4),
     )
     lines = {
         arm.label: [_point(one) for one in comparisons if one.arm == arm.label and not math.isnan(one.ratio)]
@@ -54,11 +59,11 @@ def _point(one: Comparison) -> Point:
     """Make a point with its interval, or with the range of its blocks where they are too few for an interval."""
     known = [ratio for ratio in one.block_ratios if not math.isnan(ratio)]
     ends = (one.low, one.high) if _has_interval(one) else (min(known), max(known))
-    return Point(one.users, one.users, one.ratio, *ends, believable=not one.blocks_invalid)
+    return Point(one.users, one.users, one.ratio, *ends, valid=not one.blocks_invalid)
 
 
 def _raised(points: Sequence[Point], nothing: float) -> list[Point]:
-    """Lift what is 0, as the baseline's latency is infinite, to where a logarithmic axis can show it."""
+    """Raise ratios of 0, where the baseline's latency is infinite, to what a logarithmic axis can show."""
     return [
         replace(one, y=max(one.y, nothing), low=max(one.low, nothing), high=max(one.high, nothing)) for one in points
     ]
@@ -71,7 +76,7 @@ def _scale_ratio(axes: Axes, points: Sequence[Point]) -> tuple[float, float | No
     """
     values = [value for point in points for value in (point.y, point.low, point.high)]
     finite = [value for value in values if 0 < value < math.inf]
-    low, high = style.padded(min([*finite, LEAST_RANGE[0]]), max([*finite, LEAST_RANGE[1]]))
+    low, high = style.padded(min([*finite, MIN_RANGE[0]]), max([*finite, MIN_RANGE[1]]))
     ticks = [tick for tick in style.round_ticks(low, high) if low < tick < high]
     half_band = (high / low) ** 0.06
     names: dict[float, str] = {}

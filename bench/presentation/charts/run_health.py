@@ -1,4 +1,4 @@
-"""Chart: were server and swarm in good health, so that the other charts may be believed."""
+"""Chart: how busy server and swarm were."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from matplotlib.ticker import MaxNLocator
 from bench.model.summary import Cell, Summary
 from bench.presentation.charts import series, style
 from bench.presentation.charts.notes import notes
-from loadtest.ledger.validity import SCHEDULE_LAG_MS
+from bench.presentation.charts.provenance import Provenance
+from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
 
-LEAST_LAG_MS = 0.01  # a log axis has no 0
+MIN_LAG_MS = 0.01  # a log axis has no 0
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure of the run by user count, `None` where it was not recorded; `limit` is what to hold it against.
+    """A figure of the run by user count, `None` where it was not recorded; `limit` is drawn beside it.
 
     A logarithmic axis is for milliseconds; any other begins at 0.
     """
@@ -39,16 +40,23 @@ PANELS = (
         "swarm: schedule lag p99, ms",
         lambda cell: cell.generator.schedule_lag_p99_ms,
         is_log=True,
-        limit=SCHEDULE_LAG_MS,
+        limit=MAX_SCHEDULE_LAG_MS,
     ),
-    Panel("missing, % of what was owed", lambda cell: 100 * cell.missing / max(1, cell.expected)),
+    Panel("missing, % of expected", lambda cell: 100 * cell.missing / max(1, cell.expected)),
 )
 
 
 def run_health(summary: Summary) -> Figure:
     """Draw CPU, event-loop lag and memory of the server, CPU and schedule lag of the swarm, and what is missing."""
     figure, panels = style.new_figure(
-        summary, _finding(summary), notes(summary), 3, (2.75, 2.2), rows=2, share_y=False, beside=0.35
+        Provenance.of_campaign(summary),
+        _finding(summary),
+        notes(summary),
+        3,
+        (2.75, 2.2),
+        rows=2,
+        share_y=False,
+        beside=0.35,
     )
     for axes, panel in zip(panels, PANELS, strict=True):
         axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold")
@@ -59,7 +67,7 @@ def run_health(summary: Summary) -> Figure:
 
 
 def _draw(axes: Axes, panel: Panel, summary: Summary) -> None:
-    """Draw every strategy's line; a panel that nothing was recorded for says so."""
+    """Draw every strategy's line; a panel without data says so."""
     users = summary.plan.workload.users
     style.log_axis(axes, "x", *style.padded(users[0], users[-1]), style.thin(users, 1.35))
     recorded = [cell for cell in summary.cells if panel.read(cell) is not None]
@@ -69,7 +77,7 @@ def _draw(axes: Axes, panel: Panel, summary: Summary) -> None:
         return
 
     def value(cell: Cell) -> float:
-        return max(LEAST_LAG_MS * panel.is_log, panel.read(cell) or 0)
+        return max(MIN_LAG_MS * panel.is_log, panel.read(cell) or 0)
 
     _scale(axes, panel, [value(cell) for cell in recorded])
     if panel.limit:
@@ -96,13 +104,13 @@ def _scale(axes: Axes, panel: Panel, values: list[float]) -> None:
 
 
 def _finding(summary: Summary) -> str:
-    """Say how many cells may be believed, how busy both sides were, and what is missing."""
+    """Say how many cells are valid, how busy both sides were, and what is missing."""
     cells = summary.cells
-    doubtful = sum(not cell.valid for cell in cells)
-    belief = f"{doubtful} of {len(cells)} cells may not be believed" if doubtful else "All cells may be believed"
+    invalid = sum(not cell.valid for cell in cells)
+    validity = f"{invalid} of {len(cells)} cells invalid" if invalid else "All cells valid"
     server = max((cell.server.cpu_percent for cell in cells if cell.server.cpu_percent is not None), default=None)
     busy = "server's CPU unknown" if server is None else f"server at most {server:.0f} % busy"
     swarm = max(cell.generator.cpu_percent for cell in cells)
     missing = sum(cell.missing for cell in cells)
     lost = f"{missing:,} deliveries missing" if missing else "nothing missing"
-    return f"{belief}; {busy}, swarm {swarm:.0f} %; {lost}"
+    return f"{validity}; {busy}, swarm {swarm:.0f} %; {lost}"

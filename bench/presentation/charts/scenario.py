@@ -1,4 +1,4 @@
-"""The charts that scenarios have: one for each axis that a chart is about."""
+"""The charts of a scenario: one for each axis that a chart is about."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench.presentation.charts import style
+from bench.presentation.charts.saved import SavedChart, save_chart
 from bench.presentation.charts.stalled_members import stalled_members
 from bench.scenarios.result import ScenarioResult
 
@@ -15,19 +15,12 @@ from bench.scenarios.result import ScenarioResult
 CHART_OF_AXIS: dict[str, Callable[[ScenarioResult], Figure]] = {"stalled": stalled_members}
 
 
-def draw_scenario(result: ScenarioResult, directory: Path) -> list[Path]:
-    """Draw a scenario into `directory`/charts as PNG and SVG; where nothing was measured there is none."""
-    paths = []
-    for draw in charts_of(result):
-        figure = draw(result)
-        (directory / "charts").mkdir(exist_ok=True)
-        for suffix in ("png", "svg"):
-            paths.append(directory / "charts" / f"{draw.__name__}.{suffix}")
-            style.save(figure, paths[-1])
-    return paths
-
-
-def charts_of(result: ScenarioResult) -> list[Callable[[ScenarioResult], Figure]]:
-    """Return what draws the charts of a scenario; nothing where nothing was measured."""
-    is_measured = any(row.cell for row in result.rows)
-    return [draw for axis, draw in CHART_OF_AXIS.items() if is_measured and result.axes == (axis,)]
+def draw_scenario(result: ScenarioResult, directory: Path) -> list[SavedChart]:
+    """Draw the charts of a scenario into `directory`; where nothing was measured there is none."""
+    if not any(row.cell for row in result.rows):
+        return []
+    return [
+        save_chart(draw(result), draw.__name__, directory)
+        for axis, draw in CHART_OF_AXIS.items()
+        if result.axes == (axis,)
+    ]

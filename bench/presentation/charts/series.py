@@ -10,16 +10,16 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from bench.analysis.slo import is_held
+from bench.analysis.slo import within_slo
 from bench.model.summary import Cell, Summary
 from bench.presentation.charts.style import LineEnd, Look
 
 
 @dataclass(frozen=True)
 class Point:
-    """The median of the believable blocks and their range; of all blocks if none is believable.
+    """The median of the valid blocks and their range; of all blocks if none is valid.
 
-    `believable` is false as soon as one block is not: such a point is drawn hollow.
+    `valid` is false as soon as one block is not: such a point is drawn hollow.
     """
 
     users: int
@@ -27,7 +27,7 @@ class Point:
     y: float
     low: float
     high: float
-    believable: bool
+    valid: bool
 
 
 def points(summary: Summary, strategy: str, x: Callable[[Cell], float], y: Callable[[Cell], float]) -> list[Point]:
@@ -37,24 +37,24 @@ def points(summary: Summary, strategy: str, x: Callable[[Cell], float], y: Calla
 
 def fold(cells: Sequence[Cell], x: Callable[[Cell], float], y: Callable[[Cell], float]) -> Point:
     """Fold the blocks of one strategy and user count into one point."""
-    believed = [cell for cell in cells if cell.valid] or cells
-    values = [y(cell) for cell in believed]
+    counted = [cell for cell in cells if cell.valid] or cells
+    values = [y(cell) for cell in counted]
     return Point(
         users=cells[0].users,
-        x=statistics.median(x(cell) for cell in believed),
+        x=statistics.median(x(cell) for cell in counted),
         y=statistics.median(values),
         low=min(values),
         high=max(values),
-        believable=all(cell.valid for cell in cells),
+        valid=all(cell.valid for cell in cells),
     )
 
 
-def telling_users(summary: Summary, least: int) -> int | None:
-    """Choose the largest user count from `least` on that all strategies hold, else the largest measured."""
+def largest_shared_users(summary: Summary, at_least: int) -> int | None:
+    """Return the largest user count from `at_least` on at which all strategies are within the SLO, else the largest."""
     labels = {cell.strategy for cell in summary.cells}
-    measured = sorted({cell.users for cell in summary.cells if cell.users >= least}, reverse=True)
+    measured = sorted({cell.users for cell in summary.cells if cell.users >= at_least}, reverse=True)
     for users in measured:
-        if all(is_held(summary, label, users) for label in labels):
+        if all(within_slo(summary, label, users) for label in labels):
             return users
     return measured[0] if measured else None
 
@@ -89,10 +89,10 @@ def draw(
     high = [min(point.high, top) for point in points]
     if low != high:
         axes.vlines(xs, low, high, linewidth=6, alpha=0.35, label=f"{label} range", zorder=1.5, **style)
-    if hollow := [(x, y) for x, y, point in zip(xs, ys, points, strict=True) if not point.believable]:
+    if hollow := [(x, y) for x, y, point in zip(xs, ys, points, strict=True) if not point.valid]:
         axes.plot(
             *zip(*hollow, strict=True),
-            label=f"{label} not believable",
+            label=f"{label} invalid",
             linestyle="none",
             marker=look.marker,
             markersize=look.marker_size,

@@ -1,4 +1,4 @@
-"""Chart: how do the healthy members fare while others in the room stall."""
+"""Chart: latency and losses of the healthy members while others in the room stall."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import listing, or_infinite
-from bench.model.plan import Arm, Plan
-from bench.model.summary import FORMAT, Cell, Summary
+from bench.analysis.slo import or_infinite
+from bench.model.summary import Cell
 from bench.presentation.charts import series, style
-from bench.presentation.charts.latency_axis import mark_limits, name_objective, scale_latency
+from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
+from bench.presentation.charts.provenance import Provenance, room_load
 from bench.presentation.charts.series import Point
-from bench.presentation.comparison_answer import milliseconds
+from bench.presentation.text import listing, milliseconds
 from bench.scenarios.result import ScenarioResult
 
 Lines = dict[str, list[Point]]
@@ -31,16 +31,21 @@ def stalled_members(result: ScenarioResult) -> Figure:
     conditions = result.rows[0].conditions
     p99 = _lines(by_count, lambda cell: or_infinite(cell.latency_ms.p99))
     delivered = _lines(by_count, _share)
-    summary = _as_summary(result, labels, list(cells.values()))
-    title = _finding(p99, delivered, counts, conditions.users)
+    load = room_load(conditions.workload, max(row.block for row in result.rows))
     figure, (left, right) = style.new_figure(
-        summary, title, _notes(delivered, counts), 2, (4, 3.4), share_y=False, beside=0.3
+        Provenance(tuple(labels), load, result.environment),
+        _finding(p99, delivered, counts, conditions.users),
+        _notes(delivered, counts),
+        2,
+        (4, 3.4),
+        share_y=False,
+        beside=0.3,
     )
     never_ms = scale_latency(left, [point.y for line in p99.values() for point in line], conditions.slo_ms)
     left.set_title("p99 of the delivery latency, ms", loc="left", fontsize=12, fontweight="bold")
     mark_limits(left, conditions.slo_ms, never_ms)
-    name_objective(left, conditions.slo_ms)
-    right.set_title("delivered, % of what was owed", loc="left", fontsize=12, fontweight="bold")
+    name_slo(left, conditions.slo_ms)
+    right.set_title("delivered, % of expected", loc="left", fontsize=12, fontweight="bold")
     right.set_ylim(0, 103)
     for axes, lines, never in ((left, p99, never_ms), (right, delivered, None)):
         axes.set_xticks(range(len(counts)), labels=[f"{count:,}" for count in counts])
@@ -70,7 +75,7 @@ def _share(cell: Cell) -> float:
 
 
 def _finding(p99: Lines, delivered: Lines, counts: Sequence[int], users: int) -> str:
-    """Say what the most stalled members do to each strategy, the best first."""
+    """Say how each strategy does with the most stalled members, the best first."""
     place, most = len(counts) - 1, counts[-1]
     parts = []
     known = [label for label in p99 if p99[label][-1].x == place]
@@ -83,27 +88,8 @@ def _finding(p99: Lines, delivered: Lines, counts: Sequence[int], users: int) ->
 
 
 def _notes(delivered: Lines, counts: Sequence[int]) -> list[str]:
-    doubtful = [
-        f"{label} {counts[int(point.x)]:,}"
-        for label, line in delivered.items()
-        for point in line
-        if not point.believable
+    invalid = [
+        f"{label} {counts[int(point.x)]:,}" for label, line in delivered.items() for point in line if not point.valid
     ]
-    hollow = (
-        [f"Hollow: not to be believed, scenario.json says why ({', '.join(doubtful)} stalled)."] if doubtful else []
-    )
-    return ["Figures are of the members that read; those that stall are owed nothing.", *hollow]
-
-
-def _as_summary(result: ScenarioResult, labels: Sequence[str], cells: list[Cell]) -> Summary:
-    """Put a scenario as a campaign, for what all charts say of their origin."""
-    conditions = result.rows[0].conditions
-    plan = Plan(
-        workload=conditions.workload,
-        arms=tuple(Arm(label, label) for label in labels),
-        blocks=max(row.block for row in result.rows),
-        slo_ms=conditions.slo_ms,
-        seed=0,
-        trials=(),
-    )
-    return Summary(FORMAT, result.environment, plan, cells, [], [])
+    hollow = [f"Hollow: invalid, scenario.json says why ({', '.join(invalid)} stalled)."] if invalid else []
+    return ["Figures are of the members that read; nothing is expected at those that stall.", *hollow]

@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from bench.model.plan import Plan
-from bench.model.summary import Summary
+from bench.presentation.charts.provenance import Provenance
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e3e3e3"
 # Okabe-Ito, which people with any colour vision can tell apart; its yellow is too pale for a line.
@@ -82,7 +81,7 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
 
 
 def new_figure(
-    summary: Summary,
+    provenance: Provenance,
     title: str,
     notes: Sequence[str],
     panels: int,
@@ -91,20 +90,18 @@ def new_figure(
     rows: int = 1,
     share_y: bool = True,
     beside: float = 0,
-    load: str | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure of `rows` of `panels` side by side, `panel_size` in inches, with all text around.
 
     The panels have one y axis, unless `share_y` is false: then each has its own. The title states the finding;
     the notes explain marks; the footer says where the figures come from. The figure grows with its text, and
-    leaves room for the labels right of each panel, and for what else is `beside` it, in inches. `load` is the load in
-    words, where it is not that of the summary's plan.
+    leaves room for the labels right of each panel, and for what else is `beside` it, in inches.
     """
     width, height = panel_size
-    column_width = width + 0.45 + 0.1 * max(len(arm.label) for arm in summary.plan.arms) + beside
+    column_width = width + 0.45 + 0.1 * max(map(len, provenance.labels)) + beside
     figure_width = LEFT + panels * column_width
     title = textwrap.fill(title, int(figure_width * 8.2))
-    footer = [textwrap.fill(line, int(figure_width * 13)) for line in (*notes, *provenance(summary, load))]
+    footer = [textwrap.fill(line, int(figure_width * 13)) for line in (*notes, *provenance.lines())]
     bottom = 0.95 + 0.17 * "\n".join(footer).count("\n")
     top = 0.75 + 0.27 * title.count("\n")
     figure_height = bottom + rows * height + (rows - 1) * ROW_GAP + top
@@ -155,7 +152,7 @@ def log_axis(
 
 
 def plain(value: float) -> str:
-    """Write a tick as people do: 0.5, 50, 20,000."""
+    """Write a tick: 0.5, 50, 20,000."""
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
@@ -173,7 +170,7 @@ def round_ticks(low: float, high: float) -> list[float]:
 
 
 def thin(values: Sequence[float], ratio: float) -> list[float]:
-    """Keep the values that stand at least `ratio` apart on a log axis, the largest among them."""
+    """Keep the values that stand at least `ratio` apart on a log axis, and the largest."""
     kept: list[float] = []
     for value in sorted(values, reverse=True):
         if not kept or kept[-1] / value >= ratio:
@@ -227,27 +224,6 @@ def spread(wanted: NDArray[np.float64], gap: float, low: float, high: float) -> 
     level = np.concatenate([np.full(len(block), np.mean(block)) for block in blocks])
     placed: NDArray[np.float64] = np.clip(level, low, max(low, high - offsets[-1])) + offsets
     return placed
-
-
-def provenance(summary: Summary, load: str | None = None) -> list[str]:
-    """Say on which machine, with which load, versions and commit the figures were made."""
-    environment, pinning, commit = summary.environment, summary.environment.pinning, summary.environment.commit
-    pinned = f"server on core {pinning.server_cores[0]}" if pinning.server_cores else "not pinned"
-    machine = f"{environment.cpu}, {environment.cores} cores, {environment.system}, {pinned}"
-    versions = [f"{name} {environment.versions[name]}" for name in ("uvicorn", "websockets", "locust")]
-    tool = f"commit {commit.id[:10]}{' (changed)' if commit.dirty else ''}" if commit else "no commit"
-    return [
-        f"{load or _load(summary.plan)}. {machine}.",
-        f"{environment.python}, {', '.join(versions)}. chatroom-bench, {tool}, {environment.time[:10]}.",
-    ]
-
-
-def _load(plan: Plan) -> str:
-    workload = plan.workload
-    return (
-        f"{workload.room_rate:g} messages/s ({workload.arrival}) of {workload.message_size} B in one room, "
-        f"{workload.duration_s:g} s windows, {plan.blocks} {'block' if plan.blocks == 1 else 'blocks'}"
-    )
 
 
 def save(figure: Figure, path: Path) -> None:

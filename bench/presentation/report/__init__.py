@@ -1,1 +1,1 @@
-"""From the results in a folder to one page that can be read, kept and passed on."""
+"""From the results in a folder to one self-contained page."""

@@ -1,22 +1,20 @@
-"""The report of a search for the capacity: what `capacity` wrote, read again."""
+"""The report of a capacity search: what `capacity` wrote, read again."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.analysis.slo import listing
 from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Limit, Try, read_capacity
 from bench.capacity.search import Outcome
-from bench.presentation.capacity_answer import answer_table, finding, sentences
-from bench.presentation.charts import keep
-from bench.presentation.charts.capacity import capacity
-from bench.presentation.comparison_answer import milliseconds
+from bench.presentation.capacity_answer import capacity_answer
+from bench.presentation.charts.capacity import draw_capacity
 from bench.presentation.report.environment import environment_section, machine_remarks
-from bench.presentation.report.page import Chart, Page, Remark, Row, Section, Table, Tone
+from bench.presentation.report.page import Chart, Page, Remark, Section
 from bench.presentation.report.reproduce import command, plain, reproduce_section, workload_flags
-from bench.presentation.report.rich_tables import table_in
+from bench.presentation.table import Column, Row, Table, Tone, numbers
+from bench.presentation.text import listing, milliseconds
 
-LOOK_AT = "Look whether two intervals overlap: if they do, the search does not tell which of the two holds more."
+LOOK_AT = "Look whether two intervals overlap: if they do, the search does not tell which capacity is larger."
 TONES = {Outcome.HELD: Tone.GOOD, Outcome.FAILED: Tone.BAD, Outcome.DOUBTFUL: Tone.DOUBTFUL}
 
 
@@ -24,22 +22,23 @@ def capacity_page(directory: Path) -> Page:
     """Write the report of a search.
 
     Raises:
-        ValueError: `capacity.json` is damaged, or of another format.
+        ResultsError: `capacity.json` is damaged, or of another format.
 
     """
     result = read_capacity(directory)
     plan = result.plan
-    drawn = keep(capacity(result), "capacity", directory / "charts")
+    answer = capacity_answer(result)
+    drawn = draw_capacity(result, directory / "charts")
     return Page(
-        title=f"How many {plan.by.unit} {listing([arm.label for arm in plan.arms])} hold",
-        subtitle=f"within {plan.objective}, nothing missing, {result.environment.time[:10]}",
-        verdict=[f"{finding(result)}."],
-        remarks=[_remark(result), *machine_remarks(result.environment)],
+        title=f"Capacity of {listing([arm.label for arm in plan.arms])} in {plan.by.unit}",
+        subtitle=f"within {plan.slo}, nothing missing, {result.environment.time[:10]}",
+        verdict=list(answer.sentences),
+        remarks=[_certainty(result), *machine_remarks(result.environment)],
         sections=[
             Section(
                 "Evidence",
-                [f"{'. '.join(sentences(plan, each))}." for each in result.capacities],
-                [table_in(answer_table(result), "What each strategy holds", lambda _: Tone.PLAIN)],
+                list(answer.remarks),
+                [answer.table.captioned("The capacity of each strategy")],
                 [Chart(drawn.name, drawn.finding, LOOK_AT, drawn.svg)],
             ),
             Section("Run health", [], [_tries(result)]),
@@ -69,25 +68,30 @@ def capacity_command(plan: CapacityPlan) -> str:
     return command("capacity", flags)
 
 
-def _remark(result: CapacityResult) -> Remark:
-    doubtful = [
+def _certainty(result: CapacityResult) -> Remark:
+    uncertain = [
         each.strategy for each in result.capacities if each.limited_by is not Limit.SERVER or not each.confirmed
     ]
-    if not doubtful:
-        return Remark(Tone.GOOD, "The server was the limit each time, and every edge was confirmed.")
-    return Remark(Tone.DOUBTFUL, f"Of {listing(doubtful)} only a part is known; the evidence says why.")
+    if not uncertain:
+        return Remark(Tone.GOOD, "The server was the limit each time, and every capacity was confirmed.")
+    return Remark(Tone.DOUBTFUL, f"The capacity of {listing(uncertain)} is known in part only; the evidence says why.")
 
 
 def _tries(result: CapacityResult) -> Table:
-    unit = result.plan.by.unit
-    rows = [_try(result.plan, each) for each in result.tries]
-    headings = ("try", "strategy", unit, f"{result.plan.percentile.label} ms", "missing", "outcome", "why")
-    return Table("Every try, in the order in which they were made", headings, rows, frozenset({"try", *headings[2:5]}))
-
-
-def _try(plan: CapacityPlan, each: Try) -> Row:
-    cell = each.cell
-    figures = ("", "") if cell is None else (milliseconds(plan.percentile.of(cell)), f"{cell.missing:,}")
-    return Row(
-        (f"{each.number}", each.strategy, f"{each.load:,}", *figures, each.outcome, each.reason), TONES[each.outcome]
+    plan = result.plan
+    columns = (
+        *numbers("try"),
+        Column("strategy"),
+        *numbers(plan.by.unit, f"{plan.percentile.label} ms", "missing"),
+        Column("outcome", shows_tone=True),
+        Column("why"),
     )
+    return Table(
+        "Every try, in the order in which they were made", columns, tuple(_try(plan, one) for one in result.tries)
+    )
+
+
+def _try(plan: CapacityPlan, one: Try) -> Row:
+    cell = one.cell
+    figures = ("", "") if cell is None else (milliseconds(plan.percentile.of(cell)), f"{cell.missing:,}")
+    return Row((f"{one.number}", one.strategy, f"{one.load:,}", *figures, one.outcome, one.reason), TONES[one.outcome])

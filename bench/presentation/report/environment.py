@@ -1,33 +1,34 @@
-"""The part of a report that says where and with what its figures were made."""
+"""The section of a report that describes the machine and the versions its figures were measured with."""
 
 from __future__ import annotations
 
-from bench.analysis.slo import listing
-from bench.doctor.examination import serious, verdict
 from bench.model.environment import Environment, Pinning
-from bench.model.finding import Finding, Status
-from bench.presentation.report.page import Remark, Row, Section, Table, Tone
-
-TONES = {Status.PROBLEM: Tone.BAD, Status.WARNING: Tone.DOUBTFUL, Status.UNKNOWN: Tone.PLAIN, Status.OK: Tone.GOOD}
+from bench.model.finding import Status
+from bench.presentation.doctor_answer import doctor_verdict, findings_table
+from bench.presentation.report.page import Remark, Section
+from bench.presentation.table import Column, Row, Table, Tone
+from bench.presentation.text import listing
 
 
 def environment_section(environment: Environment) -> Section:
     """Describe the machine, the versions, and what the doctor found on it."""
     findings = environment.findings
+    tables = [Table("Machine and versions", (Column(), Column()), tuple(map(Row, _facts(environment))))]
+    if not findings:
+        return Section("Environment", [], tables)
     return Section(
         "Environment",
-        [f"What `python -m bench doctor` found before the run: {verdict(findings)}"] if findings else [],
-        [Table("Machine and versions", ("", ""), [Row(facts) for facts in _facts(environment)])]
-        + ([_findings(findings)] if findings else []),
+        [f"What `python -m bench doctor` found before the run: {doctor_verdict(findings)}"],
+        [*tables, findings_table(findings, explains_all=False).captioned("What the doctor found")],
     )
 
 
 def machine_remarks(environment: Environment) -> list[Remark]:
-    """Name the problems that the doctor found before the run; figures taken with one may not be believed."""
+    """Name the problems that the doctor found before the run."""
     problems = [f"{each.name} ({each.found})" for each in environment.findings if each.status is Status.PROBLEM]
     if not problems:
         return []
-    return [Remark(Tone.DOUBTFUL, f"The doctor found what makes figures unbelievable: {listing(problems)}.")]
+    return [Remark(Tone.DOUBTFUL, f"The doctor found problems that make figures invalid: {listing(problems)}.")]
 
 
 def _facts(environment: Environment) -> list[tuple[str, str]]:
@@ -41,7 +42,7 @@ def _facts(environment: Environment) -> list[tuple[str, str]]:
         ("open files", f"{environment.open_files_limit:,} at most"),
         ("Python", environment.python),
         ("packages", ", ".join(f"{name} {version}" for name, version in environment.versions.items())),
-        ("commit", f"{commit.id}{', with changes that are not in it' * commit.dirty}" if commit else "none"),
+        ("commit", f"{commit.id}{', with uncommitted changes' * commit.dirty}" if commit else "none"),
     ]
 
 
@@ -50,20 +51,3 @@ def _pinning(pinning: Pinning) -> str:
         return "none"
     server, swarm = (", ".join(map(str, cores)) for cores in (pinning.server_cores, pinning.swarm_cores))
     return f"server on core {server}, swarm on core {swarm}"
-
-
-def _findings(findings: tuple[Finding, ...]) -> Table:
-    to_mend = serious(findings)
-    rows = [
-        Row(
-            (
-                finding.status,
-                finding.name,
-                finding.found,
-                f"{finding.effect}. Remedy: {finding.remedy}" if finding in to_mend else "",
-            ),
-            TONES[finding.status],
-        )
-        for finding in findings
-    ]
-    return Table("What the doctor found", ("status", "check", "found", "what it does to the figures"), rows)

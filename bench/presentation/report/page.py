@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-
-class Tone(StrEnum):
-    """How good or bad what is told is."""
-
-    PLAIN = "plain"
-    GOOD = "good"
-    BAD = "bad"
-    DOUBTFUL = "doubtful"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a table."""
-
-    cells: tuple[str, ...]
-    tone: Tone = Tone.PLAIN
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table; the columns named in `numbers` are aligned at the right."""
-
-    caption: str
-    headings: tuple[str, ...]
-    rows: list[Row]
-    numbers: frozenset[str] = frozenset()
+from bench.presentation.table import Table, Tone
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart on disk: what it found, and what to look at in it."""
+    """A chart on disk: what it shows, and what to look at in it."""
 
     name: str
     finding: str
@@ -46,7 +20,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence that must not be overlooked."""
+    """A sentence beside the verdict."""
 
     tone: Tone
     text: str
@@ -70,7 +44,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report: the verdict, then what must be known of it, then everything behind it."""
+    """A report: the verdict, the remarks on it, and the sections with the evidence."""
 
     title: str
     subtitle: str

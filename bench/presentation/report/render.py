@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from bench.presentation.report.page import Chart, Page
-from bench.presentation.report.svg import inline
+from bench.presentation.markdown import table_in_markdown
+from bench.presentation.report.page import Page
 
 _TEMPLATES = Environment(
     loader=PackageLoader("bench.presentation.report"),
@@ -21,24 +22,15 @@ _TEMPLATES = Environment(
 )
 
 
-def _in_code(text: str) -> Markup:
-    """Escape for HTML, and set apart what stands in backticks."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
-
-
-def _in_cell(text: str) -> str:
-    """Keep a text within its cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-_TEMPLATES.filters |= {"code": _in_code, "cell": _in_cell}
-
-
 def to_html(page: Page) -> str:
-    """Return one file that needs no other, asks the network for nothing, and holds no script."""
+    """Return one file that needs no other, asks the network for nothing, and holds no script.
+
+    Charts are images in data URIs; their text is drawn as paths, so that it looks the same everywhere, and cannot be
+    selected. What a chart shows is its alternative text.
+    """
     style = _TEMPLATES.get_template("report.css").render()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _TEMPLATES.get_template("report.html").render(page=page, style_hash=style_hash, svg=_svg)
+    return _TEMPLATES.get_template("report.html").render(page=page, style_hash=style_hash)
 
 
 def to_markdown(page: Page) -> str:
@@ -46,5 +38,14 @@ def to_markdown(page: Page) -> str:
     return _TEMPLATES.get_template("report.md").render(page=page)
 
 
-def _svg(chart: Chart) -> Markup:
-    return Markup(inline(chart.svg.read_text(), chart.name))  # noqa: S704 - matplotlib escaped what is in it
+def _in_html(text: str) -> Markup:
+    """Escape for HTML, keep line breaks, and set apart what stands in backticks."""
+    escaped = str(escape(text)).replace("\n", "<br>")
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped right here
+
+
+def _data_uri(svg: Path) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.read_bytes()).decode()}"
+
+
+_TEMPLATES.filters |= {"text": _in_html, "data_uri": _data_uri, "markdown": table_in_markdown}

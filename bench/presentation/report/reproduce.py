@@ -1,4 +1,4 @@
-"""The part of a report that says how to get its figures again."""
+"""The section of a report that says how to reproduce its figures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def compare_command(plan: Plan) -> str:
         "slo-ms": plain(plan.slo_ms),
         "seed": str(plan.seed),
     }
-    rivals = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
-    return command("compare", flags, *rivals)
+    peers = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
+    return command("compare", flags, *peers)
 
 
 def workload_flags(workload: Workload) -> dict[str, str]:
@@ -39,19 +39,17 @@ def plain(value: object) -> str:
     return str(value).removesuffix(".0")
 
 
-def command(verb: str, flags: dict[str, str], *arguments: str) -> str:
+def command(subcommand: str, flags: dict[str, str], *arguments: str) -> str:
     """Write a command line of the bench."""
     words = [word for name, value in flags.items() for word in (f"--{name}", value)]
-    return shlex.join(["python", "-m", "bench", verb, *arguments, *words])
+    return shlex.join(["python", "-m", "bench", subcommand, *arguments, *words])
 
 
-def reproduce_section(what: str, environment: Environment) -> Section:
-    """Say how to run `what`, a command, again, on the commit it was run on."""
+def reproduce_section(command_line: str, environment: Environment) -> Section:
+    """Say how to run a command again, on the commit it was run on."""
     commit = environment.commit
     paragraphs = ["On the same kind of machine, in a checkout of this tool:"]
     if commit and commit.dirty:
-        paragraphs.append(
-            "The tool had changes that are in no commit, so the commit alone may not give the same figures."
-        )
+        paragraphs.append("The tool had uncommitted changes, so the commit alone may not give the same figures.")
     checkout = [f"git checkout {commit.id}"] if commit else []
-    return Section("How to reproduce", paragraphs, commands=[*checkout, "pip install -e .", what])
+    return Section("How to reproduce", paragraphs, commands=[*checkout, "pip install -e .", command_line])

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.analysis.slo import listing, or_infinite
-from bench.presentation.charts import keep
-from bench.presentation.charts.scenario import charts_of
-from bench.presentation.comparison_answer import milliseconds
+from bench.analysis.slo import or_infinite
+from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.report.environment import environment_section, machine_remarks
-from bench.presentation.report.page import Chart, Page, Remark, Section, Tone
+from bench.presentation.report.page import Chart, Page, Remark, Section
 from bench.presentation.report.reproduce import command, plain, reproduce_section
-from bench.presentation.report.rich_tables import table_in, texts_in
-from bench.presentation.scenario_answer import scenario_table
+from bench.presentation.scenario_answer import scenario_answer
+from bench.presentation.table import Tone
+from bench.presentation.text import counted, listing, milliseconds
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
 
 
@@ -20,50 +19,55 @@ def scenario_page(directory: Path) -> Page:
     """Write the report of a scenario.
 
     Raises:
-        ValueError: `scenario.json` is damaged, or of another format.
+        ResultsError: `scenario.json` is damaged, or of another format.
 
     """
     result = read_scenario_result(directory)
-    printed = scenario_table(result)
-    shows, *remarks, look_at = texts_in(printed)
+    answer = scenario_answer(result)
+    charts = [
+        Chart(drawn.name, drawn.finding, result.look_at, drawn.svg)
+        for drawn in draw_scenario(result, directory / "charts")
+    ]
     strategies = list(dict.fromkeys(row.strategy for row in result.rows))
     return Page(
         title=f"{result.title}: {listing(strategies)}" if strategies else result.title,
-        subtitle=f"{shows} {result.environment.time[:10]}",
-        verdict=[_came_through(name, [row for row in result.rows if row.strategy == name]) for name in strategies],
-        remarks=[_missing(result), _belief(result), *machine_remarks(result.environment)],
+        subtitle=f"{result.shows} {result.environment.time[:10]}",
+        verdict=[_outcome(name, [row for row in result.rows if row.strategy == name]) for name in strategies],
+        remarks=[_missing(result), _validity(result), *machine_remarks(result.environment)],
         sections=[
-            Section("Evidence", [look_at], [table_in(printed, "Every run", _tone)], _charts(result, directory)),
-            Section("Run health", remarks or ["Nothing to remark: every run was measured, and none has a warning."]),
+            Section("Evidence", [f"Look at: {result.look_at}"], [answer.table.captioned("Every run")], charts),
+            Section("Run health", list(answer.remarks) or ["Every run was measured, and none has a warning."]),
             environment_section(result.environment),
             reproduce_section(_command(result, strategies), result.environment),
         ],
     )
 
 
-def _came_through(strategy: str, rows: list[Row]) -> str:
-    """Say in a sentence how one strategy came through the worst of it."""
+def _outcome(strategy: str, rows: list[Row]) -> str:
+    """Say in a sentence how one strategy did over all of its runs."""
     cells = [row.cell for row in rows if row.cell]
     if not cells:
         return f"{strategy}: not measured."
     worst = max((cell.latency_ms.p99 for cell in cells), key=or_infinite)
     p99 = "infinite" if worst is None else f"{milliseconds(worst)} ms"
     missing, expected = sum(cell.missing for cell in cells), sum(cell.expected for cell in cells)
-    recoveries = [row.time_to_recover_s for row in rows if row.cell]
-    known = [seconds for seconds in recoveries if seconds is not None]
-    recovery = (
-        f"itself again after {max(known):.1f} s at most" if len(known) == len(recoveries) else "not always itself again"
-    )
-    counts = [row.kicked for row in rows if row.kicked is not None]
-    kicks = f"{sum(counts):,} {'member' if sum(counts) == 1 else 'members'} kicked"
-    if len(counts) < len(rows):
-        kicks = "kicks unknown"
     gaps = [row.variation for row in rows if not row.cell]
     not_measured = f"; not measured: {listing(gaps)}" if gaps else ""
     return (
-        f"{strategy}: healthy members' p99 {p99} at worst, {missing:,} of {expected:,} deliveries missing, {recovery}, "
-        f"{kicks}{not_measured}."
+        f"{strategy}: healthy members' p99 {p99} at worst, {missing:,} of {expected:,} deliveries missing, "
+        f"{_recovery(rows)}, {_kicks(rows)}{not_measured}."
     )
+
+
+def _recovery(rows: list[Row]) -> str:
+    recoveries = [row.time_to_recover_s for row in rows if row.cell]
+    known = [seconds for seconds in recoveries if seconds is not None]
+    return f"recovered within {max(known):.1f} s" if len(known) == len(recoveries) else "not always recovered"
+
+
+def _kicks(rows: list[Row]) -> str:
+    counts = [row.kicked for row in rows if row.kicked is not None]
+    return "kicks unknown" if len(counts) < len(rows) else f"{counted(sum(counts), 'member')} kicked"
 
 
 def _missing(result: ScenarioResult) -> Remark:
@@ -74,25 +78,16 @@ def _missing(result: ScenarioResult) -> Remark:
     return Remark(Tone.BAD, f"Deliveries missing, counted as infinitely late: {listing(listed)}.")
 
 
-def _belief(result: ScenarioResult) -> Remark:
+def _validity(result: ScenarioResult) -> Remark:
     faults = []
     if result.rows_not_run:
         faults.append(f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made, as it ended before them")
-    if doubtful := [f"{row.strategy}, {row.variation}" for row in result.rows if not row.believable]:
-        faults.append(f"not measured, or not to be believed: {listing(doubtful)}; the run's health says why")
+    if invalid := [f"{row.strategy}, {row.variation}" for row in result.rows if not row.valid]:
+        faults.append(f"not measured, or invalid: {listing(invalid)}; the reasons are under Run health")
     if not faults:
-        return Remark(Tone.GOOD, f"Each of {len(result.rows):,} runs may be believed.")
-    told = "; ".join(faults)
-    return Remark(Tone.DOUBTFUL, f"{told[0].upper()}{told[1:]}.")
-
-
-def _tone(cells: tuple[str, ...]) -> Tone:
-    return Tone.PLAIN if cells[-1] == "yes" else Tone.DOUBTFUL
-
-
-def _charts(result: ScenarioResult, directory: Path) -> list[Chart]:
-    drawn = [keep(draw(result), draw.__name__, directory / "charts") for draw in charts_of(result)]
-    return [Chart(each.name, each.finding, result.look_at, each.svg) for each in drawn]
+        return Remark(Tone.GOOD, f"All {len(result.rows):,} runs are valid.")
+    text = "; ".join(faults)
+    return Remark(Tone.DOUBTFUL, f"{text[0].upper()}{text[1:]}.")
 
 
 def _command(result: ScenarioResult, strategies: list[str]) -> str:

@@ -1,1 +1,1 @@
-"""A second opinion: members with a code path of their own time the messages that a load generator also times."""
+"""A cross-check: observers with a code path of their own time the messages that a load generator also times."""

@@ -1,4 +1,4 @@
-"""The witnesses as a process: they join, listen until SIGTERM, and leave a file."""
+"""The observers as a process: they join a room, listen until SIGTERM, and write what they saw to a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from bench.execution.handshake import JoinError
-from bench.validation.cross_check.observation import Delivery, Observation, share, spread
-from bench.validation.cross_check.observer import Witness
+from bench.errors import JoinError
+from bench.validation.cross_check.observation import Delivery, Observation, join_positions, join_spacing
+from bench.validation.cross_check.observer import Observer
 
 POLL_S = 0.02
 ESTABLISHED = "01"
@@ -20,54 +20,56 @@ ESTABLISHED = "01"
 @click.command()
 @click.option("--host", required=True)
 @click.option("--port", required=True, type=int)
-@click.option("--url-path", required=True, help="Where a witness joins; {user} is its name.")
+@click.option("--url-path", required=True, help="Where an observer joins; {user} is its name.")
 @click.option("--users", required=True, type=int, help="How many other members the room will have.")
-@click.option("--witnesses", required=True, type=int)
+@click.option("--observers", required=True, type=int)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz file to write.")
-def main(host: str, port: int, url_path: str, users: int, witnesses: int, out: Path) -> None:
-    """Listen in a room from seats that are spread evenly over the order in which USERS others join it."""
-    slack = share(users, witnesses) / 2  # a generator brings its users in bursts, which need not end at a seat
-    waits = [seat - slack for seat in spread(users, witnesses)]
+def main(host: str, port: int, url_path: str, users: int, observers: int, out: Path) -> None:
+    """Listen in a room with OBSERVERS that are spread evenly over the order in which USERS others join it."""
+    slack = join_spacing(users, observers) / 2  # generators join users in bursts, which need not end at a position
+    min_others = [position - slack for position in join_positions(users, observers)]
     try:
-        observation, problems = asyncio.run(_observe((host, port), url_path, waits))
+        observation, problems = asyncio.run(_observe((host, port), url_path, min_others))
     except (JoinError, OSError) as error:
-        sys.exit(f"a witness could not join: {error}")
+        sys.exit(f"an observer could not join: {error}")
     observation.save(out)
     if problems:
         sys.exit("\n".join(problems))
 
 
-async def _observe(address: tuple[str, int], url_path: str, waits: list[float]) -> tuple[Observation, list[str]]:
-    """Join, each after as many others as `waits` says, and listen until SIGTERM or until a witness is thrown out.
+async def _observe(address: tuple[str, int], url_path: str, min_others: list[float]) -> tuple[Observation, list[str]]:
+    """Join one observer for each count of others in `min_others`, once so many are there, and listen.
 
-    Returns what was seen and what went wrong.
+    Ends at SIGTERM or when an observer loses its connection. Returns what was seen and what went wrong.
     """
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     deliveries: list[Delivery] = []
-    witnesses: list[Witness] = []
+    observers: list[Observer] = []
     joined: list[tuple[int, int]] = []
-    for number, least in enumerate(waits):
-        # Only asking again tells: nothing in this process happens when others join.
-        while (others := _connections(address[1]) - number) < least and not stop.is_set():  # noqa: ASYNC110
+    for number, min_count in enumerate(min_others):
+        # Polling is the only way: nothing in this process happens when others join.
+        while (others := _connections(address[1]) - number) < min_count and not stop.is_set():  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         if stop.is_set():
             break
-        witness = Witness(number, deliveries.append, stop.set)
-        await witness.join(address, url_path.replace("{user}", f"w{number:03d}"))
-        witnesses.append(witness)
-        joined.append((witness.joined_ns, others))
+        observer = Observer(number, deliveries.append, stop.set)
+        await observer.join(address, url_path.replace("{user}", f"w{number:03d}"))
+        observers.append(observer)
+        joined.append((observer.joined_ns, others))
     await stop.wait()
-    for witness in witnesses:
-        witness.close()
-    problems = [f"witness {n} fell out: {w.why_ended}" for n, w in enumerate(witnesses) if w.why_ended]
+    for observer in observers:
+        observer.close()
+    problems = [
+        f"observer {n} was disconnected: {each.why_ended}" for n, each in enumerate(observers) if each.why_ended
+    ]
     return Observation.of(deliveries, joined), problems
 
 
 def _connections(port: int) -> int:
     """Count the connections to a server on this machine.
 
-    Any server can be asked like that, and it notices nothing; a list of all sockets by psutil takes four times as long.
+    This works for any server and does not disturb it; a list of all sockets by psutil takes four times as long.
     """
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     columns = (line.split(maxsplit=4) for line in lines)

@@ -1,4 +1,4 @@
-"""What a generator claims, set beside what the witnesses saw of the same messages."""
+"""Whether a generator's result agrees with what observers measured of the same messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bench.validation.cross_check.observation import Observation, share, spread
+from bench.validation.cross_check.observation import Observation, join_positions, join_spacing
 
 TOLERANCE_SHARE = 0.1
 TOLERANCE_MS = 0.5
@@ -33,11 +33,11 @@ class Figures(msgspec.Struct, frozen=True):
     p99_ms: float | None
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """What a generator says of its window.
+class GeneratorResult(msgspec.Struct, frozen=True):
+    """What a generator reports of its window.
 
-    `messages` is how many it sent. `uncertainty_ms` is how far its latencies may be off, p99. `problems` says why it
-    may not be believed by its own account, `remarks` what to know when reading its figures.
+    `messages` is how many it sent. `uncertainty_ms` is the p99 of the error that its latencies may have. `problems` are
+    the reasons for which the generator itself calls its figures invalid, `remarks` what to know when reading them.
     """
 
     generator: str
@@ -49,89 +49,94 @@ class Claim(msgspec.Struct, frozen=True):
     remarks: list[str] = []
 
 
-class Opinion(msgspec.Struct, frozen=True):
-    """A claim, and the witnesses' figures of the same window."""
+class CrossCheck(msgspec.Struct, frozen=True):
+    """A generator's result, and what the observers measured in the same window.
+
+    In stored files, `reported` is `claim` and `observed` is `witnessed`.
+    """
 
     room_rate: float
     deliveries_per_s: float
-    claim: Claim
-    witnessed: Figures
+    reported: GeneratorResult = msgspec.field(name="claim")
+    observed: Figures = msgspec.field(name="witnessed")
     problems: list[str]
     remarks: list[str]
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing speaks against the claim and both percentiles agree."""
-        claimed, seen = self.claim.figures, self.witnessed
-        return not self.problems and agree(claimed.p50_ms, seen.p50_ms) and agree(claimed.p99_ms, seen.p99_ms)
+        """Whether there are no problems and both percentiles agree."""
+        reported, observed = self.reported.figures, self.observed
+        return not self.problems and agree(reported.p50_ms, observed.p50_ms) and agree(reported.p99_ms, observed.p99_ms)
 
 
-def agree(claimed_ms: float | None, seen_ms: float | None) -> bool:
-    """Tell whether a claim is within the larger of 10 % and 0.5 ms of what was seen; *never* agrees with *never*."""
-    if claimed_ms is None or seen_ms is None:
-        return claimed_ms is seen_ms
-    return abs(claimed_ms - seen_ms) <= max(TOLERANCE_SHARE * seen_ms, TOLERANCE_MS)
+def agree(reported_ms: float | None, observed_ms: float | None) -> bool:
+    """Tell whether a figure is within the larger of 10 % and 0.5 ms of the observed one; *never* equals *never*."""
+    if reported_ms is None or observed_ms is None:
+        return reported_ms is observed_ms
+    return abs(reported_ms - observed_ms) <= max(TOLERANCE_SHARE * observed_ms, TOLERANCE_MS)
 
 
-def compare(claim: Claim, observation: Observation, users: int, witnesses: int, room_rate: float) -> Opinion:
-    """Set a claim on a room of `users` beside the observation of the `witnesses` that were to join it."""
-    window = claim.window
+def compare(
+    result: GeneratorResult, observation: Observation, users: int, observers: int, room_rate: float
+) -> CrossCheck:
+    """Compare a generator's result in a room of `users` with what `observers` in the same room saw."""
+    window = result.window
     due = (observation.due_ns >= window.start_ns) & (observation.due_ns < window.end_ns)
     message = np.stack([observation.sender, observation.seq])[:, due]
     messages_seen = np.unique(message, axis=1).shape[1]
-    pair = np.vstack([observation.witness[due], message])
+    pair = np.vstack([observation.observer[due], message])
     _, first = np.unique(pair, axis=1, return_index=True)
     arrival_ns, sent_ns = observation.arrival_ns[due][first], observation.sent_ns[due][first]
     in_time = arrival_ns <= window.drain_end_ns
     latency_ms = ((arrival_ns - sent_ns)[in_time] / 1e6).tolist()
-    expected = claim.messages * witnesses
+    expected = result.messages * observers
     seconds = (window.end_ns - window.start_ns) / 1e9
-    return Opinion(
+    return CrossCheck(
         room_rate=room_rate,
-        deliveries_per_s=claim.messages * (users + witnesses) / seconds,
-        claim=claim,
-        witnessed=Figures(
+        deliveries_per_s=result.messages * (users + observers) / seconds,
+        reported=result,
+        observed=Figures(
             expected=expected,
             delivered=len(latency_ms),
             p50_ms=percentile(latency_ms, expected, 0.50),
             p99_ms=percentile(latency_ms, expected, 0.99),
         ),
-        problems=[*claim.problems, *_problems(claim, observation, witnesses, messages_seen)],
-        remarks=[*claim.remarks, *_remarks(observation, users, witnesses, copies=pair.shape[1] - len(first))],
+        problems=[*result.problems, *_problems(result, observation, observers, messages_seen)],
+        remarks=[*result.remarks, *_remarks(observation, users, observers, copies=pair.shape[1] - len(first))],
     )
 
 
 def percentile(values: Sequence[float], expected: int, share: float) -> float | None:
-    """Return the smallest value that `share` of what was expected does not exceed; `None` if so much never came."""
+    """Return the smallest value that `share` of all expected ones do not exceed; `None` if fewer than that came."""
     rank = max(1, int(np.ceil(share * expected)))
     return sorted(values)[rank - 1] if rank <= len(values) else None
 
 
-def _problems(claim: Claim, observation: Observation, witnesses: int, messages_seen: int) -> list[str]:
+def _problems(result: GeneratorResult, observation: Observation, observers: int, messages_seen: int) -> list[str]:
     """Say what keeps the two from being comparable."""
     problems = []
-    in_time = int((observation.joined_ns < claim.window.start_ns).sum())
-    if in_time < witnesses:
+    in_time = int((observation.joined_ns < result.window.start_ns).sum())
+    if in_time < observers:
         problems.append(
-            f"only {in_time} of {witnesses} witnesses were in the room when the window began; "
+            f"only {in_time} of {observers} observers were in the room when the window began; "
             "see the server's limits and open files, or join more slowly (--join-rate)"
         )
-    if messages_seen > claim.messages:
+    if messages_seen > result.messages:
         problems.append(
-            f"the witnesses saw {messages_seen} messages of the window, the generator says it sent {claim.messages}"
+            f"the observers saw {messages_seen} messages of the window, the generator says it sent {result.messages}"
         )
     return problems
 
 
-def _remarks(observation: Observation, users: int, witnesses: int, copies: int) -> list[str]:
+def _remarks(observation: Observation, users: int, observers: int, copies: int) -> list[str]:
     """Say what to know when reading the figures."""
     remarks = []
-    seats = np.array(spread(users, witnesses))[: len(observation.joined_after)]
-    off = int(np.abs(observation.joined_after - seats).max(initial=0))
-    if off > share(users, witnesses):
-        remarks.append(f"a witness joined {off} members away from its seat; join more slowly (--join-rate)")
+    positions = np.array(join_positions(users, observers))[: len(observation.joined_after)]
+    off = int(np.abs(observation.joined_after - positions).max(initial=0))
+    if off > join_spacing(users, observers):
+        remarks.append(f"an observer joined {off} members away from its position; join more slowly (--join-rate)")
     if by_reading := int((observation.from_kernel == 0).sum()):
-        remarks.append(f"{by_reading} messages reached the witnesses without a receive time of the kernel")
+        remarks.append(f"{by_reading} messages reached the observers without a receive time of the kernel")
     if copies:
-        remarks.append(f"the witnesses got {copies} messages more than once; the first copy counts")
+        remarks.append(f"the observers got {copies} messages more than once; the first copy counts")
     return remarks

@@ -1,4 +1,4 @@
-"""Asks for a second opinion: one server, one generator, and witnesses in the same room."""
+"""Runs cross-checks: one server, one generator, and observers in the same room."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from pathlib import Path
 
 import msgspec
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, TrialFailed, check_not_interrupted
+from bench.execution.server_process import Listener, check_not_interrupted
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
-from bench.validation.cross_check.agreement import Opinion, compare
+from bench.validation.cross_check.agreement import CrossCheck, compare
 from bench.validation.cross_check.generators import CHAT_PATH, Generator, Load
-from bench.validation.cross_check.observation import Observation
+from bench.validation.cross_check.observation import FILE, Observation
 
 POLL_S = 0.1
 
 
-class WitnessProcess(Child):
-    """The witnesses of a room, in a process of their own."""
+class ObserverProcess(Child):
+    """The observers of a room, in a process of their own."""
 
-    def __init__(self, load: Load, witnesses: int) -> None:
+    def __init__(self, load: Load, observers: int) -> None:
         host, port = load.address
-        self._file = load.directory / "witnesses.npz"
+        self._file = load.directory / FILE
         flags = {
             "--host": host,
             "--port": port,
             "--url-path": CHAT_PATH,
             "--users": load.users,
-            "--witnesses": witnesses,
+            "--observers": observers,
             "--out": self._file,
         }
         command = [
@@ -42,48 +43,48 @@ class WitnessProcess(Child):
             "bench.validation.cross_check",
             *(str(word) for flag in flags.items() for word in flag),
         ]
-        super().__init__(command, load.directory / "witnesses.log", load.cores)
+        super().__init__(command, load.directory / "observers.log", load.cores)
 
     def check_alive(self) -> None:
-        """Check that nothing has ended the witnesses.
+        """Check that the observers are still running.
 
         Raises:
-            TrialFailed: they have ended.
+            TrialError: they have ended.
 
         """
         if (code := self.exit_code()) is not None:
-            raise TrialFailed(f"the witnesses' process {how_it_ended(code)}", self.last_lines())
+            raise TrialError(f"the observers' process {how_it_ended(code)}", self.last_lines())
 
     def finish(self) -> Observation:
-        """End the witnesses and return what they saw.
+        """Stop the observers and return what they saw.
 
         Raises:
-            TrialFailed: they had ended before, or fell out of the room at the last moment.
+            TrialError: they had ended before, or lost their connections at the last moment.
 
         """
         self.check_alive()
         self.stop()
         if code := self.exit_code():
-            raise TrialFailed(f"the witnesses' process {how_it_ended(code)}", self.last_lines())
+            raise TrialError(f"the observers' process {how_it_ended(code)}", self.last_lines())
         return Observation.load(self._file)
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
-    """What all opinions of one call have in common; `workload.users` is one count, its rate is replaced by each."""
+class CheckRunner:
+    """What all cross-checks of one command share; `workload.users` is one count, its rate is replaced in each run."""
 
     start_server: Callable[[Path], Listener]
     workload: Workload
-    witnesses: int
+    observers: int
     seed: int
     pinning: Pinning
     interruption: Interruption
 
-    def ask(self, generator: Generator, room_rate: float, directory: Path) -> Opinion:
-        """Put a generator and the witnesses on a fresh server; logs and raw results stay in `directory`.
+    def run(self, generator: Generator, room_rate: float, directory: Path) -> CrossCheck:
+        """Run a generator and the observers against a fresh server; logs and raw results stay in `directory`.
 
         Raises:
-            TrialFailed: a process failed, or the user interrupted.
+            TrialError: a process failed, or the user interrupted.
 
         """
         directory.mkdir(parents=True)
@@ -91,22 +92,22 @@ class Inquiry:
             address = server.await_ready(self.interruption)
             workload = msgspec.structs.replace(self.workload, room_rate=room_rate)
             load = Load(workload, self.seed, address, directory, self.pinning.swarm_cores)
-            with WitnessProcess(load, self.witnesses) as witnesses:
+            with ObserverProcess(load, self.observers) as observers:
                 with generator.start(load) as process:
-                    self._watch(generator.name, process, server, witnesses)
-                claim = generator.claim(process, load)
-                observation = witnesses.finish()
-        return compare(claim, observation, load.users, self.witnesses, room_rate)
+                    self._await_end(generator.name, process, server, observers)
+                result = generator.read_result(process, load)
+                observation = observers.finish()
+        return compare(result, observation, load.users, self.observers, room_rate)
 
-    def _watch(self, name: str, process: Child, server: Listener, witnesses: WitnessProcess) -> None:
+    def _await_end(self, name: str, process: Child, server: Listener, observers: ObserverProcess) -> None:
         """Wait until the generator has ended by itself."""
         limit_s = 60 + 3 * self.workload.trial_seconds()
         deadline = time.monotonic() + limit_s
         while process.exit_code() is None:
             if (code := server.exit_code()) is not None:
-                raise TrialFailed(f"the server {how_it_ended(code)} under load", server.last_lines())
-            witnesses.check_alive()
+                raise TrialError(f"the server {how_it_ended(code)} under load", server.last_lines())
+            observers.check_alive()
             check_not_interrupted(self.interruption)
             if time.monotonic() > deadline:
-                raise TrialFailed(f"{name} was not done within {limit_s:.0f} s", process.last_lines())
+                raise TrialError(f"{name} did not end within {limit_s:.0f} s", process.last_lines())
             time.sleep(POLL_S)

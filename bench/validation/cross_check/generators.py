@@ -1,4 +1,4 @@
-"""The load generators that can be asked for a claim: the swarm, and k6."""
+"""The load generators that can be cross-checked: the swarm, and k6."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Protocol
 
 import msgspec
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.server_process import TrialFailed
 from bench.execution.swarm_process import Swarm
 from bench.model.plan import Arm, Trial, Workload
-from bench.validation.cross_check.agreement import Claim, Figures, Window
+from bench.validation.cross_check.agreement import Figures, GeneratorResult, Window
 
 K6_SCRIPT = Path(__file__).with_name("k6_chat.js")
 CHAT_PATH = "/chat?user_id={user}"
@@ -43,11 +43,11 @@ class Generator(Protocol):
     def start(self, load: Load) -> Child:
         """Start it under a load."""
 
-    def claim(self, process: Child, load: Load) -> Claim:
-        """Read what it says, once it has ended.
+    def read_result(self, process: Child, load: Load) -> GeneratorResult:
+        """Read what it reports, once it has ended.
 
         Raises:
-            TrialFailed: it failed.
+            TrialError: it failed.
 
         """
 
@@ -59,19 +59,19 @@ class SwarmGenerator:
 
     def start(self, load: Load) -> Swarm:
         """Start it under a load."""
-        trial = Trial(1, Arm("witnessed", "witnessed"), load.seed)
+        trial = Trial(1, Arm("cross-check", "cross-check"), load.seed)
         out, log = load.directory / "swarm.json", load.directory / "swarm.log"
         return Swarm(trial, load.workload, load.address, out, log, load.cores)
 
-    def claim(self, process: Child, load: Load) -> Claim:
+    def read_result(self, process: Child, load: Load) -> GeneratorResult:
         """Read its only step."""
         assert isinstance(process, Swarm)
         process.check_complete()
         result = process.result()
         if result is None or not result.steps:
-            raise TrialFailed(f"the swarm did not come to measure {load.users} users", process.last_lines())
+            raise TrialError(f"the swarm measured nothing at {load.users} users", process.last_lines())
         step = result.steps[0]
-        return Claim(
+        return GeneratorResult(
             self.name,
             Window(step.window_start_ns, step.window_end_ns, step.drain_end_ns),
             step.offered_messages,
@@ -83,10 +83,10 @@ class SwarmGenerator:
 
 
 class K6Generator:
-    """k6, the only generator of a server of its own: as many users and the same rate as the swarm, its own script.
+    """k6 with a script of its own, as the only generator on a server of its own, with the swarm's users and rate.
 
-    So each generator carries the whole load. k6 tells whole milliseconds, and a stamp cut off to the millisecond makes
-    the witnesses' figures up to 1 ms too long.
+    So each generator carries the whole load. k6's clock has whole milliseconds, and a stamp that is cut off to the
+    millisecond makes the observers' figures up to 1 ms too long.
     """
 
     name = "k6"
@@ -95,7 +95,7 @@ class K6Generator:
         self._binary = binary
 
     def start(self, load: Load) -> Child:
-        """Start it under a load; it talks to nobody but the server."""
+        """Start it under a load; it connects to nothing but the server."""
         workload, (host, port) = load.workload, load.address
         variables = {
             "URL": f"ws://{host}:{port}{CHAT_PATH}",
@@ -113,20 +113,21 @@ class K6Generator:
         try:
             return Child([*command, *flags, str(K6_SCRIPT)], load.directory / "k6.log", load.cores)
         except OSError as error:
-            raise TrialFailed(f"k6 cannot be run: {error}; give the path of its binary (--k6)") from error
+            raise TrialError(f"k6 cannot be run: {error}; give the path of its binary (--k6)") from error
 
-    def claim(self, process: Child, load: Load) -> Claim:
+    def read_result(self, process: Child, load: Load) -> GeneratorResult:
         """Read the summary that its script writes."""
         try:
             summary = msgspec.json.decode((load.directory / "k6.json").read_bytes(), type=_K6Summary)
         except (FileNotFoundError, msgspec.DecodeError) as error:
             code = process.exit_code()
             ending = how_it_ended(code) if code is not None else "is running"
-            raise TrialFailed(f"k6 left no result: it {ending}", process.last_lines()) from error
+            raise TrialError(f"k6 left no result: it {ending}", process.last_lines()) from error
         expected = summary.offered * load.users
         window = Window(summary.start_ms * 10**6, summary.end_ms * 10**6, summary.drain_end_ms * 10**6)
         figures = Figures(expected, summary.delivered, summary.p50_ms, summary.p99_ms)
-        return Claim(self.name, window, summary.offered, figures, K6_CLOCK_MS, _k6_problems(summary, load.users))
+        problems = _k6_problems(summary, load.users)
+        return GeneratorResult(self.name, window, summary.offered, figures, K6_CLOCK_MS, problems)
 
 
 class _K6Summary(msgspec.Struct, frozen=True):

@@ -1,5 +1,5 @@
 // The swarm's load in k6: every user joins, sends its share of the room's messages on an open-loop schedule, and
-// times every message it receives, by k6's own clock of whole milliseconds.
+// measures the latency of every message it receives with k6's own clock, in whole milliseconds.
 import exec from 'k6/execution';
 import { WebSocket } from 'k6/experimental/websockets';
 import { Counter, Trend } from 'k6/metrics';

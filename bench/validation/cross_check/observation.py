@@ -1,4 +1,4 @@
-"""What the witnesses saw, and the file they leave it in."""
+"""What the observers saw, and the file that they write it to."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 
+FILE = "witnesses.npz"
+ARRAY_NAMES = {"observer": "witness"}
+"""Fields whose array in the file has another name."""
+
 
 class Delivery(NamedTuple):
-    """A stamped message at one witness: `*_ns` are CLOCK_REALTIME nanoseconds.
+    """A stamped message at one observer: `*_ns` are CLOCK_REALTIME nanoseconds.
 
-    `from_kernel` tells whether `arrival_ns` is the kernel's receive time; else it is when the witness had read it.
+    `from_kernel` tells whether `arrival_ns` is the kernel's receive time; else it is when the observer had read it.
     """
 
-    witness: int
+    observer: int
     sender: int
     seq: int
     due_ns: int
@@ -29,13 +33,13 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All deliveries, in the order each witness got them, and how the witnesses sat in the room.
+    """All deliveries, in the order in which each observer got them, and when the observers joined.
 
-    The first arrays have one value a delivery (see `Delivery`). Those of the last line have one a witness: when it
-    joined, and how many other members were there before it.
+    `joined_ns` and `joined_after` have one value per observer: when it joined, and how many other members were there
+    before it. The other arrays have one value per delivery (see `Delivery`).
     """
 
-    witness: Integers
+    observer: Integers
     sender: Integers
     seq: Integers
     due_ns: Integers
@@ -47,7 +51,7 @@ class Observation:
 
     @classmethod
     def of(cls, deliveries: list[Delivery], joined: list[tuple[int, int]]) -> Self:
-        """Gather deliveries and the (joined_ns, joined_after) of each witness."""
+        """Gather deliveries and the (joined_ns, joined_after) of each observer."""
         columns = np.array(deliveries, np.int64).reshape(-1, len(Delivery._fields)).T
         return cls(*columns, *np.array(joined, np.int64).reshape(-1, 2).T)
 
@@ -55,7 +59,7 @@ class Observation:
         """Write all arrays to an `.npz` file in one rename, so that a reader never sees half a file."""
         temporary = path.with_name(path.name + ".tmp")
         with temporary.open("wb") as file:
-            np.savez_compressed(file, **{name: getattr(self, name) for name in self.__slots__})
+            np.savez_compressed(file, **{ARRAY_NAMES.get(name, name): getattr(self, name) for name in self.__slots__})
         temporary.replace(path)
 
     @classmethod
@@ -67,14 +71,14 @@ class Observation:
 
         """
         with np.load(path) as file:
-            return cls(**file)
+            return cls(**{name: file[ARRAY_NAMES.get(name, name)] for name in cls.__slots__})
 
 
-def spread(users: int, witnesses: int) -> list[int]:
-    """Return each witness's seat, the number of others to join after: from first to last, equally far apart."""
-    return [number * users // (witnesses - 1) for number in range(witnesses)]
+def join_positions(users: int, observers: int) -> list[int]:
+    """Return after how many others each observer joins: from first to last, equally far apart."""
+    return [number * users // (observers - 1) for number in range(observers)]
 
 
-def share(users: int, witnesses: int) -> float:
-    """Return how many others there are from one seat to the next."""
-    return users / (witnesses - 1)
+def join_spacing(users: int, observers: int) -> float:
+    """Return how many others join between two observers."""
+    return users / (observers - 1)

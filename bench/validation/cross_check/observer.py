@@ -1,7 +1,7 @@
-"""One witness's connection: a raw socket, its own upgrade to WebSocket and its own frames.
+"""One observer's connection: a raw socket, with its own WebSocket upgrade and frame parser.
 
-It shares no code with the swarm, and it reads differently: never past the end of a frame. So each frame gets the
-kernel's receive time of its own last byte, where a read of many frames has one time for all of them.
+It shares no code with the swarm and never reads past the end of a frame. So each frame gets the kernel's receive time
+of its own last byte, whereas a read of many frames has one time for all of them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from enum import IntEnum
 
 from websockets.utils import accept_key, generate_key
 
-from bench.execution.handshake import JoinError, upgrade_request
+from bench.errors import JoinError
+from bench.execution.handshake import upgrade_request
 from bench.validation.cross_check.observation import Delivery
 
 JOIN_LIMIT_S = 10.0
-LONGEST_RESPONSE = 16_384
+MAX_RESPONSE_BYTES = 16_384
 SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it
 TIMESPEC = struct.Struct("@qq")
 STAMP = re.compile(rb"lt1\|(\d{6})\|(\d{8})\|(\d{19})\|(\d{19})\|")
-WHOLE = 0x80  # the bit of a frame's first byte that says that no further frame continues its message
+FIN = 0x80  # in a frame's first byte: no further frame continues its message
 MASKED = 0x80
 NO_MASK = bytes(4)  # a mask that changes nothing
 
 
 class Opcode(IntEnum):
-    """What a server's frame may be; a continuation is none of them, as a stamp could be cut in two by it."""
+    """The kinds of frames that are read; continuations are refused, because one could cut a stamp in two."""
 
     TEXT = 1
     BINARY = 2
@@ -39,10 +40,10 @@ class Opcode(IntEnum):
     PONG = 10
 
 
-class Witness:
-    """A member that only listens: tells `on_delivery` each stamped message, and `on_end` that its connection is over.
+class Observer:
+    """A member that only listens: calls `on_delivery` for each stamped message, and `on_end` when its connection ends.
 
-    `why_ended` says why, and is `None` while the connection lasts; `joined_ns` is CLOCK_REALTIME.
+    `why_ended` is the reason, and `None` while the connection lasts; `joined_ns` is CLOCK_REALTIME nanoseconds.
     """
 
     def __init__(self, number: int, on_delivery: Callable[[Delivery], None], on_end: Callable[[], None]) -> None:
@@ -72,19 +73,19 @@ class Witness:
             await loop.sock_sendall(self._socket, upgrade_request(address, path, key))
             response = await self._response(loop)
         if not response.startswith(b"HTTP/1.1 101 ") or accept_key(key).encode() not in response:
-            raise JoinError(f"the server did not let witness {self._number} in: {response.splitlines()[:1]}")
+            raise JoinError(f"the server did not let observer {self._number} in: {response.splitlines()[:1]}")
         self.joined_ns = time.time_ns()
         loop.add_reader(self._socket, self._read)
 
     def close(self) -> None:
-        """Hang up, without a close frame: the server is about to end."""
+        """Close the socket without a close frame: the server is about to end."""
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
 
     async def _response(self, loop: asyncio.AbstractEventLoop) -> bytes:
-        """Read the response byte by byte, so as not to touch the frame that may follow it at once."""
+        """Read the response byte by byte, because the first frame may follow at once and is not to be read here."""
         response = b""
-        while not response.endswith(b"\r\n\r\n") and len(response) < LONGEST_RESPONSE:
+        while not response.endswith(b"\r\n\r\n") and len(response) < MAX_RESPONSE_BYTES:
             byte = await loop.sock_recv(self._socket, 1)
             if not byte:
                 break
@@ -92,7 +93,7 @@ class Witness:
         return response
 
     def _read(self) -> None:
-        """Read what is there, up to the next point where a header or a frame ends each time."""
+        """Read all available bytes; each read ends where a header or a frame ends."""
         try:
             while self.why_ended is None and (received := self._receive()):
                 data, ancillary = received
@@ -100,13 +101,13 @@ class Witness:
                 if len(self._frame) == self._wanted:
                     self._wanted = frame_size(self._frame)
                     if len(self._frame) == self._wanted:
-                        self._take(self._frame, ancillary)
+                        self._handle(self._frame, ancillary)
                         self._frame, self._wanted = b"", 2
         except (OSError, ValueError) as error:
             self._end(str(error))
 
     def _receive(self) -> tuple[bytes, list[tuple[int, int, bytes]]] | None:
-        """Return the next bytes and what the kernel says of them, `None` if there are none yet."""
+        """Return the next bytes with their ancillary data, or `None` if there are none yet."""
         try:
             data, ancillary, _, _ = self._socket.recvmsg(
                 self._wanted - len(self._frame), socket.CMSG_SPACE(TIMESPEC.size)
@@ -114,10 +115,10 @@ class Witness:
         except BlockingIOError:
             return None
         if not data:
-            raise ConnectionError("the server hung up")
+            raise ConnectionError("the server closed the socket")
         return data, ancillary
 
-    def _take(self, frame: bytes, ancillary: list[tuple[int, int, bytes]]) -> None:
+    def _handle(self, frame: bytes, ancillary: list[tuple[int, int, bytes]]) -> None:
         match Opcode(frame[0] & 0x0F):
             case Opcode.TEXT | Opcode.BINARY:
                 if stamp := STAMP.search(frame):
@@ -128,9 +129,9 @@ class Witness:
                         Delivery(self._number, sender, seq, due_ns, sent_ns, arrival_ns, kernel_ns is not None)
                     )
             case Opcode.PING:  # at most 125 bytes, so its header has two
-                answer = bytes([WHOLE | Opcode.PONG, MASKED | frame[1]]) + NO_MASK + frame[2:]
+                answer = bytes([FIN | Opcode.PONG, MASKED | frame[1]]) + NO_MASK + frame[2:]
                 if self._socket.send(answer) < len(answer):
-                    raise ConnectionError("there was no room to answer a ping")
+                    raise ConnectionError("the send buffer is too full to answer a ping")
             case Opcode.CLOSE:
                 self._end(f"the server closed the connection: {frame[4:].decode(errors='replace')!r}")
 
@@ -141,14 +142,14 @@ class Witness:
 
 
 def frame_size(head: bytes) -> int:
-    """Return how many bytes of a frame to read before anything more can be said; once it is whole, its size.
+    """Return how many bytes of a frame have to be read to know more; once the header is there, the frame's size.
 
     Raises:
-        ValueError: it is no whole, unmasked frame of a kind that is known.
+        ValueError: the frame is a fragment, masked, or of an unknown kind.
 
     """
-    if not head[0] & WHOLE or head[0] & 0x0F not in list(Opcode) or head[1] & MASKED:
-        raise ValueError(f"a frame begins with {head[:2].hex()}; a witness reads whole, unmasked frames only")
+    if not head[0] & FIN or head[0] & 0x0F not in list(Opcode) or head[1] & MASKED:
+        raise ValueError(f"a frame begins with {head[:2].hex()}; an observer reads whole, unmasked frames only")
     length_bytes = {126: 2, 127: 8}.get(head[1], 0)
     header = 2 + length_bytes
     if len(head) < header:

@@ -1,1 +1,1 @@
-"""Injects known faults and compares what the swarm measures with what they must cause."""
+"""Injects known faults and compares what the swarm measures with what the faults must cause."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bench.execution.server_process import Listener
 from bench.execution.swarm_process import Swarm
 from bench.model.plan import Workload
-from bench.validation.selftest.harness import Rig
-from bench.validation.selftest.results import Row, exactly
+from bench.validation.selftest.harness import Harness
+from bench.validation.selftest.results import Result, exact_count
 
 EVERY = 1000
 WORKLOAD = Workload(
@@ -18,7 +18,7 @@ WORKLOAD = Workload(
     message_size=64,
     arrival="constant",
     duration_s=2,
-    warmup_s=0,  # the server counts from the first message on, and so does the window
+    warmup_s=0,  # so that the server's count and the window begin with the same message
     drain_s=2,
     join_rate=500,
     notice_limit=0,
@@ -37,26 +37,26 @@ class Experiment:
     swarm: Swarm
 
 
-def run(rig: Rig) -> list[Row]:
-    """Run a server and a swarm a fault, all at once: counts are exact however busy the machine is."""
+def run(harness: Harness) -> list[Result]:
+    """Run one server and one swarm per fault, all at once: counts are exact however busy the machine is."""
     with ExitStack() as stack:
-        experiments = [_start(rig, fault, stack) for fault in EFFECTS]
-        return [row for experiment in experiments for row in _rows(rig, experiment)]
+        experiments = [_start(harness, fault, stack) for fault in EFFECTS]
+        return [result for experiment in experiments for result in _results(harness, experiment)]
 
 
-def _start(rig: Rig, fault: str, stack: ExitStack) -> Experiment:
-    server = stack.enter_context(rig.part(fault, "faulty_server", "--fault", fault, "--every", str(EVERY)))
-    swarm = stack.enter_context(rig.swarm(fault, WORKLOAD, server.await_ready(rig.interruption)))
+def _start(harness: Harness, fault: str, stack: ExitStack) -> Experiment:
+    server = stack.enter_context(harness.program(fault, "faulty_server", "--fault", fault, "--every", str(EVERY)))
+    swarm = stack.enter_context(harness.swarm(fault, WORKLOAD, server.await_ready(harness.interruption)))
     return Experiment(fault, server, swarm)
 
 
-def _rows(rig: Rig, experiment: Experiment) -> list[Row]:
-    step = rig.step(experiment.swarm, WORKLOAD, experiment.server)
+def _results(harness: Harness, experiment: Experiment) -> list[Result]:
+    step = harness.await_step(experiment.swarm, WORKLOAD, experiment.server)
     injected = f"{experiment.fault} 1 in {EVERY:,}"
     effect = EFFECTS[experiment.fault]
     wrong = sum(getattr(step, figure) for figure in FIGURES if figure != effect)
     return [
-        exactly(injected, "deliveries owed", DELIVERIES, step.expected),
-        exactly(injected, effect, step.expected // EVERY, getattr(step, effect)),
-        exactly(injected, "anything else wrong", 0, wrong),
+        exact_count(injected, "deliveries expected", DELIVERIES, step.expected),
+        exact_count(injected, effect, step.expected // EVERY, getattr(step, effect)),
+        exact_count(injected, "anything else wrong", 0, wrong),
     ]

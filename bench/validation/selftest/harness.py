@@ -1,4 +1,4 @@
-"""Where faults are injected: starts the parts of an experiment and waits for them."""
+"""The harness of all injections: starts the processes of an experiment and waits for them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, Target, TrialFailed, check_not_interrupted
+from bench.execution.server_process import Listener, Target, check_not_interrupted
 from bench.execution.swarm_process import Swarm
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Trial, Workload
@@ -22,7 +23,7 @@ POLL_S = 0.02
 
 
 def steady(users: int) -> Workload:
-    """Return the load that timed faults are injected into: 200 evenly spaced messages a second for 10 s."""
+    """Return the load under which timed faults are injected: 200 evenly spaced messages/s for 10 s."""
     return Workload(
         users=(users,),
         room_rate=200,
@@ -37,21 +38,21 @@ def steady(users: int) -> Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
-    """A folder for logs, the cores to use, and whether the user wants to stop."""
+class Harness:
+    """What all experiments share: a folder for logs, the cores to use, and whether the user has interrupted."""
 
     logs: Path
     pinning: Pinning
     interruption: Interruption
 
     def server(self, name: str, workload: Workload) -> Target:
-        """Start our own server."""
+        """Start this project's server."""
         return Target(STRATEGY, workload.notice_limit, self.logs / f"{name}.server.log", self.pinning.server_cores)
 
-    def part(self, name: str, module: str, *flags: str) -> Listener:
-        """Start one of the self-test's own programs, on whichever core is free."""
-        command = [sys.executable, "-m", f"bench.validation.selftest.{module}", *flags]
-        return Listener(command, self.logs / f"{name}.{module}.log")
+    def program(self, name: str, module: str, *flags: str) -> Listener:
+        """Start one of the self-test's own programs, not pinned to any core."""
+        command = [sys.executable, "-m", f"bench.validation.{module}", *flags]
+        return Listener(command, self.logs / f"{name}.{module.rpartition('.')[2]}.log")
 
     def swarm(self, name: str, workload: Workload, address: tuple[str, int]) -> Swarm:
         """Start a swarm of one user count."""
@@ -59,36 +60,36 @@ class Rig:
         out, log = self.logs / f"{name}.swarm.json", self.logs / f"{name}.swarm.log"
         return Swarm(trial, workload, address, out, log, self.pinning.swarm_cores)
 
-    def step(self, swarm: Swarm, workload: Workload, *needed: Child) -> Step:
+    def await_step(self, swarm: Swarm, workload: Workload, *needed: Child) -> Step:
         """Wait until a swarm has ended and return what it measured.
 
         Raises:
-            TrialFailed: it took too long, failed, or measured nothing, or as in `wait_until`.
+            TrialError: the swarm took too long, failed or measured nothing, or as in `wait_until`.
 
         """
         limit_s = 60 + 3 * workload.trial_seconds()
         self.wait_until(lambda: swarm.exit_code() is not None, limit_s, "the swarm to end", *needed)
         swarm.check_complete()
-        outcome = swarm.result()
-        if outcome is None or not outcome.steps:
-            raise TrialFailed("the swarm measured nothing", swarm.last_lines())
-        return outcome.steps[0]
+        result = swarm.result()
+        if result is None or not result.steps:
+            raise TrialError("the swarm measured nothing", swarm.last_lines())
+        return result.steps[0]
 
     def pause(self, seconds: float, *needed: Child) -> None:
         """Let time pass.
 
         Raises:
-            TrialFailed: as in `wait_until`.
+            TrialError: as in `wait_until`.
 
         """
         end = time.monotonic() + seconds
         self.wait_until(lambda: time.monotonic() >= end, seconds + 1, "time to pass", *needed)
 
-    def wait_until(self, is_so: Callable[[], bool], limit_s: float, what: str, *needed: Child) -> None:
-        """Wait for something for which all that is `needed` has to run.
+    def wait_until(self, is_met: Callable[[], bool], limit_s: float, what: str, *needed: Child) -> None:
+        """Wait until a condition is met, while all `needed` processes run.
 
         Raises:
-            TrialFailed: it did not come within `limit_s` seconds, one of `needed` ended, or the user interrupted.
+            TrialError: it was not met within `limit_s` seconds, one of `needed` ended, or the user interrupted.
 
         """
         deadline = time.monotonic() + limit_s
@@ -96,9 +97,9 @@ class Rig:
             check_not_interrupted(self.interruption)
             for child in needed:
                 if (code := child.exit_code()) is not None:
-                    raise TrialFailed(f"a part of the experiment {how_it_ended(code)} too early", child.last_lines())
-            if is_so():
+                    raise TrialError(f"a process of the experiment {how_it_ended(code)} too early", child.last_lines())
+            if is_met():
                 return
             if time.monotonic() > deadline:
-                raise TrialFailed(f"waited {limit_s:.0f} s for {what}")
+                raise TrialError(f"waited {limit_s:.0f} s for {what}")
             time.sleep(POLL_S)

@@ -1,0 +1,87 @@
+"""The subcommand `run`: runs a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bench.commands.options import ABOVE_0, scenario_folder, strategies
+from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
+from bench.errors import ScenarioError
+from bench.execution.server_process import probe
+from bench.presentation.charts.scenario import draw_scenario
+from bench.presentation.scenario_answer import scenario_answer
+from bench.presentation.terminal import answer_in_terminal
+from bench.scenarios.result import ScenarioResult
+from bench.scenarios.scenario import Scenario, read_scenario, scenario_file, scenario_files
+from bench.scenarios.scenario_runner import run_scenario
+from bench.storage.files import make_folder
+
+
+@click.command
+@click.argument("scenario")
+@click.option("--strategies", default="direct,queue,gather,coalesced", callback=strategies, help="Each gets every row.")
+@click.option("--users", type=click.IntRange(1), help="Users in the room.  [default: the scenario's]")
+@click.option("--duration", type=ABOVE_0, help="Seconds of each row's window.  [default: the scenario's]")
+@click.option("--blocks", default=1, type=click.IntRange(1), help="How often each row is repeated, in a new order.")
+@click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder.  [default: results/SCENARIO-TIME]"
+)
+@scenario_folder
+def run(
+    scenario: str,
+    strategies: list[str],
+    users: int | None,
+    duration: float | None,
+    blocks: int,
+    seed: int,
+    out: Path | None,
+    folder: Path | None,
+) -> None:
+    """Run SCENARIO, a name that `scenarios` lists or the path of a TOML file, with each strategy.
+
+    Exit codes: 0 done and valid, 2 wrong use, 3 a run failed or is invalid. Slowness, missing deliveries and members
+    that are kicked are results, not failures.
+    """
+    changes = {"users": users, "duration_s": duration}
+    try:
+        path = scenario_file(scenario, folder)
+        chosen = read_scenario(path, {name: value for name, value in changes.items() if value is not None})
+    except ScenarioError as error:
+        raise click.UsageError(str(error)) from error
+    directory = results_folder(out, chosen.name)
+    with running(max(variation.conditions.users for variation in chosen.variations)) as session:
+        with session.starting():
+            probe(strategies, chosen.variations[0].conditions.notice_limit, session.interruption)
+            make_folder(directory)
+        environment = session.environment()
+        with session.writing(kept_in(directory)):
+            result = run_scenario(
+                chosen,
+                _source(path, chosen),
+                strategies,
+                blocks,
+                seed,
+                environment,
+                directory,
+                session.interruption,
+                session.console,
+            )
+            answers().print(answer_in_terminal(scenario_answer(result)))
+            draw_scenario(result, directory / "charts")
+            session.print(f"results in {directory}")
+    _print_interruption(result, len(chosen.variations), session)
+    exit_with(is_valid=result.valid and not session.is_interrupted)
+
+
+def _source(path: Path, scenario: Scenario) -> str:
+    """Return how to name a scenario to run it again: the name of a built-in one, or the path of another."""
+    return scenario.name if path == scenario_files().get(scenario.name) else str(path)
+
+
+def _print_interruption(result: ScenarioResult, planned: int, session: Session) -> None:
+    if session.is_interrupted:
+        done = len({row.variation for row in result.rows})
+        session.print(f"interrupted by {session.interruption.signal_name}: {done} of {planned} sets of conditions")

@@ -1,0 +1,59 @@
+"""All charts of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from bench.errors import ChartLeftOutError
+from bench.model.summary import Summary
+from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
+from bench.presentation.charts.latency_by_position import latency_by_position
+from bench.presentation.charts.latency_by_users import latency_by_users
+from bench.presentation.charts.latency_heat_map import latency_heat_map
+from bench.presentation.charts.percentile_spectrum import percentile_spectrum
+from bench.presentation.charts.ratio_to_direct import ratio_to_direct
+from bench.presentation.charts.run_health import run_health
+from bench.presentation.charts.saved import SavedChart, save_chart
+from bench.storage.distributions import Details
+
+CHARTS: dict[str, Callable[[Summary], Figure]] = {
+    "latency_by_users": latency_by_users,
+    "delivered_vs_offered": delivered_vs_offered,
+    "latency_by_position": latency_by_position,
+    "ratio_to_direct": ratio_to_direct,
+    "run_health": run_health,
+}
+DETAILED: dict[str, Callable[[Summary, Details], Figure]] = {
+    "percentile_spectrum": percentile_spectrum,
+    "latency_heat_map": latency_heat_map,
+}
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The charts of a campaign; those `left_out` by name with the reason."""
+
+    drawn: list[SavedChart] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def draw_all(summary: Summary, details: Details, directory: Path) -> Gallery:
+    """Draw every chart that there is data for into `directory`; a summary without a cell has none."""
+    gallery = Gallery()
+    if not summary.cells:
+        return gallery
+    to_draw = {name: partial(draw, summary) for name, draw in CHARTS.items()}
+    to_draw |= {name: partial(draw, summary, details) for name, draw in DETAILED.items()}
+    for name, draw in to_draw.items():
+        try:
+            figure = draw()
+        except ChartLeftOutError as reason:
+            gallery.left_out[name] = str(reason)
+            continue
+        gallery.drawn.append(save_chart(figure, name, directory))
+    return gallery

@@ -1,0 +1,66 @@
+"""The remarks beside a campaign's verdict: what is missing, invalid, failed or not measured, or that nothing is."""
+
+from __future__ import annotations
+
+from bench.model.summary import Summary
+from bench.presentation.report.page import Remark
+from bench.presentation.table import Tone
+from bench.presentation.text import listed_numbers, listing
+
+
+def campaign_remarks(summary: Summary) -> list[Remark]:
+    """Return the remarks, the most important first."""
+    if not summary.cells:
+        return [Remark(Tone.DOUBTFUL, "Nothing was measured."), *_failures(summary)]
+    return [_missing(summary), _validity(summary), *_failures(summary)]
+
+
+def _missing(summary: Summary) -> Remark:
+    counts: dict[tuple[str, int], tuple[int, int]] = {}
+    for cell in summary.cells:
+        if cell.valid:
+            missing, expected = counts.get((cell.strategy, cell.users), (0, 0))
+            counts[cell.strategy, cell.users] = missing + cell.missing, expected + cell.expected
+    lossy = {place: (missing, expected) for place, (missing, expected) in counts.items() if missing}
+    in_invalid = sum(cell.missing for cell in summary.cells if not cell.valid)
+    if not lossy:
+        if not in_invalid:
+            return Remark(Tone.GOOD, "No delivery is missing.")
+        return Remark(Tone.DOUBTFUL, f"No delivery is missing in valid cells; {in_invalid:,} are in invalid ones.")
+    listed = [
+        f"{strategy} with {users:,} users {missing:,} of {expected:,} ({100 * missing / expected:.2g} %)"
+        for (strategy, users), (missing, expected) in lossy.items()
+    ]
+    more = f" {in_invalid:,} more are missing in invalid cells." if in_invalid else ""
+    return Remark(Tone.BAD, f"Deliveries missing, counted as infinitely late: {listing(listed)}.{more}")
+
+
+def _validity(summary: Summary) -> Remark:
+    invalid: dict[tuple[str, int], list[str]] = {}
+    for cell in summary.cells:
+        if not cell.valid:
+            invalid.setdefault((cell.strategy, cell.users), []).append(str(cell.block))
+    if not invalid:
+        return Remark(Tone.GOOD, f"All {len(summary.cells):,} cells are valid.")
+    listed = [
+        f"{strategy} with {users:,} users ({'block' if len(blocks) == 1 else 'blocks'} {listing(blocks)})"
+        for (strategy, users), blocks in invalid.items()
+    ]
+    total = sum(map(len, invalid.values()))
+    return Remark(
+        Tone.DOUBTFUL,
+        f"{total:,} of {len(summary.cells):,} cells invalid and not counted: {listing(listed)}; "
+        "the reasons are under Run health.",
+    )
+
+
+def _failures(summary: Summary) -> list[Remark]:
+    failures = [
+        Remark(Tone.BAD, f"{failure.strategy}, block {failure.block}, failed: {failure.reason}.")
+        for failure in summary.failures
+    ]
+    unmeasured: dict[str, set[int]] = {}
+    for gap in summary.not_measured:
+        unmeasured.setdefault(gap.strategy, set()).add(gap.users)
+    gaps = [f"{strategy} with {listed_numbers(sorted(counts))} users" for strategy, counts in unmeasured.items()]
+    return [*failures, *([Remark(Tone.DOUBTFUL, f"Not measured: {listing(gaps)}.")] if gaps else [])]

@@ -1,0 +1,56 @@
+"""Reads a server's reply to the request to upgrade a connection to WebSocket."""
+
+from __future__ import annotations
+
+import socket
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.protocol import OPEN
+
+from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, wait_for
+from loadtest.client.tls import Tls
+from loadtest.errors import ConnectError
+
+_UPGRADED = b"HTTP/1.1 101 "
+
+
+def read_reply(
+    connection: socket.socket, protocol: ClientProtocol, tls: Tls | None, deadline: float
+) -> tuple[bytes, bytes | None]:
+    """Read the reply while other greenlets run; return what came after it, and that read's receive time (a timespec).
+
+    Raises:
+        ConnectError: the server refused, or `deadline`, in seconds of the monotonic clock, has passed.
+        OSError: the connection broke.
+
+    """
+    reply, received = b"", None
+    while True:
+        head, end, rest = reply.partition(b"\r\n\r\n")
+        if end:  # a refusal is handed over below
+            protocol.receive_data(head + end)
+        if protocol.state is OPEN:
+            return rest, received
+        if protocol.handshake_exc is not None:
+            raise ConnectError(_refusal(protocol.handshake_exc))
+        wait_for(connection, READABLE, deadline, "upgrade")
+        data, ancillary, _, _ = connection.recvmsg(READ_BYTES, ANCILLARY_BYTES)
+        received = ancillary[0][2] if ancillary and tls is None else None
+        reply += tls.decrypt(data) if tls else data
+        if tls and tls.error:
+            raise ConnectError(f"TLS: {tls.error}")
+        is_refused = len(reply) >= len(_UPGRADED) and not reply.startswith(_UPGRADED)
+        if is_refused or not data:
+            protocol.receive_data(reply)
+            reply = b""
+        if not data:
+            protocol.receive_eof()
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, InvalidStatus):
+        response = error.response
+        body = bytes(response.body).decode(errors="replace")[:200]
+        return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
+    return f"no WebSocket server replied: {error}"

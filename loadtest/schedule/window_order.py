@@ -1,0 +1,21 @@
+"""The order to run a window: who is in the room, and from when to when it sends."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
+    """Coordinator to worker: send by schedule from `begin_ns` to `end_ns`; messages due from `start_ns` on are judged.
+
+    `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
+    number of an earlier window's messages. `ahead_ns` is how far the worker's clock is ahead of the coordinator's.
+    """
+
+    number: int
+    room: list[int]
+    begin_ns: int
+    start_ns: int
+    end_ns: int
+    first_seq: int = 0
+    ahead_ns: int = 0

@@ -1,0 +1,30 @@
+"""Whether verdicts keep their word, on made-up campaigns whose truth is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.validation.simulation import NOISES, Noise, World, covered, false_claims, found, losses, normal
+
+CAMPAIGNS = 300
+CHANCE = 0.035  # three standard errors of a share of 0.05 in so many campaigns
+
+
+@pytest.mark.parametrize("noise", [*NOISES, losses])
+def test_equals_are_seldom_told_apart(noise: Noise) -> None:
+    assert 0 < false_claims(World(noise, 0.2), CAMPAIGNS, seed=3) <= 0.05 + CHANCE
+    assert 0 < false_claims(World(noise, 0.2, arms=2, user_counts=1), CAMPAIGNS, seed=3) <= 0.05 + CHANCE
+
+
+def test_more_blocks_find_a_true_difference_more_often() -> None:
+    powers = [found(World(normal, 0.05, blocks, factor=1.1), 100, seed=3) for blocks in (8, 10, 15)]
+    assert powers[0] == 0
+    assert 0.4 < powers[1] < powers[2]
+    assert found(World(normal, 0.02, factor=1.1), 100, seed=3) > 0.95
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_intervals_hold_the_truth_as_often_as_they_say(noise: Noise) -> None:
+    signed_ranks, _, bootstrap = covered(noise, CAMPAIGNS, seed=3)
+    assert abs(signed_ranks - 0.95) < CHANCE
+    assert bootstrap < signed_ranks

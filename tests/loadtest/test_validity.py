@@ -1,0 +1,156 @@
+"""What makes a step invalid, provoked in a real swarm where possible."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.ledger import result
+from loadtest.ledger.aggregate import Aggregate
+from loadtest.ledger.handover import Cost
+from loadtest.ledger.ledger import judge
+from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
+from loadtest.ledger.result import Step
+from loadtest.ledger.validity import Measured, to_step
+from server.testing.server_process import ServerProcess
+from tests.swarm_process import swarm_command, wait_until
+
+SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100")
+
+
+def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    command = swarm_command(server.url, *SHORT, "--steps", "3", "--dwell", "3", "--swarm-out", str(out))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until(lambda: server.stats()["messages_in"] > 20)
+    for _ in range(15):
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.08)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+    output, _ = process.communicate(timeout=30)
+    (step,) = result.read(out).steps
+    assert process.returncode == 1
+    assert not step.valid
+    assert "after they were due" in step.reasons[0]
+    assert "NOT VALID" in output
+    assert step.missing == 0
+    # Late sending is the swarm's fault: it does not count as latency, only as response time from due.
+    assert step.generator.schedule_lag_p99_ms > 20
+    assert (step.response_ms.p99 or 0) > 20
+
+
+def test_a_swarm_without_descriptors_says_so(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = start_server()
+    out = tmp_path / "out.json"
+    process = subprocess.run(
+        swarm_command(server.url, *SHORT, "--steps", "90", "--dwell", "1", "--swarm-out", str(out)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (70, 70)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    (step,) = result.read(out).steps
+    assert process.returncode == 1
+    assert 0 < step.joined < 90
+    assert any("ran out of descriptors" in reason for reason in step.reasons), process.stdout
+    assert any(f"only {step.joined} of 90 users joined" in reason for reason in step.reasons)
+    assert step.expected == step.delivered == step.joined * 100
+
+
+COST = Cost(
+    wall_s=1.0,
+    cpu_s=0.1,
+    rss_bytes=1,
+    reads=1,
+    frames=1,
+    without_timestamp=0,
+    arrived_in_window=1,
+    clock_step_ns=0,
+)
+
+
+def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
+    """One member, one message a millisecond from 0, each delivered 1 ms after it was sent."""
+    count = len(sent_ns)
+    numbers = np.arange(count)
+    zeros = np.zeros(count, np.int64)
+    due_ns, sent = numbers * 1_000_000, np.array(sent_ns, np.int64)
+    came = sent != NEVER
+    arrival_ns = np.where(came, sent + 1_000_000, 0)
+    columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns, arrival_ns)
+    window = Window(0, max(count, 1) * 1_000_000, NEVER, 0)
+    aggregate = Aggregate()
+    aggregate.add(
+        judge(
+            window,
+            Members(np.array([0]), np.array([0]), np.array([NEVER])),
+            Sends(zeros, numbers, due_ns, sent),
+            Deliveries(*(column[came] for column in columns)),
+        )
+    )
+    return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), aggregate.figures())  # type: ignore[arg-type]
+
+
+PUNCTUAL = [n * 1_000_000 for n in range(200)]
+
+
+def test_a_punctual_swarm_is_valid() -> None:
+    step = step_of(PUNCTUAL)
+    assert (step.valid, step.reasons, step.warnings) == (True, [], [])
+
+
+@pytest.mark.parametrize(
+    ("never_sent", "is_valid"),
+    [(2, True), (3, False)],
+)
+def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_valid: bool) -> None:
+    assert step_of([NEVER] * never_sent + PUNCTUAL[never_sent:]).valid == is_valid
+
+
+@pytest.mark.parametrize(("late_ms", "is_valid"), [(4.9, True), (5.1, False)])
+def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_valid: bool) -> None:
+    assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_valid
+
+
+def test_a_window_without_messages_is_no_measurement() -> None:
+    step = step_of([])
+    assert not step.valid
+    assert "nothing was due" in step.reasons[0]
+
+
+def test_stalled_users_that_are_not_there_are_a_reason() -> None:
+    step = step_of(PUNCTUAL, wanted_stalled=2)
+    assert not step.valid
+    assert "only 0 of 2 stalled users were in" in step.reasons[0]
+
+
+def test_a_clock_that_was_set_is_a_reason() -> None:
+    assert step_of(PUNCTUAL, replace_cost(clock_step_ns=900_000)).valid
+    step = step_of(PUNCTUAL, replace_cost(clock_step_ns=1_100_000))
+    assert "the system's clock was set by 1.1 ms" in step.reasons[0]
+
+
+def test_a_busy_generator_and_missing_receive_times_are_warnings() -> None:
+    step = step_of(PUNCTUAL, replace_cost(cpu_s=0.95, without_timestamp=7))
+    assert step.valid
+    assert "95 % busy" in step.warnings[0]
+    assert step.warnings[1].startswith("7 messages came without a receive time")
+
+
+def test_clocks_of_other_machines_are_a_warning() -> None:
+    assert "known to 0.25 ms" in step_of(PUNCTUAL, clock_uncertainty_ns=250_000.0).warnings[0]
+
+
+def replace_cost(**changes: float) -> Cost:
+    return Cost(**{name: changes.get(name, getattr(COST, name)) for name in COST.__struct_fields__})
