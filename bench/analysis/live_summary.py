@@ -8,13 +8,13 @@ from bench.analysis.cells import summarise
 from bench.model.environment import Environment
 from bench.model.plan import Plan
 from bench.model.run import Run
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 
 class LiveSummary:
     """The summary of the runs so far, rewritten at each `update` with its timeline and telemetry."""
 
-    def __init__(self, plan: Plan, environment: Environment, store: Store) -> None:
+    def __init__(self, plan: Plan, environment: Environment, store: CampaignFolder) -> None:
         self._plan = plan
         self._environment = environment
         self._store = store

@@ -17,7 +17,7 @@ from bench.execution.trial_runner import TrialRunner
 from bench.model.environment import Environment
 from bench.model.plan import Arm, Trial
 from bench.model.run import Run
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 STYLES = {Outcome.HELD: "green", Outcome.FAILED: "red", Outcome.DOUBTFUL: "yellow"}
 
@@ -29,7 +29,7 @@ class SearchRunner:
         self,
         plan: CapacityPlan,
         environment: Environment,
-        store: Store,
+        store: CampaignFolder,
         interruption: Interruption,
         console: Console,
     ) -> None:

@@ -17,7 +17,7 @@ from bench.model.plan import Workload, make_plan
 from bench.presentation.capacity_answer import capacity_answer
 from bench.presentation.charts.capacity import draw_capacity
 from bench.presentation.terminal import answer_in_terminal
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 
 @click.command
@@ -88,7 +88,7 @@ def capacity(
     )
     with running(limit if by_users else users) as session:
         environment = session.environment()
-        store = Store(results_folder(out, "capacity"))
+        store = CampaignFolder(results_folder(out, "capacity"))
         with session.starting():
             probe(strategies, shared.notice_limit, session.interruption)
             store.create()

@@ -19,8 +19,8 @@ from bench.model.summary import Summary
 from bench.presentation.charts.gallery import draw_all
 from bench.presentation.comparison_answer import comparison_answer
 from bench.presentation.terminal import answer_in_terminal
-from bench.storage.campaign_folder import Store
-from bench.storage.distributions import Details, read_details
+from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.distributions import Distributions, read_distributions
 
 
 @click.command
@@ -90,7 +90,7 @@ def compare(
         refuse_other_flags(context, resume)
         store, plan, then = stored_campaign(resume)
     else:
-        store = Store(results_folder(out, "compare"))
+        store = CampaignFolder(results_folder(out, "compare"))
         plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers), None
     with running(max(plan.workload.users)) as session:
         environment = session.environment()
@@ -110,7 +110,7 @@ def compare(
     exit_with(is_valid=live.summary.valid)
 
 
-def _show(summary: Summary, store: Store, session: Session) -> None:
+def _show(summary: Summary, store: CampaignFolder, session: Session) -> None:
     """Print the answer on stdout, draw the charts, and say where everything is and what is left to do."""
     answers().print(answer_in_terminal(comparison_answer(summary)))
     gallery = draw_all(summary, _details(summary, store, session), store.charts)
@@ -120,14 +120,14 @@ def _show(summary: Summary, store: Store, session: Session) -> None:
         session.print(f"{trials} did not get to their end: {_resume_command(store)} runs them")
 
 
-def _details(summary: Summary, store: Store, session: Session) -> Details:
+def _details(summary: Summary, store: CampaignFolder, session: Session) -> Distributions:
     """Read the files that some charts need; one that an earlier attempt left damaged costs only these charts."""
     try:
-        return read_details(store.directory, summary.plan)
+        return read_distributions(store.directory, summary.plan)
     except ValueError as error:
         report_failure(session.console, "some charts are left out", Failure(str(error)))
-        return Details()
+        return Distributions()
 
 
-def _resume_command(store: Store) -> str:
+def _resume_command(store: CampaignFolder) -> str:
     return f"`python -m bench compare --resume {store.directory}`"

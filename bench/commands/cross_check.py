@@ -15,7 +15,7 @@ from bench.commands.options import ABOVE_0, FROM_0, rates
 from bench.commands.session import answers, exit_with, running
 from bench.errors import TrialError
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import CommandTarget, Listener, Target
+from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.model.plan import Workload
 from bench.presentation.cross_check_answer import cross_check_answer
 from bench.presentation.terminal import answer_in_terminal
@@ -107,10 +107,10 @@ def cross_check(
     failed = False
     with running() as session, ExitStack() as stack:
 
-        def start_server(log: Path) -> Listener:
+        def start_server(log: Path) -> ListeningProcess:
             if target_command is not None:
-                return CommandTarget(target_command, log, session.pinning.server_cores)
-            return Target(strategy, NO_NOTICES, log, session.pinning.server_cores)
+                return PeerServer(target_command, log, session.pinning.server_cores)
+            return ChatServer(strategy, NO_NOTICES, log, session.pinning.server_cores)
 
         with session.starting():
             _try_out(start_server, session.interruption)
@@ -133,7 +133,7 @@ def cross_check(
     exit_with(is_valid=not failed and all(check.agrees for check in of_swarm))
 
 
-def _try_out(start_server: Callable[[Path], Listener], interruption: Interruption) -> None:
+def _try_out(start_server: Callable[[Path], ListeningProcess], interruption: Interruption) -> None:
     """Start the server once, before there is a folder; raises what `await_ready` does."""
     with tempfile.TemporaryDirectory() as directory, start_server(Path(directory) / "server.log") as server:
         server.await_ready(interruption)

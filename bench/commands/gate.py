@@ -20,7 +20,7 @@ from bench.model.plan import Plan, Workload
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import REGRESSION_NOTE, gate_in_markdown, gate_verdict
 from bench.presentation.text import listing
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: INVALID}
 DEFAULT_ALLOWANCE = 0.1
@@ -120,7 +120,7 @@ def gate(
 
 def _read(directory: Path) -> Summary:
     try:
-        return Store(directory).read_summary()
+        return CampaignFolder(directory).read_summary()
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

@@ -9,8 +9,8 @@ import click
 from bench.capacity.result import FILE as CAPACITY
 from bench.presentation.charts.gallery import draw_all
 from bench.scenarios.result import FILE as SCENARIO
-from bench.storage.campaign_folder import Store
-from bench.storage.distributions import read_details
+from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.distributions import read_distributions
 
 OTHERS = {CAPACITY: "a capacity search", SCENARIO: "a scenario"}
 
@@ -22,10 +22,10 @@ def plot(directory: Path) -> None:
     for file, what in OTHERS.items():
         if (directory / file).exists():
             raise click.UsageError(f"{directory} holds {what}; `python -m bench report {directory}` draws its chart")
-    store = Store(directory)
+    store = CampaignFolder(directory)
     try:
         summary = store.read_summary()
-        details = read_details(directory, summary.plan)
+        details = read_distributions(directory, summary.plan)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     try:

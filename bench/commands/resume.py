@@ -14,7 +14,7 @@ from bench.model.environment import Environment
 from bench.model.finding import Finding, Status
 from bench.model.plan import Plan
 from bench.presentation.text import listing
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 RESUME_FLAGS = ("resume", "allow_different_environment")
 
@@ -39,14 +39,14 @@ def refuse_other_flags(context: click.Context, resume: Path) -> None:
         )
 
 
-def stored_campaign(directory: Path) -> tuple[Store, Plan, Environment]:
+def stored_campaign(directory: Path) -> tuple[CampaignFolder, Plan, Environment]:
     """Read what is to be resumed.
 
     Raises:
         click.BadParameter: the folder has no campaign that can go on.
 
     """
-    store, hint = Store(directory.resolve()), "--resume"
+    store, hint = CampaignFolder(directory.resolve()), "--resume"
     try:
         stored = store.read_plan()
     except ValueError as error:

@@ -12,7 +12,7 @@ from bench.connections.crowd import Crowd
 from bench.errors import JoinError, TrialError
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Target, check_not_interrupted, read_stats
+from bench.execution.server_process import ChatServer, check_not_interrupted, read_stats
 from bench.model.environment import Pinning
 from bench.model.run import ServerSample
 
@@ -51,7 +51,7 @@ def measure(
         TrialError: the server did not start, refused a member, or failed at the end; or the user interrupted.
 
     """
-    server = Target(strategy, NOTICE_LIMIT, logs / f"{strategy}.log", pinning.server_cores)
+    server = ChatServer(strategy, NOTICE_LIMIT, logs / f"{strategy}.log", pinning.server_cores)
     with server:
         address = server.await_ready(interruption)
         with Crowd(address) as crowd:
@@ -84,7 +84,7 @@ def measure(
     )
 
 
-def _join(crowd: Crowd, count: int, server: Target, interruption: Interruption) -> None:
+def _join(crowd: Crowd, count: int, server: ChatServer, interruption: Interruption) -> None:
     """Join `count` more members, `JOINS_AT_ONCE` at a time."""
     for left in range(count, 0, -JOINS_AT_ONCE):
         check_not_interrupted(interruption)
@@ -94,14 +94,14 @@ def _join(crowd: Crowd, count: int, server: Target, interruption: Interruption) 
             raise TrialError(str(error), server.last_lines()) from error
 
 
-def _sample(server: Target) -> ServerSample:
+def _sample(server: ChatServer) -> ServerSample:
     try:
         return server.sample()
     except psutil.NoSuchProcess as error:
         raise TrialError("the server ended while members joined", server.last_lines()) from error
 
 
-def _await_member_count(members: int, address: tuple[str, int], server: Target, interruption: Interruption) -> None:
+def _await_member_count(members: int, address: tuple[str, int], server: ChatServer, interruption: Interruption) -> None:
     """Wait until the server counts `members` members."""
     deadline = time.monotonic() + MAX_CLEANUP_S
     while (count := read_stats(*address).members) != members:

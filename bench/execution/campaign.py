@@ -14,13 +14,13 @@ from bench.execution.trial_runner import NO_EXTRAS, Extras, TrialRunner
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
 from bench.model.run import Failure, Run
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 
 def run_campaign(
     plan: Plan,
     environment: Environment,
-    store: Store,
+    store: CampaignFolder,
     interruption: Interruption,
     console: Console,
     earlier: Sequence[Run] = (),
@@ -62,7 +62,7 @@ def run_campaign(
             on_runs(_in_order(plan, runs))
 
 
-def earlier_runs(plan: Plan, store: Store, console: Console) -> list[Run]:
+def earlier_runs(plan: Plan, store: CampaignFolder, console: Console) -> list[Run]:
     """Read the runs that a campaign left when it ended early; a damaged one is reported and left out."""
     runs = []
     for trial in plan.trials:

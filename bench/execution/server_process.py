@@ -35,7 +35,7 @@ def check_not_interrupted(interruption: Interruption) -> None:
         raise TrialError(f"interrupted by {interruption.signal_name}")
 
 
-class Listener(Child):
+class ListeningProcess(Child):
     """A process that tells in its output where it accepts connections."""
 
     def await_ready(self, interruption: Interruption) -> tuple[str, int]:
@@ -73,7 +73,7 @@ class Listener(Child):
         return (ready["host"], int(ready["port"])) if ready else None
 
 
-class Target(Listener):
+class ChatServer(ListeningProcess):
     """A fresh server on a free port of 127.0.0.1."""
 
     parent_death_signal = signal.SIGKILL  # the only signal that ends a process stopped by SIGSTOP
@@ -106,7 +106,7 @@ class Target(Listener):
         self._start(log, "--port", str(address[1]))
 
 
-class CommandTarget(Listener):
+class PeerServer(ListeningProcess):
     """Anyone's server, started in the present folder by a command in which `{port}` stands for a free port."""
 
     def __init__(self, command: str, log: Path, cores: Sequence[int] = ()) -> None:
@@ -157,11 +157,11 @@ def probe(
 
     """
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        targets: list[Listener] = [
-            stack.enter_context(Target(strategy, notice_limit, Path(directory) / f"{strategy}.log"))
+        targets: list[ListeningProcess] = [
+            stack.enter_context(ChatServer(strategy, notice_limit, Path(directory) / f"{strategy}.log"))
             for strategy in dict.fromkeys(strategies)
         ]
         for number, command in enumerate(commands):
-            targets.append(stack.enter_context(CommandTarget(command, Path(directory) / f"command{number}.log")))
+            targets.append(stack.enter_context(PeerServer(command, Path(directory) / f"command{number}.log")))
         for target in targets:
             target.await_ready(interruption)

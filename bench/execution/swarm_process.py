@@ -21,7 +21,7 @@ END_S = 10  # in addition to the drain
 EXIT_CODES_WITH_RESULT = (0, 1)  # 1: something is missing, invalid or not measured; the result file says what
 
 
-class Swarm(Child):
+class SwarmProcess(Child):
     """A swarm that sweeps all user counts of a workload and rewrites `result_file` after each."""
 
     def __init__(

@@ -15,13 +15,13 @@ from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import (
     MAX_MESSAGE_BYTES,
-    CommandTarget,
-    Listener,
-    Target,
+    ChatServer,
+    ListeningProcess,
+    PeerServer,
     check_not_interrupted,
     read_stats,
 )
-from bench.execution.swarm_process import NO_FLAGS, Swarm
+from bench.execution.swarm_process import NO_FLAGS, SwarmProcess
 from bench.execution.telemetry_reader import TelemetryReader
 from bench.model.environment import Pinning
 from bench.model.plan import Trial, Workload
@@ -37,7 +37,7 @@ class Extras:
 
     server_flags: Sequence[str] = ()
     swarm_flags: Mapping[str, object] = field(default_factory=lambda: NO_FLAGS)
-    look: Callable[[Target, tuple[str, int]], None] | None = None
+    look: Callable[[ChatServer, tuple[str, int]], None] | None = None
 
 
 NO_EXTRAS = Extras()
@@ -99,7 +99,7 @@ class TrialRunner:
                 self._stats_before = read_stats(*address)
             swarm_file = self._logs / f"{name}.swarm.json"
             cores, flags = self._pinning.swarm_cores, self._extras.swarm_flags
-            swarm = Swarm(self._trial, workload, address, swarm_file, swarm_log, cores, flags)
+            swarm = SwarmProcess(self._trial, workload, address, swarm_file, swarm_log, cores, flags)
             try:
                 with swarm, TelemetryReader(*address) if is_ours else nullcontext() as telemetry:
                     if telemetry:
@@ -111,15 +111,15 @@ class TrialRunner:
             if is_ours:
                 self._stats_after = read_stats(*address)
 
-    def _target(self) -> Listener:
+    def _target(self) -> ListeningProcess:
         arm, workload = self._trial.arm, self._workload
         log, cores = self._logs / f"{self._trial.name}.server.log", self._pinning.server_cores
         if arm.command is not None:
-            return CommandTarget(arm.command, log, cores)
+            return PeerServer(arm.command, log, cores)
         max_message_bytes = max(MAX_MESSAGE_BYTES, workload.message_size)
-        return Target(arm.strategy, workload.notice_limit, log, cores, max_message_bytes, self._extras.server_flags)
+        return ChatServer(arm.strategy, workload.notice_limit, log, cores, max_message_bytes, self._extras.server_flags)
 
-    def _watch(self, server: Listener, address: tuple[str, int], swarm: Swarm) -> None:
+    def _watch(self, server: ListeningProcess, address: tuple[str, int], swarm: SwarmProcess) -> None:
         """Sample the server and follow the steps until the swarm ends."""
         limit_s = 60 + 3 * self._workload.trial_seconds()
         deadline = time.monotonic() + limit_s
@@ -128,7 +128,7 @@ class TrialRunner:
             check_not_interrupted(self._interruption)
             if time.monotonic() > deadline:
                 raise TrialError(f"the swarm was not done within {limit_s:.0f} s", swarm.last_lines())
-            if self._extras.look and isinstance(server, Target):
+            if self._extras.look and isinstance(server, ChatServer):
                 self._extras.look(server, address)
             self._sample(server)
             outcome = swarm.result()
@@ -136,12 +136,12 @@ class TrialRunner:
             time.sleep(SAMPLE_S)
         self._check_alive(server)
 
-    def _check_alive(self, server: Listener) -> None:
+    def _check_alive(self, server: ListeningProcess) -> None:
         if (code := server.exit_code()) is not None:
             self._server_ended = how_it_ended(code)
             raise TrialError(f"the server {self._server_ended} under load", server.last_lines())
 
-    def _sample(self, server: Listener) -> None:
+    def _sample(self, server: ListeningProcess) -> None:
         try:
             self._samples.append(server.sample())
         except psutil.NoSuchProcess:

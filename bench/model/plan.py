@@ -10,7 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 SETTLE_S = 1.5  # quiet before a warm-up, and a drain that ends early: for estimates only
-NO_RIVALS: Mapping[str, str] = MappingProxyType({})
+NO_PEERS: Mapping[str, str] = MappingProxyType({})
 START_S = 3.0  # a server's and a swarm's start: for estimates only
 
 
@@ -79,14 +79,14 @@ def make_plan(
     blocks: int,
     slo_ms: float,
     seed: int,
-    rivals: Mapping[str, str] = NO_RIVALS,
+    peers: Mapping[str, str] = NO_PEERS,
 ) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
-    All trials of a block share one swarm seed, so that its arms meet the same schedule. `rivals` are other servers by
+    All trials of a block share one swarm seed, so that its arms meet the same schedule. `peers` are other servers by
     name, each with its command.
     """
-    arms = (*_arms(strategies), *(Arm(name, name, command) for name, command in rivals.items()))
+    arms = (*_arms(strategies), *(Arm(name, name, command) for name, command in peers.items()))
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))

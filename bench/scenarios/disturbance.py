@@ -11,7 +11,7 @@ import psutil
 from bench.errors import TrialError
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Target, check_not_interrupted, read_stats
+from bench.execution.server_process import ChatServer, check_not_interrupted, read_stats
 from bench.scenarios.conditions import Conditions
 from loadtest.ledger.result import Step
 
@@ -47,7 +47,7 @@ class Disturber:
         self._due_s: float | None = None
         self.disturbance: Disturbance | None = None
 
-    def disturb_if_due(self, server: Target, address: tuple[str, int]) -> None:
+    def disturb_if_due(self, server: ChatServer, address: tuple[str, int]) -> None:
         """Disturb the server if it is time to, and return when that is over; call this several times a second.
 
         Raises:
@@ -64,7 +64,7 @@ class Disturber:
         elif time.monotonic() >= self._due_s:
             self.disturbance = self._freeze(server) if conditions.freeze_at_s else self._restart(server, address)
 
-    def _freeze(self, server: Target) -> Disturbance:
+    def _freeze(self, server: ChatServer) -> Disturbance:
         try:
             frozen = freeze(server.pid, self._conditions.freeze_for_s, self._interruption.sleep)
         except (psutil.NoSuchProcess, TimeoutError) as error:
@@ -72,7 +72,7 @@ class Disturber:
         check_not_interrupted(self._interruption)
         return Disturbance(frozen.before_stop_ns, frozen.after_wake_ns)
 
-    def _restart(self, server: Target, address: tuple[str, int]) -> Disturbance:
+    def _restart(self, server: ChatServer, address: tuple[str, int]) -> Disturbance:
         start_ns = time.time_ns()
         server.kill()
         self._interruption.sleep(self._conditions.down_for_s)

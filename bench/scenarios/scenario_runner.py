@@ -20,7 +20,7 @@ from bench.scenarios.disturbance import Disturbance, Disturber
 from bench.scenarios.judge import make_rows
 from bench.scenarios.result import FORMAT, Row, ScenarioResult, write_scenario
 from bench.scenarios.scenario import Scenario
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 
 
 def run_scenario(
@@ -65,7 +65,7 @@ def run_scenario(
             console.print(f"{scenario.name}: {variation.label}", markup=False, highlight=False)
         conditions = variation.conditions
         plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed)
-        store = Store(directory / variation.label)
+        store = CampaignFolder(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)
         live = LiveSummary(plan, environment, store)
@@ -84,7 +84,7 @@ def run_scenario(
 class _Disturbers:
     """The disturbers of a variation, one per trial."""
 
-    def __init__(self, conditions: Conditions, store: Store, interruption: Interruption) -> None:
+    def __init__(self, conditions: Conditions, store: CampaignFolder, interruption: Interruption) -> None:
         self._conditions = conditions
         self._store = store
         self._interruption = interruption

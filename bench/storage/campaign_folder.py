@@ -34,7 +34,7 @@ class StoredPlan(msgspec.Struct, frozen=True):
     plan: Plan
 
 
-class Store:
+class CampaignFolder:
     """The folder of one campaign; each file is written in one rename, and what is read is checked."""
 
     def __init__(self, directory: Path) -> None:

@@ -44,21 +44,21 @@ class TimelineSecond(Second, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Details:
+class Distributions:
     """The spectra and seconds of a campaign; empty where its folder has none."""
 
     spectra: tuple[Spectrum, ...] = ()
     timeline: tuple[TimelineSecond, ...] = ()
 
 
-def read_details(directory: Path, plan: Plan) -> Details:
+def read_distributions(directory: Path, plan: Plan) -> Distributions:
     """Read `hgrm/` and `timeline.csv` of a campaign's folder; what is not there is left out.
 
     Raises:
         ResultsError: a file is damaged.
 
     """
-    return Details(tuple(_spectra(directory / "hgrm", plan)), tuple(_timeline(directory / "timeline.csv")))
+    return Distributions(tuple(_spectra(directory / "hgrm", plan)), tuple(_timeline(directory / "timeline.csv")))
 
 
 def _spectra(directory: Path, plan: Plan) -> Iterator[Spectrum]:

@@ -9,7 +9,7 @@ import msgspec
 from bench.analysis.cells import summarise
 from bench.model.environment import Commit
 from bench.model.finding import Finding, Status
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, with_details
 
 DOUBT = "sent <late> | `taskset` & again"
@@ -29,7 +29,7 @@ def write_campaign(directory: Path) -> Path:
             with_details(step(100, missing=750 * lossy, reasons=doubts), [2_000, 3_000], missing=lossy),
         ]
         runs.append(run(trial, steps))
-    store = Store(directory)
+    store = CampaignFolder(directory)
     store.create()
     store.write_summary(summarise(made, environment, runs))
     store.write_timeline(runs)

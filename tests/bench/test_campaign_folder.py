@@ -11,25 +11,25 @@ import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from bench.storage.campaign_folder import Store, StoredPlan
+from bench.storage.campaign_folder import CampaignFolder, StoredPlan
 from loadtest.ledger.result import Second
 from tests.bench.made_up import ENVIRONMENT, START_NS, plan, run, step, typical_summary, with_details
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "campaign")
+def store(tmp_path: Path) -> CampaignFolder:
+    store = CampaignFolder(tmp_path / "campaign")
     store.create()
     return store
 
 
-def test_a_summary_comes_back_as_it_was(store: Store) -> None:
+def test_a_summary_comes_back_as_it_was(store: CampaignFolder) -> None:
     summary = typical_summary()
     store.write_summary(summary)
     assert store.read_summary() == summary
 
 
-def test_runs_come_back_as_they_were_by_block(store: Store) -> None:
+def test_runs_come_back_as_they_were_by_block(store: CampaignFolder) -> None:
     first, second = plan(blocks=2).trials
     kept = [run(first, [step(50, missing=3)], failure="x"), run(second, None)]
     for each in reversed(kept):
@@ -39,14 +39,14 @@ def test_runs_come_back_as_they_were_by_block(store: Store) -> None:
     assert sorted(path.name for path in store.runs.iterdir()) == ["block1-direct.json", "block2-direct.json"]
 
 
-def test_missing_runs_are_none_and_a_folder_without_runs_has_none(store: Store) -> None:
+def test_missing_runs_are_none_and_a_folder_without_runs_has_none(store: CampaignFolder) -> None:
     assert store.read_run(plan().trials[0]) is None
     store.runs.rmdir()
     assert store.read_runs() == []
 
 
 @pytest.mark.parametrize("content", [b"", b'{"trial": {"block": 1', b'{"format": 7}', b"[]"])
-def test_a_damaged_run_is_named_with_what_to_do(store: Store, content: bytes) -> None:
+def test_a_damaged_run_is_named_with_what_to_do(store: CampaignFolder, content: bytes) -> None:
     path = store.runs / "block1-direct.json"
     path.write_bytes(content)
     for read in (store.read_runs, lambda: store.read_run(plan().trials[0])):
@@ -55,12 +55,12 @@ def test_a_damaged_run_is_named_with_what_to_do(store: Store, content: bytes) ->
         assert f"`compare --resume {store.directory}` runs it again" in str(error.value)
 
 
-def test_the_plan_comes_back_with_the_machine_it_ran_on(store: Store) -> None:
+def test_the_plan_comes_back_with_the_machine_it_ran_on(store: CampaignFolder) -> None:
     store.write_plan(plan(), ENVIRONMENT)
     assert store.read_plan() == StoredPlan(1, ENVIRONMENT, plan())
 
 
-def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_behind(store: Store) -> None:
+def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_behind(store: CampaignFolder) -> None:
     summary = typical_summary()
     store.write_summary(summary)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -74,7 +74,7 @@ def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_behind(store
     assert not list(store.directory.glob("*.tmp"))
 
 
-def test_a_second_attempt_leaves_nothing_of_the_first(store: Store) -> None:
+def test_a_second_attempt_leaves_nothing_of_the_first(store: CampaignFolder) -> None:
     """Neither its logs nor its percentiles, and those of other trials stay, however alike their names are."""
     first, alike = sorted(plan(["direct", "direct-2"]).trials, key=lambda trial: trial.name)
     empty = HdrHistogram(1, 3_600_000_000, 3).encode().decode()
@@ -92,7 +92,7 @@ def test_a_second_attempt_leaves_nothing_of_the_first(store: Store) -> None:
     ]
 
 
-def test_percentile_files_are_in_milliseconds_their_footer_too(store: Store) -> None:
+def test_percentile_files_are_in_milliseconds_their_footer_too(store: CampaignFolder) -> None:
     ran = run(plan().trials[0], [with_details(step(50), [1_000] * 8 + [11_000] * 2)])
     store.write_percentiles(ran)
     text = (store.hgrm / "block1-direct-50.hgrm").read_text()
@@ -102,7 +102,7 @@ def test_percentile_files_are_in_milliseconds_their_footer_too(store: Store) -> 
     }
 
 
-def test_the_timeline_has_a_row_a_second_however_often_it_is_written(store: Store) -> None:
+def test_the_timeline_has_a_row_a_second_however_often_it_is_written(store: CampaignFolder) -> None:
     second = Second(start_ns=START_NS, messages=100, expected=5000, delivered=5000, p50=1.0, p99=2.0, max=None)
     measured = [msgspec.structs.replace(step(50), timeline=[second, second])]
     runs = [run(trial, measured) for trial in plan(blocks=2).trials]
@@ -113,7 +113,7 @@ def test_the_timeline_has_a_row_a_second_however_often_it_is_written(store: Stor
     assert rows == [(block, number, "1.0", "") for block in "12" for number in "01"]
 
 
-def test_a_percentile_among_missing_deliveries_is_null(store: Store) -> None:
+def test_a_percentile_among_missing_deliveries_is_null(store: CampaignFolder) -> None:
     store.write_summary(typical_summary(["gather"]))
     last = msgspec.json.decode((store.directory / "summary.json").read_bytes())["cells"][-1]
     assert last["missing"] > 0
@@ -121,7 +121,7 @@ def test_a_percentile_among_missing_deliveries_is_null(store: Store) -> None:
     assert last["latency_ms"]["p99.9"] is None
 
 
-def test_the_table_has_a_row_a_cell_and_dotted_names(store: Store) -> None:
+def test_the_table_has_a_row_a_cell_and_dotted_names(store: CampaignFolder) -> None:
     summary = typical_summary()
     store.write_summary(summary)
     with (store.directory / "summary.csv").open() as file:
@@ -135,7 +135,7 @@ def test_the_table_has_a_row_a_cell_and_dotted_names(store: Store) -> None:
 
 def test_a_summary_from_before_some_counts_were_kept_is_readable() -> None:
     reference = Path(__file__).parents[2] / "results" / "reference"
-    cells = Store(reference).read_summary().cells
+    cells = CampaignFolder(reference).read_summary().cells
     assert "order_conflicts" not in (reference / "summary.json").read_text()
     assert {(cell.order_conflicts, cell.foreign, cell.not_judged) for cell in cells} == {(0, 0, 0)}
 
@@ -150,7 +150,9 @@ def test_a_summary_from_before_some_counts_were_kept_is_readable() -> None:
         (b'{"format": 2}', "has format 2, this version reads 1"),
     ],
 )
-def test_a_summary_that_cannot_be_read_says_why_and_what_to_do(store: Store, content: bytes | None, told: str) -> None:
+def test_a_summary_that_cannot_be_read_says_why_and_what_to_do(
+    store: CampaignFolder, content: bytes | None, told: str
+) -> None:
     if content is not None:
         (store.directory / "summary.json").write_bytes(content)
     with pytest.raises(ValueError, match=told) as error:
@@ -158,6 +160,6 @@ def test_a_summary_that_cannot_be_read_says_why_and_what_to_do(store: Store, con
     assert "run `compare` again" in str(error.value)
 
 
-def test_a_folder_that_holds_something_is_never_overwritten(store: Store) -> None:
+def test_a_folder_that_holds_something_is_never_overwritten(store: CampaignFolder) -> None:
     with pytest.raises(FileExistsError, match="choose another --out"):
-        Store(store.directory).create()
+        CampaignFolder(store.directory).create()

@@ -18,7 +18,7 @@ from bench.execution.interruption import Interruption
 from bench.model.plan import Trial
 from bench.model.run import Failure, LoopLag, Run, ServerStats
 from bench.presentation.capacity_answer import amount, capacity_finding, sentences
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, samples, step, with_details
 from tests.bench.made_up_capacity import LATE, capacity_plan, late_step, made_up_search
@@ -169,7 +169,7 @@ def test_a_busy_generator_does_not_spoil_a_passed_load() -> None:
 def test_a_try_that_had_ended_before_the_search_was_interrupted_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Failure | None, kept: int
 ) -> None:
-    interruption, store = Interruption(), Store(tmp_path / "results")
+    interruption, store = Interruption(), CampaignFolder(tmp_path / "results")
     store.create()
 
     def tried(_campaign: SearchRunner, trial: Trial, load: int) -> Run:

@@ -24,7 +24,7 @@ from bench.presentation.charts.latency_by_users import latency_by_users
 from bench.presentation.charts.run_health import run_health
 from bench.presentation.charts.series import largest_shared_users
 from bench.presentation.slo_wording import slo_finding
-from bench.storage.distributions import Details
+from bench.storage.distributions import Distributions
 from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
 from tests.bench.made_up import ENVIRONMENT, USERS, plan, run, step, typical_summary
@@ -199,7 +199,7 @@ def test_ticks_are_plain_numbers_and_not_crowded() -> None:
 
 
 def test_charts_are_written_as_png_and_svg(tmp_path: Path) -> None:
-    gallery = draw_all(typical_summary(), Details(), tmp_path / "charts")
+    gallery = draw_all(typical_summary(), Distributions(), tmp_path / "charts")
     assert [one.name for one in gallery.drawn] == list(CHARTS)
     first = gallery.drawn[0]
     assert first.finding == slo_finding(typical_summary())
@@ -208,7 +208,7 @@ def test_charts_are_written_as_png_and_svg(tmp_path: Path) -> None:
 
 
 def test_charts_without_their_data_are_left_out_with_the_reason(tmp_path: Path) -> None:
-    gallery = draw_all(typical_summary(), Details(), tmp_path / "charts")
+    gallery = draw_all(typical_summary(), Distributions(), tmp_path / "charts")
     assert gallery.left_out == {
         "percentile_spectrum": "hgrm/, the percentiles in full, is not there",
         "latency_heat_map": "timeline.csv, the seconds of each window, is not there",
@@ -216,13 +216,13 @@ def test_charts_without_their_data_are_left_out_with_the_reason(tmp_path: Path) 
 
 
 def test_the_same_results_give_the_same_files(tmp_path: Path) -> None:
-    drawn = [draw_all(typical_summary(), Details(), tmp_path / name).drawn for name in ("one", "two")]
+    drawn = [draw_all(typical_summary(), Distributions(), tmp_path / name).drawn for name in ("one", "two")]
     for one, two in zip(*drawn, strict=True):
         assert one.svg.read_bytes() == two.svg.read_bytes()
 
 
 def test_a_summary_without_cells_has_no_charts(tmp_path: Path) -> None:
-    assert draw_all(summarise(plan(), ENVIRONMENT, []), Details(), tmp_path / "charts") == Gallery()
+    assert draw_all(summarise(plan(), ENVIRONMENT, []), Distributions(), tmp_path / "charts") == Gallery()
 
 
 def test_every_chart_says_what_to_look_at() -> None:

@@ -73,8 +73,8 @@ def test_a_child_runs_on_the_cores_it_is_given(tmp_path: Path) -> None:
 def test_a_server_that_stands_still_ends_with_a_bench_that_is_killed(tmp_path: Path) -> None:
     program = f"""if True:
         import pathlib, time, psutil
-        from bench.execution.server_process import Target
-        server = Target("direct", 200, pathlib.Path({str(tmp_path / "server.log")!r}))
+        from bench.execution.server_process import ChatServer
+        server = ChatServer("direct", 200, pathlib.Path({str(tmp_path / "server.log")!r}))
         psutil.Process(server.pid).suspend()
         print("server", server.pid, flush=True)
         time.sleep(60)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.commands.main import main
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from tests.bench.made_up import typical_summary
 
 
@@ -72,7 +72,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
 
 
 def test_plot_draws_from_the_summary_alone(tmp_path: Path) -> None:
-    Store(tmp_path).write_summary(typical_summary())
+    CampaignFolder(tmp_path).write_summary(typical_summary())
     code, output = use("plot", tmp_path)
     assert code == 0
     assert "latency_by_users.svg" in output

@@ -21,7 +21,7 @@ from bench.execution.child_process import PACKAGES
 from bench.model.plan import Plan
 from bench.model.summary import Summary
 from bench.presentation.report.reproduce import compare_command
-from bench.storage.campaign_folder import Store, StoredPlan
+from bench.storage.campaign_folder import CampaignFolder, StoredPlan
 from tests.swarm_process import other_than_busy
 
 QUICK = ("--users", "3,6", "--duration", "1", "--warmup", "0.2", "--drain", "3")
@@ -32,7 +32,7 @@ class Bench:
     """`python -m bench compare` as a process, watched from outside."""
 
     def __init__(self, out: Path, *flags: str) -> None:
-        self.store = Store(out)
+        self.store = CampaignFolder(out)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench", "compare", *QUICK, "--out", str(out), *flags],
             cwd=PACKAGES,
@@ -206,9 +206,9 @@ def test_a_rival_gets_the_same_swarm_and_is_not_asked_for_counters(start: Callab
     code, output = bench.finish()
     summary = bench.summary()
     assert [arm.label for arm in summary.plan.arms] == ["direct", "mine"]
-    (rival,) = [cell for cell in summary.cells if (cell.strategy, cell.users) == ("mine", 6)]
-    assert (rival.delivered, rival.missing) == (600, 0)
-    assert rival.server.cpu_percent is not None
-    assert rival.server.loop_lag_p99_ms is None
+    (peer,) = [cell for cell in summary.cells if (cell.strategy, cell.users) == ("mine", 6)]
+    assert (peer.delivered, peer.missing) == (600, 0)
+    assert peer.server.cpu_percent is not None
+    assert peer.server.loop_lag_p99_ms is None
     assert code == (0 if summary.valid else 3), output
     assert "--rival" in compare_command(summary.plan)

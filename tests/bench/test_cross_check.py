@@ -20,7 +20,7 @@ from bench.commands.cross_check import cross_check
 from bench.errors import TrialError
 from bench.execution.child_process import PACKAGES
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import CommandTarget, Listener, Target
+from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
 from bench.validation.cross_check.agreement import (
@@ -56,15 +56,15 @@ WORKLOAD = Workload(
 FAULTY_SERVER = f"{sys.executable} -m bench.validation.faulty_server --every 50"
 
 
-def direct(log: Path) -> Listener:
-    return Target("direct", 0, log)
+def direct(log: Path) -> ListeningProcess:
+    return ChatServer("direct", 0, log)
 
 
-def faulty(fault: str) -> Callable[[Path], Listener]:
-    return lambda log: CommandTarget(f"{FAULTY_SERVER} --fault {fault} --port {{port}}", log)
+def faulty(fault: str) -> Callable[[Path], ListeningProcess]:
+    return lambda log: PeerServer(f"{FAULTY_SERVER} --fault {fault} --port {{port}}", log)
 
 
-def check_runner(start_server: Callable[[Path], Listener]) -> CheckRunner:
+def check_runner(start_server: Callable[[Path], ListeningProcess]) -> CheckRunner:
     return CheckRunner(start_server, WORKLOAD, OBSERVERS, 1, Pinning(), Interruption())
 
 
@@ -113,7 +113,7 @@ def test_an_observer_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> N
 
 def test_a_server_that_ends_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
-    short_lived = check_runner(lambda log: CommandTarget(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
+    short_lived = check_runner(lambda log: PeerServer(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
     with pytest.raises(TrialError, match="the server did not start: it ended with exit code 1") as failed:
         short_lived.run(SwarmGenerator(), RATE, tmp_path / "run")
     assert failed.value.failure.log == ["no such thing"]

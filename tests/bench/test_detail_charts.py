@@ -19,7 +19,7 @@ from bench.presentation.charts.latency_colours import NEVER_COLOUR, LatencyColou
 from bench.presentation.charts.latency_heat_map import COLUMNS, latency_heat_map
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.run_health import run_health
-from bench.storage.distributions import Details, Spectrum, TimelineSecond
+from bench.storage.distributions import Distributions, Spectrum, TimelineSecond
 from loadtest.ledger.result import MedianAndTail, Step
 from tests.bench.figures import data, end_labels, texts, tick_names
 from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, step, typical_summary
@@ -63,7 +63,9 @@ def painted(figure: Figure) -> list[list[float | None]]:
 
 def test_the_spectrum_has_the_percentiles_of_each_strategy() -> None:
     summary = summary_of(step(50), step(100), users=(50, 100), strategies=("direct", "queue"))
-    details = Details(tuple(spectrum(users, strategy=name) for name in ("direct", "queue") for users in (50, 100)))
+    details = Distributions(
+        tuple(spectrum(users, strategy=name) for name in ("direct", "queue") for users in (50, 100))
+    )
     figure = percentile_spectrum(summary, details)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["50 users", "100 users"]
     for axes in figure.axes:
@@ -81,7 +83,7 @@ def test_blocks_of_a_spectrum_fold_into_the_median_of_the_valid() -> None:
     made = plan(users=(50,), blocks=4)
     steps = [step(50), step(50), step(50), step(50, reasons=["late"])]
     summary = summarise(made, ENVIRONMENT, [run(trial, [one]) for trial, one in zip(made.trials, steps, strict=True)])
-    details = Details(tuple(spectrum(50, scale, block) for block, scale in enumerate((3, 1, 2, 90), 1)))
+    details = Distributions(tuple(spectrum(50, scale, block) for block, scale in enumerate((3, 1, 2, 90), 1)))
     figure = percentile_spectrum(summary, details)
     (axes,) = figure.axes
     assert data(axes, "direct")[-1][1] == pytest.approx(1 + 2 * 4)
@@ -96,7 +98,7 @@ def test_blocks_of_a_spectrum_fold_into_the_median_of_the_valid() -> None:
 
 def test_missing_deliveries_lift_the_end_of_a_spectrum_to_never() -> None:
     summary = summary_of(step(50, missing=250), users=(50,))
-    figure = percentile_spectrum(summary, Details((spectrum(50, missing=0.01),)))
+    figure = percentile_spectrum(summary, Distributions((spectrum(50, missing=0.01),)))
     (axes,) = figure.axes
     names = tick_names(axes)[1]
     never = axes.get_yticks()[names.index("never")]
@@ -109,7 +111,7 @@ def test_missing_deliveries_lift_the_end_of_a_spectrum_to_never() -> None:
 def test_the_heat_map_has_a_row_a_user_count_and_a_column_a_second() -> None:
     summary = summary_of(step(50), step(100), users=(50, 100))
     seconds = [second(50, 0, 1.0), second(50, 1, 1.5), second(100, 0, 2.0), second(100, 1, 30.0)]
-    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    figure = latency_heat_map(summary, Distributions(timeline=tuple(seconds)))
     axes, bar = figure.axes
     assert painted(figure) == [[1.0, 1.5], [2.0, 30.0]]
     assert tick_names(axes) == (["1", "2"], ["50", "100"])
@@ -121,7 +123,7 @@ def test_the_heat_map_has_a_row_a_user_count_and_a_column_a_second() -> None:
 def test_blocks_stand_beside_each_other_and_gaps_stay_blank() -> None:
     summary = summary_of(step(50), step(100, missing=50), users=(50, 100, 200), blocks=2)
     seconds = [second(users, 0, 4.0, block) for users in (50, 100) for block in (1, 2)]
-    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    figure = latency_heat_map(summary, Distributions(timeline=tuple(seconds)))
     assert painted(figure) == [[4, 4], [4, 4], [None, None]]
     assert tick_names(figure.axes[0])[0] == ["block 1", "block 2"]
     assert data(figure.axes[0], "direct not measured") == [(0, 2), (1, 2)]
@@ -131,7 +133,7 @@ def test_blocks_stand_beside_each_other_and_gaps_stay_blank() -> None:
 def test_seconds_that_miss_deliveries_are_dotted_and_infinite_ones_black() -> None:
     summary = summary_of(step(50, missing=100), users=(50,))
     seconds = [second(50, 0, 1.0), second(50, 1, 2.0, missing=1), second(50, 2, None, missing=5_000)]
-    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    figure = latency_heat_map(summary, Distributions(timeline=tuple(seconds)))
     axes, bar = figure.axes
     assert data(axes, "direct missing") == [(1, 0), (2, 0)]
     assert tick_names(bar)[1][-1] == "never"
@@ -145,7 +147,7 @@ def test_seconds_that_miss_deliveries_are_dotted_and_infinite_ones_black() -> No
 
 def test_an_invalid_cell_of_the_heat_map_is_hatched() -> None:
     summary = summary_of(step(50, reasons=["late"]), users=(50,))
-    figure = latency_heat_map(summary, Details(timeline=(second(50, 0, 1.0), second(50, 1, 1.0))))
+    figure = latency_heat_map(summary, Distributions(timeline=(second(50, 0, 1.0), second(50, 1, 1.0))))
     (patch,) = [each for each in figure.axes[0].patches if each.get_hatch()]
     assert (patch.get_x(), patch.get_width()) == (-0.5, 2)  # type: ignore[attr-defined]
     assert "Hatched: invalid" in texts(figure)
@@ -155,14 +157,14 @@ def test_an_invalid_cell_does_not_make_a_strategy_uneven() -> None:
     made = plan(users=(50,), blocks=2)
     runs = [run(trial, [step(50, reasons=["late"] * (trial.block == 2))]) for trial in made.trials]
     seconds = [second(50, number, 1.0 + 90 * number * (block == 2), block) for block in (1, 2) for number in (0, 1, 2)]
-    figure = latency_heat_map(summarise(made, ENVIRONMENT, runs), Details(timeline=tuple(seconds)))
+    figure = latency_heat_map(summarise(made, ENVIRONMENT, runs), Distributions(timeline=tuple(seconds)))
     assert "p99 from second to second: even with direct" in texts(figure)
 
 
 def test_a_long_window_is_folded_into_the_worst_of_several_seconds() -> None:
     summary = summary_of(step(50), users=(50,))
     seconds = [second(50, number, 9.0 if number == 7 else 1.0) for number in range(10 * COLUMNS)]
-    figure = latency_heat_map(summary, Details(timeline=tuple(seconds)))
+    figure = latency_heat_map(summary, Distributions(timeline=tuple(seconds)))
     assert painted(figure) == [[9.0] + [1.0] * (COLUMNS - 1)]
     assert "Each column is the worst of 10 seconds." in texts(figure)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.model.plan import Plan
-from bench.storage.campaign_folder import Store
-from bench.storage.distributions import Details, read_details
+from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.distributions import Distributions, read_distributions
 from loadtest.ledger.result import Step
 from tests.bench.made_up import plan, run, step, with_details
 
@@ -21,21 +21,21 @@ def made() -> Plan:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "campaign")
+def store(tmp_path: Path) -> CampaignFolder:
+    store = CampaignFolder(tmp_path / "campaign")
     store.create()
     return store
 
 
-def write(store: Store, made: Plan, *steps: Step) -> None:
+def write(store: CampaignFolder, made: Plan, *steps: Step) -> None:
     ran = run(made.trials[0], steps)
     store.write_percentiles(ran)
     store.write_timeline([ran])
 
 
-def test_percentiles_come_back_with_the_maximum_at_one_in_all(store: Store, made: Plan) -> None:
+def test_percentiles_come_back_with_the_maximum_at_one_in_all(store: CampaignFolder, made: Plan) -> None:
     write(store, made, with_details(step(50), [1_000 * n for n in range(1, 101)]))
-    (spectrum,) = read_details(store.directory, made).spectra
+    (spectrum,) = read_distributions(store.directory, made).spectra
     assert (spectrum.strategy, spectrum.users, spectrum.block) == ("direct", 50, 1)
     assert spectrum.inverse[0] == 1
     assert spectrum.inverse[-1] == 100
@@ -45,23 +45,23 @@ def test_percentiles_come_back_with_the_maximum_at_one_in_all(store: Store, made
     assert spectrum.latency_ms[-1] == pytest.approx(100, rel=0.01)
 
 
-def test_missing_deliveries_come_back_as_infinite(store: Store, made: Plan) -> None:
+def test_missing_deliveries_come_back_as_infinite(store: CampaignFolder, made: Plan) -> None:
     write(store, made, with_details(step(50), [1_000] * 90, missing=10))
-    (spectrum,) = read_details(store.directory, made).spectra
+    (spectrum,) = read_distributions(store.directory, made).spectra
     below = spectrum.inverse < 1 / (1 - 0.89)
     assert np.isfinite(spectrum.latency_ms[below]).all()
     assert spectrum.latency_ms[-1] == math.inf
 
 
-def test_seconds_come_back_with_their_cell(store: Store, made: Plan) -> None:
+def test_seconds_come_back_with_their_cell(store: CampaignFolder, made: Plan) -> None:
     write(store, made, with_details(step(50), [1_000]))
-    first, second = read_details(store.directory, made).timeline
+    first, second = read_distributions(store.directory, made).timeline
     assert (first.strategy, first.users, first.block, first.second, first.p99) == ("direct", 50, 1, 0, 2.5)
     assert (second.second, second.delivered, second.p99) == (1, 4_000, None)
 
 
-def test_a_folder_without_details_has_none(store: Store, made: Plan) -> None:
-    assert read_details(store.directory, made) == Details()
+def test_a_folder_without_details_has_none(store: CampaignFolder, made: Plan) -> None:
+    assert read_distributions(store.directory, made) == Distributions()
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_folder_without_details_has_none(store: Store, made: Plan) -> None:
         ("timeline.csv", "strategy,users\ndirect,fifty\n"),
     ],
 )
-def test_a_damaged_file_is_named(store: Store, made: Plan, name: str, content: str) -> None:
+def test_a_damaged_file_is_named(store: CampaignFolder, made: Plan, name: str, content: str) -> None:
     path = store.directory / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(content)
     with pytest.raises(ValueError, match="remove it to leave it out") as error:
-        read_details(store.directory, made)
+        read_distributions(store.directory, made)
     assert str(path) in str(error.value)

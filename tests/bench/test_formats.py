@@ -11,7 +11,7 @@ from bench.capacity.result import CapacityResult
 from bench.model.run import Run
 from bench.model.summary import Cell, Summary
 from bench.scenarios.result import ScenarioResult
-from bench.storage.campaign_folder import Store, StoredPlan
+from bench.storage.campaign_folder import CampaignFolder, StoredPlan
 from loadtest.ledger.result import Generator, Step, SwarmResult
 from tests.bench.made_up import plan, run, step, with_details
 
@@ -50,7 +50,7 @@ def test_a_cell_lacks_and_adds_what_is_said() -> None:
 
 
 def test_the_top_of_a_percentile_file_is_the_value_that_is_given(tmp_path: Path) -> None:
-    store = Store(tmp_path / "campaign")
+    store = CampaignFolder(tmp_path / "campaign")
     store.create()
     store.write_percentiles(run(plan().trials[0], [with_details(step(50), [1_000], missing=1)]))
     given = in_prose("missing deliveries are the top value, ", " ms").replace(",", "")

@@ -31,7 +31,7 @@ from bench.model.plan import Plan
 from bench.model.run import Run
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import gate_in_markdown
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, workload
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def use(tmp_path: Path) -> Use:
                 return str(word)
             folder = tmp_path / f"campaign-{next(folders)}"
             folder.mkdir(exist_ok=True)
-            Store(folder).write_summary(word)
+            CampaignFolder(folder).write_summary(word)
             return str(folder)
 
         result = CliRunner().invoke(gate, [stored(word) for word in (now, *words)])
@@ -452,7 +452,7 @@ class TestWorkflow:
             made = campaign(
                 factor / 4, seed, int(self.flag("blocks")), ENVIRONMENT, self.flag("strategies").split(","), users
             )
-            Store(folder).write_summary(made)
+            CampaignFolder(folder).write_summary(made)
         (tmp_path / "now").mkdir()
         (tmp_path / "now" / ".venv").symlink_to(sys.prefix)
         page = tmp_path / "summary.md"

@@ -22,7 +22,7 @@ from bench.presentation.report.capacity import capacity_command
 from bench.presentation.report.reproduce import compare_command
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 from tests.bench.made_up_capacity import capacity_plan, made_up_search
@@ -234,7 +234,7 @@ def test_a_scenario_that_ended_early_says_so_and_how_it_was_begun(tmp_path: Path
 def test_the_missing_share_is_of_all_that_was_expected_there(tmp_path: Path) -> None:
     made = plan(("gather",), (50,), blocks=4)
     runs = [run(trial, [step(50, missing=1000 * (trial.block == 1))]) for trial in made.trials]
-    Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
+    CampaignFolder(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
     for text in report(tmp_path):
         assert "gather with 50 users 1,000 of 100,000 (1 %)" in text
 
@@ -243,7 +243,7 @@ def test_what_is_missing_in_invalid_cells_is_named_separately(tmp_path: Path) ->
     made = plan(("direct",), (50,), blocks=3)
     late = step(50, missing=70, reasons=["late"])
     runs = [run(trial, [late if trial.block == 1 else step(50)]) for trial in made.trials]
-    Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
+    CampaignFolder(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
     for text in report(tmp_path):
         assert "No delivery is missing in valid cells; 70 are in invalid ones." in text
 
@@ -251,7 +251,7 @@ def test_what_is_missing_in_invalid_cells_is_named_separately(tmp_path: Path) ->
 def test_a_ratio_to_what_is_infinite_is_0(tmp_path: Path) -> None:
     made = plan(("direct", "queue"), (50,), blocks=8)
     runs = [run(trial, [step(50, missing=2_500 * (trial.arm.label == "direct"))]) for trial in made.trials]
-    Store(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
+    CampaignFolder(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
     assert "| queue | 50 | 0 | 0 | 0.00781 | 8 | faster |" in report(tmp_path)[1]
 
 
@@ -259,7 +259,7 @@ def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Pa
     made = plan(("direct",), (50, 100, 200), blocks=2)
     runs = [run(trial, [step(users) for users in (50, 100, 200)]) for trial in made.trials]
     summary = summarise(made, ENVIRONMENT, runs)
-    Store(tmp_path).write_summary(summary)
+    CampaignFolder(tmp_path).write_summary(summary)
     (growth,) = growths(summary)
     markdown = report(tmp_path)[1]
     heading = "| strategy | power | 95 % interval | blocks | 50 users | 100 users | 200 users |"
@@ -271,7 +271,7 @@ def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Pa
 
 
 def test_a_campaign_without_a_cell_is_not_called_valid(tmp_path: Path) -> None:
-    Store(tmp_path).write_summary(summarise(plan(), ENVIRONMENT, []))
+    CampaignFolder(tmp_path).write_summary(summarise(plan(), ENVIRONMENT, []))
     for text in report(tmp_path):
         assert "Nothing was measured." in text
         assert "are valid" not in text

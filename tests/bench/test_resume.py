@@ -22,7 +22,7 @@ from bench.execution.environment_reader import read_environment
 from bench.execution.pinning import choose_pinning
 from bench.model.environment import Commit, Environment
 from bench.model.plan import Plan
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from tests.bench.made_up import plan, run, step
 
 LIMIT_S = 60
@@ -33,7 +33,7 @@ class Campaign:
     """`python -m bench compare` as a process, on a folder that may have been begun before."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder)
+        self.store = CampaignFolder(folder)
         self.output = ""
 
     def start(self, *flags: str) -> subprocess.Popen[str]:
@@ -219,9 +219,9 @@ def here() -> Environment:
     return read_environment(choose_pinning())
 
 
-def store_campaign(folder: Path, environment: Environment | None = None, of: Plan | None = None) -> Store:
+def store_campaign(folder: Path, environment: Environment | None = None, of: Plan | None = None) -> CampaignFolder:
     """Store a made-up campaign, with every trial finished, as if it had been run here."""
-    store, made = Store(folder), of or plan(["direct"], [50], blocks=2)
+    store, made = CampaignFolder(folder), of or plan(["direct"], [50], blocks=2)
     store.create()
     store.write_plan(made, environment or here())
     for trial in made.trials:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from tests.bench.command import bench
 from tests.swarm_process import other_than_busy
 
@@ -65,7 +65,7 @@ def test_a_freeze_delays_but_loses_nothing(tmp_path: Path) -> None:
         assert row.cell.latency_ms.p99 > 300
         assert row.memory_peak_mib
     assert (tmp_path / "out" / "charts" / "stalled_members.svg").exists()
-    folder = Store(tmp_path / "out" / "stalled-1")
+    folder = CampaignFolder(tmp_path / "out" / "stalled-1")
     assert len(folder.read_runs()) == 1
     assert folder.read_summary().cells
 
@@ -82,7 +82,7 @@ def test_a_killed_server_loses_deliveries_and_its_users_rejoin(tmp_path: Path) -
     assert 0 < row.cell.missing < row.cell.expected / 2
     assert row.cell.latency_ms.p99 is None
     assert row.cell.server.cpu_percent is None, "of two processes"
-    (measured,) = Store(tmp_path / "out" / "run").read_runs()
+    (measured,) = CampaignFolder(tmp_path / "out" / "run").read_runs()
     assert measured.swarm is not None
     assert measured.swarm.members_lost == 6
     last = measured.swarm.steps[0].timeline[-1]
@@ -107,7 +107,7 @@ def test_a_soak_merges_consecutive_windows(tmp_path: Path) -> None:
     assert row.cell.window_s >= 3
     assert row.cell.missing == 0
     assert row.time_to_recover_s == 0, "no delivery is late by a minute"
-    (measured,) = Store(tmp_path / "out" / "run").read_runs()
+    (measured,) = CampaignFolder(tmp_path / "out" / "run").read_runs()
     assert measured.swarm is not None
     assert measured.swarm.steps[0].windows >= 3
 

@@ -24,7 +24,7 @@ from bench.errors import TrialError
 from bench.execution.child_process import Child
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener
+from bench.execution.server_process import ListeningProcess
 from bench.validation.faulty_server import FAULTS
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
@@ -225,7 +225,7 @@ def relayed(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Return the two ends of a connection through a real relay: the client's and the server's."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         flags = ("--to", str(listening.getsockname()[1]), "--hold-ms", str(HOLD_S * 1e3))
-        with Listener([*RELAY, *flags], tmp_path / "relay.log") as relay:
+        with ListeningProcess([*RELAY, *flags], tmp_path / "relay.log") as relay:
             address = relay.await_ready(Interruption())
             listening.settimeout(WAIT_S)
             with socket.create_connection(address, WAIT_S) as client, listening.accept()[0] as server:
@@ -300,7 +300,7 @@ def test_a_relay_without_a_server_ends_the_connection(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with (
-        Listener([*RELAY, "--to", str(port)], tmp_path / "log") as relay,
+        ListeningProcess([*RELAY, "--to", str(port)], tmp_path / "log") as relay,
         socket.create_connection(relay.await_ready(Interruption()), WAIT_S) as client,
         suppress(ConnectionResetError),
     ):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.commands.exit_codes import INVALID
-from bench.storage.campaign_folder import Store
+from bench.storage.campaign_folder import CampaignFolder
 from server.testing.server_process import ROOT, ServerProcess
 
 FILE = re.compile(r"^`(?P<name>[\w.]+)`:\n\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -86,7 +86,7 @@ def test_comparison_measures_it(package: Path) -> None:
     out = package.parent / "campaign"
     quick = ("--users", "5", "--duration", "1", "--warmup", "0.2", "--out", str(out))
     run([*command, *quick], ROOT, (0, INVALID))  # a busy machine makes cells invalid, which is no failure here
-    cells = Store(out).read_summary().cells
+    cells = CampaignFolder(out).read_summary().cells
     assert {cell.strategy for cell in cells} == {"direct", "rotating"}
     assert all(cell.delivered == cell.expected > 0 and len(cell.position_ms) == 10 for cell in cells)
     # The server's own telemetry is kept, whichever strategy it has.

@@ -19,7 +19,7 @@ from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
 from bench.presentation.charts.run_health import run_health
 from bench.presentation.charts.saved import SavedChart, save_chart
-from bench.storage.distributions import Details
+from bench.storage.distributions import Distributions
 
 CHARTS: dict[str, Callable[[Summary], Figure]] = {
     "latency_by_users": latency_by_users,
@@ -28,7 +28,7 @@ CHARTS: dict[str, Callable[[Summary], Figure]] = {
     "ratio_to_direct": ratio_to_direct,
     "run_health": run_health,
 }
-DETAILED: dict[str, Callable[[Summary, Details], Figure]] = {
+DETAILED: dict[str, Callable[[Summary, Distributions], Figure]] = {
     "percentile_spectrum": percentile_spectrum,
     "latency_heat_map": latency_heat_map,
 }
@@ -42,7 +42,7 @@ class Gallery:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def draw_all(summary: Summary, details: Details, directory: Path) -> Gallery:
+def draw_all(summary: Summary, details: Distributions, directory: Path) -> Gallery:
     """Draw every chart that there is data for into `directory`; a summary without a cell has none."""
     gallery = Gallery()
     if not summary.cells:

@@ -21,7 +21,7 @@ from bench.presentation.charts.latency_colours import LatencyColours
 from bench.presentation.charts.notes import notes
 from bench.presentation.charts.provenance import Provenance
 from bench.presentation.text import listing
-from bench.storage.distributions import Details, TimelineSecond
+from bench.storage.distributions import Distributions, TimelineSecond
 
 COLUMNS = 120  # in all blocks together; in a longer campaign a column is the worst of several seconds
 UNEVEN = 2.0  # the worst second's p99 by that of the median second
@@ -47,7 +47,7 @@ class TimeAxis:
         return (second.block - 1) * self.columns + second.second // self.column_s
 
 
-def latency_heat_map(summary: Summary, details: Details) -> Figure:
+def latency_heat_map(summary: Summary, details: Distributions) -> Figure:
     """Draw the p99 of each second as a colour, a row for each user count, a panel for each strategy."""
     if not details.timeline:
         raise ChartLeftOutError("timeline.csv, the seconds of each window, is not there")
@@ -130,7 +130,7 @@ def _scale_time(axes: Axes, time: TimeAxis) -> None:
         axes.axvline(start - 0.5, color="white", linewidth=4)
 
 
-def _notes(details: Details, time: TimeAxis) -> list[str]:
+def _notes(details: Distributions, time: TimeAxis) -> list[str]:
     found = [f"Uneven: p99 of the worst second is infinite, or more than {UNEVEN:g} times that of the median second."]
     if any(second.delivered < second.expected for second in details.timeline):
         found.append("Dots: seconds with missing deliveries.")

@@ -19,7 +19,7 @@ from bench.presentation.charts.notes import notes
 from bench.presentation.charts.provenance import Provenance
 from bench.presentation.charts.style import LineEnd, Look
 from bench.presentation.text import milliseconds
-from bench.storage.distributions import Details, Spectrum
+from bench.storage.distributions import Distributions, Spectrum
 
 PANELS = 3
 NAMES = {2.0: "50", 10.0: "90", 100.0: "99", 1e3: "99.9", 1e4: "99.99", 1e5: "99.999", 1e6: "99.9999"}
@@ -37,7 +37,7 @@ class Line:
     valid: bool
 
 
-def percentile_spectrum(summary: Summary, details: Details) -> Figure:
+def percentile_spectrum(summary: Summary, details: Distributions) -> Figure:
     """Draw the delivery latency by percentile at the fewest, a middle and the most users, x = 1 / (1 - p)."""
     measured = sorted({spectrum.users for spectrum in details.spectra})
     if not measured:

@@ -19,8 +19,8 @@ from bench.presentation.report.reproduce import compare_command, reproduce_secti
 from bench.presentation.slo_wording import slo_finding
 from bench.presentation.table import Column, Row, Table
 from bench.presentation.text import counted, listed_numbers, listing
-from bench.storage.campaign_folder import Store
-from bench.storage.distributions import read_details
+from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.distributions import read_distributions
 
 HEALTH = "run_health"
 
@@ -32,9 +32,9 @@ def campaign_page(directory: Path) -> Page:
         ResultsError: a file is missing, damaged, or of another format.
 
     """
-    store = Store(directory)
+    store = CampaignFolder(directory)
     summary = store.read_summary()
-    gallery = draw_all(summary, read_details(directory, summary.plan), store.charts)
+    gallery = draw_all(summary, read_distributions(directory, summary.plan), store.charts)
     plan, workload = summary.plan, summary.plan.workload
     charts = _charts(gallery)
     return Page(

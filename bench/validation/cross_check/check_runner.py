@@ -13,7 +13,7 @@ import msgspec
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, check_not_interrupted
+from bench.execution.server_process import ListeningProcess, check_not_interrupted
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
 from bench.validation.cross_check.agreement import CrossCheck, compare
@@ -73,7 +73,7 @@ class ObserverProcess(Child):
 class CheckRunner:
     """What all cross-checks of one command share; `workload.users` is one count, its rate is replaced in each run."""
 
-    start_server: Callable[[Path], Listener]
+    start_server: Callable[[Path], ListeningProcess]
     workload: Workload
     observers: int
     seed: int
@@ -99,7 +99,7 @@ class CheckRunner:
                 observation = observers.finish()
         return compare(result, observation, load.users, self.observers, room_rate)
 
-    def _await_end(self, name: str, process: Child, server: Listener, observers: ObserverProcess) -> None:
+    def _await_end(self, name: str, process: Child, server: ListeningProcess, observers: ObserverProcess) -> None:
         """Wait until the generator has ended by itself."""
         limit_s = 60 + 3 * self.workload.trial_seconds()
         deadline = time.monotonic() + limit_s

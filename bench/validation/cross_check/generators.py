@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.swarm_process import Swarm
+from bench.execution.swarm_process import SwarmProcess
 from bench.model.plan import Arm, Trial, Workload
 from bench.validation.cross_check.agreement import Figures, GeneratorResult, Window
 
@@ -57,15 +57,15 @@ class SwarmGenerator:
 
     name = "swarm"
 
-    def start(self, load: Load) -> Swarm:
+    def start(self, load: Load) -> SwarmProcess:
         """Start it under a load."""
         trial = Trial(1, Arm("cross-check", "cross-check"), load.seed)
         out, log = load.directory / "swarm.json", load.directory / "swarm.log"
-        return Swarm(trial, load.workload, load.address, out, log, load.cores)
+        return SwarmProcess(trial, load.workload, load.address, out, log, load.cores)
 
     def read_result(self, process: Child, load: Load) -> GeneratorResult:
         """Read its only step."""
-        assert isinstance(process, Swarm)
+        assert isinstance(process, SwarmProcess)
         process.check_complete()
         result = process.result()
         if result is None or not result.steps:

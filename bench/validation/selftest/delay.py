@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bench.errors import TrialError
-from bench.execution.server_process import Listener, Target
-from bench.execution.swarm_process import Swarm
+from bench.execution.server_process import ChatServer, ListeningProcess
+from bench.execution.swarm_process import SwarmProcess
 from bench.validation.selftest.harness import Harness, steady
 from bench.validation.selftest.results import Result, exact_count, validity
 
@@ -22,9 +22,9 @@ frames (0.2 ms). The p99 of 2,000 messages varies by about 1 ms from run to run 
 class Experiment:
     """A server, the relay in front of it, and the swarm that connects through the relay."""
 
-    server: Target
-    relay: Listener
-    swarm: Swarm
+    server: ChatServer
+    relay: ListeningProcess
+    swarm: SwarmProcess
 
 
 def run(harness: Harness) -> list[Result]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.execution.server_process import Listener
-from bench.execution.swarm_process import Swarm
+from bench.execution.server_process import ListeningProcess
+from bench.execution.swarm_process import SwarmProcess
 from bench.model.plan import Workload
 from bench.validation.selftest.harness import Harness
 from bench.validation.selftest.results import Result, exact_count
@@ -33,8 +33,8 @@ class Experiment:
     """A server with a fault and the swarm that is to find it."""
 
     fault: str
-    server: Listener
-    swarm: Swarm
+    server: ListeningProcess
+    swarm: SwarmProcess
 
 
 def run(harness: Harness) -> list[Result]:

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidHandshake
 
 from bench.errors import TrialError
 from bench.execution.freeze import CATCH_UP_LIMIT_S, Freeze, freeze
-from bench.execution.server_process import Target, read_stats
+from bench.execution.server_process import ChatServer, read_stats
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.freeze_distribution import Envelope
 from bench.validation.selftest.harness import Harness, steady
@@ -65,7 +65,7 @@ def _join_closed_loop_users(address: tuple[str, int], stack: ExitStack) -> list[
         raise TrialError(f"a closed-loop user could not join: {error}") from error
 
 
-def _freeze(server: Target) -> Freeze:
+def _freeze(server: ChatServer) -> Freeze:
     try:
         return freeze(server.pid, FREEZE_S)
     except (psutil.NoSuchProcess, TimeoutError) as error:

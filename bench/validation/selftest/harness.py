@@ -11,8 +11,8 @@ from pathlib import Path
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import Listener, Target, check_not_interrupted
-from bench.execution.swarm_process import Swarm
+from bench.execution.server_process import ChatServer, ListeningProcess, check_not_interrupted
+from bench.execution.swarm_process import SwarmProcess
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Trial, Workload
 from loadtest.ledger.result import Step
@@ -45,22 +45,22 @@ class Harness:
     pinning: Pinning
     interruption: Interruption
 
-    def server(self, name: str, workload: Workload) -> Target:
+    def server(self, name: str, workload: Workload) -> ChatServer:
         """Start this project's server."""
-        return Target(STRATEGY, workload.notice_limit, self.logs / f"{name}.server.log", self.pinning.server_cores)
+        return ChatServer(STRATEGY, workload.notice_limit, self.logs / f"{name}.server.log", self.pinning.server_cores)
 
-    def program(self, name: str, module: str, *flags: str) -> Listener:
+    def program(self, name: str, module: str, *flags: str) -> ListeningProcess:
         """Start one of the self-test's own programs, not pinned to any core."""
         command = [sys.executable, "-m", f"bench.validation.{module}", *flags]
-        return Listener(command, self.logs / f"{name}.{module.rpartition('.')[2]}.log")
+        return ListeningProcess(command, self.logs / f"{name}.{module.rpartition('.')[2]}.log")
 
-    def swarm(self, name: str, workload: Workload, address: tuple[str, int]) -> Swarm:
+    def swarm(self, name: str, workload: Workload, address: tuple[str, int]) -> SwarmProcess:
         """Start a swarm of one user count."""
         trial = Trial(1, Arm(name, STRATEGY), SEED)
         out, log = self.logs / f"{name}.swarm.json", self.logs / f"{name}.swarm.log"
-        return Swarm(trial, workload, address, out, log, self.pinning.swarm_cores)
+        return SwarmProcess(trial, workload, address, out, log, self.pinning.swarm_cores)
 
-    def await_step(self, swarm: Swarm, workload: Workload, *needed: Child) -> Step:
+    def await_step(self, swarm: SwarmProcess, workload: Workload, *needed: Child) -> Step:
         """Wait until a swarm has ended and return what it measured.
 
         Raises:
