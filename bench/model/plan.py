@@ -63,7 +63,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A whole campaign; `slo_ms` is the objective for the p99 of the delivery latency."""
+    """A whole campaign; `slo_ms` is the SLO for the p99 of the delivery latency."""
 
     workload: Workload
     arms: tuple[Arm, ...]
