@@ -11,10 +11,9 @@ from functools import cached_property
 import msgspec
 import numpy as np
 
-from bench.analysis.exact_tests import SIGNIFICANCE, Estimate, Floats, blocks_needed, estimate, holm, p_value
-from bench.analysis.slo import or_infinite
+from bench.analysis.paired_tests import SIGNIFICANCE, Estimate, Floats, blocks_needed, estimate, holm, p_value
 from bench.model.plan import Arm, Plan
-from bench.model.summary import Cell, Summary
+from bench.model.summary import Cell, Summary, or_infinite
 
 METRIC = "p99"  # of the delivery latency
 RELEVANT = 1.05  # ratios nearer to 1 are never a claim, either way: 1 / 1.05 to 1.05
@@ -27,7 +26,7 @@ class Verdict(StrEnum):
     SLOWER = "slower"
     NO_DIFFERENCE = "no difference found"
     TOO_FEW_BLOCKS = "too few blocks"
-    INVALID = "invalid"
+    TOO_FEW_VALID_BLOCKS = "too few valid blocks"
     NOT_MEASURED = "not measured"
     BOTH_INFINITE = "both infinite"
 
@@ -152,7 +151,7 @@ def _why_none(planned: int, measured: int, used: int, needed: int) -> Verdict:
         return Verdict.TOO_FEW_BLOCKS
     if measured < needed:
         return Verdict.NOT_MEASURED
-    return Verdict.INVALID if used < needed else Verdict.BOTH_INFINITE
+    return Verdict.TOO_FEW_VALID_BLOCKS if used < needed else Verdict.BOTH_INFINITE
 
 
 def _pairs(summary: Summary, label: str, baseline: str, users: int) -> list[Pair]:

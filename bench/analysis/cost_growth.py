@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from bench.analysis.slo import MIN_DELIVERED_RATIO
+from bench.analysis.max_users import MIN_DELIVERED_RATIO
 from bench.model.summary import Cell, Summary
 
 CONFIDENCE = 0.95

@@ -9,7 +9,7 @@ from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult
 from bench.capacity.search import Outcome, Search
 from bench.model.environment import Environment
 from bench.model.summary import Cell
-from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
+from loadtest.ledger.validity_limits import MAX_SCHEDULE_LAG_MS
 
 MIN_BUSY_WHEN_LATE_PERCENT = 50.0  # of a core; a late generator that was less busy was delayed by something else
 

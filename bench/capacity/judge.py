@@ -9,7 +9,7 @@ from bench.model.environment import Environment
 from bench.model.plan import Plan
 from bench.model.run import Run
 from bench.model.summary import Cell, Summary
-from loadtest.ledger.limits import MAX_BUSY_PERCENT
+from loadtest.ledger.validity_limits import MAX_BUSY_PERCENT
 
 
 def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> Try:

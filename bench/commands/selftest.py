@@ -12,11 +12,11 @@ from bench.commands.session import answers, exit_with, running
 from bench.errors import TrialError
 from bench.presentation.selftest_answer import selftest_table, selftest_verdict
 from bench.presentation.terminal import table_in_terminal
-from bench.validation.selftest import delay, faults, freeze
+from bench.validation.selftest import inject_delay, inject_faults, inject_freeze
 from bench.validation.selftest.harness import Harness
 from bench.validation.selftest.results import Result
 
-INJECTIONS = MappingProxyType({"freeze": freeze.run, "hold": delay.run, "faults": faults.run})
+INJECTIONS = MappingProxyType({"freeze": inject_freeze.run, "hold": inject_delay.run, "faults": inject_faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
 WIDTH = 140
 
@@ -51,7 +51,7 @@ def selftest(only: tuple[str, ...]) -> None:
     if results:
         answer.print(table_in_terminal(selftest_table(results)))
     if any(result.closed_loop for result in results):
-        answer.print(freeze.NOTE)
+        answer.print(inject_freeze.NOTE)
     unexpected = sum(not result.passed for result in results)
     click.echo(selftest_verdict(len(results), unexpected, untested))
     exit_with(is_valid=not (unexpected or untested))

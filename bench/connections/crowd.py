@@ -11,7 +11,7 @@ from typing import Self
 from websockets.utils import generate_key
 
 from bench.errors import JoinError
-from bench.execution.handshake import upgrade_request
+from bench.execution.upgrade_request import upgrade_request
 
 SWITCHING_PROTOCOLS = b"HTTP/1.1 101"
 RESPONSE_LIMIT_S = 10.0

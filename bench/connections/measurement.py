@@ -11,8 +11,9 @@ import psutil
 from bench.connections.crowd import Crowd
 from bench.errors import JoinError, TrialError
 from bench.execution.child_process import how_it_ended
-from bench.execution.interruption import Interruption
-from bench.execution.server_process import ChatServer, check_not_interrupted, read_stats
+from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.server_process import ChatServer
+from bench.execution.telemetry_reader import read_stats
 from bench.model.environment import Pinning
 from bench.model.run import ServerSample
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from bench.doctor.check import Observation, check
 from bench.doctor.machine import Machine
 from bench.model.finding import Status
-from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
+from loadtest.ledger.validity_limits import MAX_SCHEDULE_LAG_MS
 
 SLOW_CLOCK_NS = 500
 SLOW_SOURCES = ("hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from bench.errors import TrialError
+
 MAX_SLEEP_S = 0.05
 
 
@@ -40,3 +42,9 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def check_not_interrupted(interruption: Interruption) -> None:
+    """Do nothing, or raise `TrialError` if the user, or the system, asked the bench to end."""
+    if interruption.signal_name:
+        raise TrialError(f"interrupted by {interruption.signal_name}")

@@ -11,28 +11,20 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from bench.errors import RefusedFlagsError, TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.interruption import Interruption
-from bench.model.run import ServerSample, ServerStats
+from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.model.run import ServerSample
 
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
 MAX_MESSAGE_BYTES = 65_536
 WRONG_USE = 2  # click's exit code for invalid flags
-
-
-def check_not_interrupted(interruption: Interruption) -> None:
-    """Do nothing, or raise `TrialError` if the user, or the system, asked the bench to end."""
-    if interruption.signal_name:
-        raise TrialError(f"interrupted by {interruption.signal_name}")
 
 
 class ListeningProcess(Child):
@@ -125,23 +117,6 @@ class PeerServer(ListeningProcess):
         except OSError:
             return None  # not yet
         return self._host_and_port
-
-
-def read_stats(host: str, port: int) -> ServerStats:
-    """Ask a server for its counters.
-
-    Raises:
-        TrialError: it did not answer within 5 s, or not with counters.
-
-    """
-    connection = HTTPConnection(host, port, timeout=5)
-    try:
-        connection.request("GET", "/stats")
-        return msgspec.json.decode(connection.getresponse().read(), type=ServerStats)
-    except (OSError, HTTPException, msgspec.DecodeError) as error:
-        raise TrialError(f"the server's /stats could not be read: {error}") from error
-    finally:
-        connection.close()
 
 
 def probe(

@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 
+from bench.errors import TrialError
 from bench.model.run import ServerStats
 
 # A reading costs the server an HTTP request and a pass over its members and tasks, which delays messages of that
@@ -48,3 +49,20 @@ class TelemetryReader:
                 self.readings.append(msgspec.json.decode(self._connection.getresponse().read(), type=ServerStats))
             except (OSError, HTTPException, msgspec.DecodeError):
                 self._connection.close()  # the next request opens another one
+
+
+def read_stats(host: str, port: int) -> ServerStats:
+    """Ask a server for its counters.
+
+    Raises:
+        TrialError: it did not answer within 5 s, or not with counters.
+
+    """
+    connection = HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/stats")
+        return msgspec.json.decode(connection.getresponse().read(), type=ServerStats)
+    except (OSError, HTTPException, msgspec.DecodeError) as error:
+        raise TrialError(f"the server's /stats could not be read: {error}") from error
+    finally:
+        connection.close()

@@ -12,17 +12,10 @@ import psutil
 
 from bench.errors import TrialError
 from bench.execution.child_process import how_it_ended
-from bench.execution.interruption import Interruption
-from bench.execution.server_process import (
-    MAX_MESSAGE_BYTES,
-    ChatServer,
-    ListeningProcess,
-    PeerServer,
-    check_not_interrupted,
-    read_stats,
-)
+from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.server_process import MAX_MESSAGE_BYTES, ChatServer, ListeningProcess, PeerServer
 from bench.execution.swarm_process import NO_FLAGS, SwarmProcess
-from bench.execution.telemetry_reader import TelemetryReader
+from bench.execution.telemetry_reader import TelemetryReader, read_stats
 from bench.model.environment import Pinning
 from bench.model.plan import Trial, Workload
 from bench.model.run import Failure, Run, ServerSample, ServerStats

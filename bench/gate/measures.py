@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.analysis.slo import or_infinite
-from bench.model.summary import Cell
+from bench.model.summary import Cell, or_infinite
 
 UNITS = {
     "ms": {"us": 0.001, "ms": 1.0, "s": 1000.0},

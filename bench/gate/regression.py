@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis.exact_tests import holm
+from bench.analysis.paired_tests import holm
+from bench.analysis.unpaired_tests import FAMILY_ERROR_RATE, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, Measure
-from bench.gate.rank_tests import FAMILY_ERROR_RATE, Floats, Shift, blocks_needed, p_larger, shift, smallest_p
 from bench.gate.readings import Readings, read_measure
 from bench.model.summary import Summary
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from bench.model.environment import Environment
@@ -75,3 +77,8 @@ class Summary(msgspec.Struct, frozen=True):
     def blocks_of(self, strategy: str, users: int) -> list[Cell]:
         """Return the cells of one strategy at one user count, one a block."""
         return [cell for cell in self.cells if (cell.strategy, cell.users) == (strategy, users)]
+
+
+def or_infinite(latency_ms: float | None) -> float:
+    """Turn a percentile that falls among missing deliveries into what it is: infinitely late."""
+    return math.inf if latency_ms is None else latency_ms

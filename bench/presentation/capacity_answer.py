@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.capacity.result import Capacity, CapacityPlan, CapacityResult, Limit
-from bench.presentation.slo_wording import maximum_within_slo
+from bench.presentation.max_users_wording import maximum_within_slo
 from bench.presentation.table import Answer, Column, Row, Table, numbers
 
 LIMITS = {

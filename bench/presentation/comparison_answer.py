@@ -6,11 +6,11 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from bench.analysis.slo import cell_within_slo, or_infinite, within_slo
+from bench.analysis.max_users import cell_within_slo, within_slo
 from bench.model.plan import Plan
-from bench.model.summary import Cell, Summary
+from bench.model.summary import Cell, Summary, or_infinite
 from bench.presentation.comparison_wording import verdicts
-from bench.presentation.slo_wording import slo_finding
+from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import listing, milliseconds
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from bench.analysis.comparison import Comparison, Verdict, compare_arms
-from bench.analysis.exact_tests import blocks_needed
+from bench.analysis.paired_tests import blocks_needed
 from bench.model.summary import Summary
 from bench.presentation.text import counted, listed_numbers, listing
 

@@ -10,8 +10,9 @@ import psutil
 
 from bench.errors import TrialError
 from bench.execution.freeze import freeze
-from bench.execution.interruption import Interruption
-from bench.execution.server_process import ChatServer, check_not_interrupted, read_stats
+from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.server_process import ChatServer
+from bench.execution.telemetry_reader import read_stats
 from bench.scenarios.conditions import Conditions
 from loadtest.ledger.result import Step
 

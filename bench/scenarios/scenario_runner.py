@@ -17,8 +17,8 @@ from bench.model.plan import Trial, make_plan
 from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
-from bench.scenarios.judge import make_rows
 from bench.scenarios.result import FORMAT, Row, ScenarioResult, write_scenario
+from bench.scenarios.rows import make_rows
 from bench.scenarios.scenario import Scenario
 from bench.storage.campaign_folder import CampaignFolder
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.analysis.comparison import Verdict, claim
-from bench.analysis.exact_tests import Floats, estimate, holm, p_value
+from bench.analysis.paired_tests import Floats, estimate, holm, p_value
 
 SEED = 1
 CAMPAIGNS = 2000

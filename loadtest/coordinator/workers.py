@@ -1,13 +1,13 @@
-"""What the coordinator knows of its workers: their last state, when it arrived, and how far their clocks are ahead."""
+"""The state of the workers: their last report, when it arrived, and how far their clocks are ahead."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from loadtest.schedule.clock import boot_id
+from loadtest.coordinator.clock_offset import ClockOffset
 from loadtest.worker.messages import Ping, Pong, State, ToWorker
 
 SILENCE_LIMIT_S = 10.0
@@ -20,16 +20,11 @@ class _Worker:
     state: State
     last_message_s: float
     pings: int = 0
-    ahead_ns: int = 0
-    uncertainty_ns: float = math.inf
+    clock: ClockOffset = field(default_factory=ClockOffset)
 
 
 class Workers:
-    """The workers by their names. Only living ones have members in the room; other sums are over all there ever were.
-
-    A worker on this very system (by its boot id) has this clock. How far another one's clock is ahead is estimated
-    from the ping with the shortest round trip: its clock was read at some time within that (Cristian's algorithm).
-    """
+    """The workers by their names. Members are those of living workers; other sums are over all workers ever."""
 
     def __init__(self, send: Callable[[ToWorker, str], None]) -> None:
         self._send = send
@@ -38,7 +33,7 @@ class Workers:
     def receive(self, name: str, message: State | Pong) -> None:
         """Take a worker's report on itself."""
         if isinstance(message, Pong):
-            self._take_time(self._workers[name], message)
+            self._workers[name].clock.update(message)
             return
         worker = self._workers.setdefault(name, _Worker(message, 0.0))
         worker.state = message
@@ -46,16 +41,6 @@ class Workers:
         if worker.pings < PINGS:
             worker.pings += 1
             self._send(Ping(time.time_ns()), name)
-
-    def _take_time(self, worker: _Worker, pong: Pong) -> None:
-        if pong.boot_id and pong.boot_id == boot_id():
-            worker.ahead_ns, worker.uncertainty_ns = 0, 0
-            return
-        now_ns = time.time_ns()
-        uncertainty_ns = (now_ns - pong.ping_ns) / 2
-        if uncertainty_ns < worker.uncertainty_ns:
-            worker.ahead_ns = pong.time_ns - (now_ns + pong.ping_ns) // 2
-            worker.uncertainty_ns = uncertainty_ns
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -73,12 +58,12 @@ class Workers:
 
     def ahead_ns(self, name: str) -> int:
         """How far a worker's clock is ahead of this one."""
-        return self._workers[name].ahead_ns
+        return self._workers[name].clock.ahead_ns
 
     @property
     def clock_uncertainty_ns(self) -> float:
         """How far the worst-known clock may be off from its estimate; infinite before there is one."""
-        return max((worker.uncertainty_ns for worker in self._workers.values()), default=math.inf)
+        return max((worker.clock.uncertainty_ns for worker in self._workers.values()), default=math.inf)
 
     @property
     def room(self) -> list[int]:

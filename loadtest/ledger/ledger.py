@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.ledger.limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 from loadtest.ledger.result import Counts
+from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 
 POSITIONS = 10
 

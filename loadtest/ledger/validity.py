@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.handover import Cost
-from loadtest.ledger.limits import (
+from loadtest.ledger.records import Window
+from loadtest.ledger.result import Generator, Step, WindowFigures, shared_fields
+from loadtest.ledger.validity_limits import (
     MAX_BUSY_PERCENT,
     MAX_CLOCK_STEP_NS,
     MAX_SCHEDULE_LAG_MS,
@@ -15,8 +17,6 @@ from loadtest.ledger.limits import (
     MAX_UNCERTAINTY_RATIO,
     MIN_ATTEMPTED_RATIO,
 )
-from loadtest.ledger.records import Window
-from loadtest.ledger.result import Generator, Step, WindowFigures, shared_fields
 
 
 @dataclass(slots=True)

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from bench.analysis.cells import summarise
-from bench.analysis.slo import MaxUsers, max_users_within_slo
+from bench.analysis.max_users import MaxUsers, max_users_within_slo
 from bench.model.summary import Summary
 from bench.presentation.comparison_answer import comparison_answer
-from bench.presentation.slo_wording import slo_finding
+from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.terminal import answer_in_terminal
 from bench.presentation.text import listing
 from loadtest.ledger.result import Step

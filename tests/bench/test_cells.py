@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bench.analysis.cells import server_use, summarise
+from bench.analysis.cells import summarise
+from bench.analysis.server_use import server_use
 from bench.model.run import ServerSample
 from tests.bench.made_up import ENVIRONMENT, SECOND, START_NS, plan, run, samples, step
 

@@ -16,14 +16,14 @@ from matplotlib.text import Text
 
 from bench.analysis.cells import summarise
 from bench.model.summary import Summary
-from bench.presentation.charts import style
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
 from bench.presentation.charts.gallery import CHARTS, DETAILED, Gallery, draw_all
 from bench.presentation.charts.latency_by_users import latency_by_users
+from bench.presentation.charts.parts import style
+from bench.presentation.charts.parts.series import largest_shared_users
 from bench.presentation.charts.run_health import run_health
-from bench.presentation.charts.series import largest_shared_users
-from bench.presentation.slo_wording import slo_finding
+from bench.presentation.max_users_wording import slo_finding
 from bench.storage.distributions import Distributions
 from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts

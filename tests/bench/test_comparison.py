@@ -9,7 +9,7 @@ import pytest
 
 from bench.analysis.cells import summarise
 from bench.analysis.comparison import Comparison, Verdict, baseline_of, claim, compare_arms
-from bench.analysis.exact_tests import Estimate
+from bench.analysis.paired_tests import Estimate
 from bench.model.plan import Trial
 from bench.model.summary import Summary
 from bench.presentation.comparison_wording import headline, verdicts
@@ -147,7 +147,7 @@ def test_a_block_counts_only_where_both_sides_are_valid() -> None:
     assert one.ratio == pytest.approx(2, rel=0.01)
     assert "8 of 10 blocks" in verdicts(campaign(make))[0]
     short = campaign(make, blocks=7)
-    assert (only(short).verdict, only(short).blocks_missing) == (Verdict.INVALID, 1)
+    assert (only(short).verdict, only(short).blocks_missing) == (Verdict.TOO_FEW_VALID_BLOCKS, 1)
     assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; 1 more needed"]
 
 

@@ -15,8 +15,8 @@ from bench.analysis.cells import summarise
 from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
 from bench.presentation.charts.latency_by_position import latency_by_position
-from bench.presentation.charts.latency_colours import NEVER_COLOUR, LatencyColours
 from bench.presentation.charts.latency_heat_map import COLUMNS, latency_heat_map
+from bench.presentation.charts.parts.latency_colours import NEVER_COLOUR, LatencyColours
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.run_health import run_health
 from bench.storage.distributions import Distributions, Spectrum, TimelineSecond

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from bench.analysis.cells import summarise
+from bench.analysis.unpaired_tests import blocks_needed, p_larger, shift, smallest_p
 from bench.commands.gate import gate
 from bench.gate.check import Check, Outcome
-from bench.gate.rank_tests import blocks_needed, p_larger, shift, smallest_p
 from bench.gate.slo import parse_slo
 from bench.model.environment import Environment, Pinning
 from bench.model.plan import Plan

@@ -18,9 +18,9 @@ from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, planned_disturbance
-from bench.scenarios.judge import make_rows
 from bench.scenarios.recovery import time_to_recover_s
 from bench.scenarios.result import FORMAT, Row, ScenarioResult, read_scenario_result, write_scenario
+from bench.scenarios.rows import make_rows
 from bench.scenarios.scenario import Variation, read_scenario, scenario_file, scenario_files
 from loadtest.ledger.result import Second, Step
 from tests.bench.figures import data, end_labels, texts, tick_names

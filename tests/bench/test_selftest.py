@@ -27,8 +27,8 @@ from bench.execution.interruption import Interruption
 from bench.execution.server_process import ListeningProcess
 from bench.validation.faulty_server import FAULTS
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
-from bench.validation.selftest.freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
 from bench.validation.selftest.freeze_distribution import Envelope, model_latency_s
+from bench.validation.selftest.inject_freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
 from bench.validation.selftest.results import Result, exact_count
 from server.testing.server_process import ServerProcess
 

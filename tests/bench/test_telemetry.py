@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from bench.analysis.cells import server_use
+from bench.analysis.server_use import server_use
 from bench.execution.telemetry_reader import TelemetryReader
 from bench.model.run import LagBucket, LoopLag, ServerStats
 from bench.model.telemetry import interval_around, intervals

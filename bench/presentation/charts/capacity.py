@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from bench.capacity.result import Axis, Capacity, CapacityPlan, CapacityResult, Limit
 from bench.presentation.capacity_answer import LIMITS, amount, capacity_finding
-from bench.presentation.charts import style
-from bench.presentation.charts.provenance import Provenance
-from bench.presentation.charts.saved import SavedChart, save_chart
-from bench.presentation.charts.style import LineEnd, Look
+from bench.presentation.charts.parts import style
+from bench.presentation.charts.parts.provenance import Provenance
+from bench.presentation.charts.parts.saved import SavedChart, save_chart
+from bench.presentation.charts.parts.style import LineEnd, Look
 
 
 def capacity_chart(result: CapacityResult) -> Figure:

@@ -6,12 +6,12 @@ import statistics
 
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import MIN_DELIVERED_RATIO
+from bench.analysis.max_users import MIN_DELIVERED_RATIO
 from bench.model.summary import Summary
-from bench.presentation.charts import series, style
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
-from bench.presentation.charts.series import Point
+from bench.presentation.charts.parts import series, style
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
+from bench.presentation.charts.parts.series import Point
 from bench.presentation.text import listing
 
 MIN_RATE = 1.0  # deliveries a second: a log axis has no 0

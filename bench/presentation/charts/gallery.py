@@ -15,10 +15,10 @@ from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
 from bench.presentation.charts.latency_by_position import latency_by_position
 from bench.presentation.charts.latency_by_users import latency_by_users
 from bench.presentation.charts.latency_heat_map import latency_heat_map
+from bench.presentation.charts.parts.saved import SavedChart, save_chart
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
 from bench.presentation.charts.run_health import run_health
-from bench.presentation.charts.saved import SavedChart, save_chart
 from bench.storage.distributions import Distributions
 
 CHARTS: dict[str, Callable[[Summary], Figure]] = {

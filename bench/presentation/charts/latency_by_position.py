@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import or_infinite
 from bench.errors import ChartLeftOutError
-from bench.model.summary import Cell, Summary
-from bench.presentation.charts import series, style
-from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
-from bench.presentation.charts.series import Point
+from bench.model.summary import Cell, Summary, or_infinite
+from bench.presentation.charts.parts import series, style
+from bench.presentation.charts.parts.latency_axis import mark_limits, name_slo, scale_latency
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
+from bench.presentation.charts.parts.series import Point
 from bench.presentation.text import listing
 from loadtest.ledger.result import MedianAndTail
 

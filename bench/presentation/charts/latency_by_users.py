@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import or_infinite
-from bench.model.summary import Cell, Summary
-from bench.presentation.charts import series, style
-from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
-from bench.presentation.slo_wording import slo_finding
+from bench.model.summary import Cell, Summary, or_infinite
+from bench.presentation.charts.parts import series, style
+from bench.presentation.charts.parts.latency_axis import mark_limits, name_slo, scale_latency
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
+from bench.presentation.max_users_wording import slo_finding
 from loadtest.ledger.result import Latency
 
 PANELS: dict[str, Callable[[Latency], float | None]] = {

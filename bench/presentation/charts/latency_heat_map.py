@@ -13,13 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from bench.analysis.slo import or_infinite
 from bench.errors import ChartLeftOutError
-from bench.model.summary import Summary
-from bench.presentation.charts import style
-from bench.presentation.charts.latency_colours import LatencyColours
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
+from bench.model.summary import Summary, or_infinite
+from bench.presentation.charts.parts import style
+from bench.presentation.charts.parts.latency_colours import LatencyColours
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
 from bench.presentation.text import listing
 from bench.storage.distributions import Distributions, TimelineSecond
 

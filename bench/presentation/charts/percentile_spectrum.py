@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
-from bench.presentation.charts import style
-from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
-from bench.presentation.charts.style import LineEnd, Look
+from bench.presentation.charts.parts import style
+from bench.presentation.charts.parts.latency_axis import mark_limits, name_slo, scale_latency
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
+from bench.presentation.charts.parts.style import LineEnd, Look
 from bench.presentation.text import milliseconds
 from bench.storage.distributions import Distributions, Spectrum
 

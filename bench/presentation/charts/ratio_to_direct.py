@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from bench.analysis.comparison import RELEVANT, Comparison, compare_arms
 from bench.errors import ChartLeftOutError
 from bench.model.summary import Summary
-from bench.presentation.charts import series, style
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
-from bench.presentation.charts.series import Point
-from bench.presentation.charts.style import LineEnd
+from bench.presentation.charts.parts import series, style
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
+from bench.presentation.charts.parts.series import Point
+from bench.presentation.charts.parts.style import LineEnd
 from bench.presentation.comparison_wording import headline
 
 MIN_RANGE = (1 / 2, 2.0)  # what the axis always shows, so that chance does not look large

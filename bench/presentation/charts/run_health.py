@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.model.summary import Cell, Summary
-from bench.presentation.charts import series, style
-from bench.presentation.charts.notes import notes
-from bench.presentation.charts.provenance import Provenance
-from loadtest.ledger.limits import MAX_SCHEDULE_LAG_MS
+from bench.presentation.charts.parts import series, style
+from bench.presentation.charts.parts.notes import notes
+from bench.presentation.charts.parts.provenance import Provenance
+from loadtest.ledger.validity_limits import MAX_SCHEDULE_LAG_MS
 
 MIN_LAG_MS = 0.01  # a log axis has no 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench.presentation.charts.saved import SavedChart, save_chart
+from bench.presentation.charts.parts.saved import SavedChart, save_chart
 from bench.presentation.charts.stalled_members import stalled_members
 from bench.scenarios.result import ScenarioResult
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analysis.slo import or_infinite
-from bench.model.summary import Cell
-from bench.presentation.charts import series, style
-from bench.presentation.charts.latency_axis import mark_limits, name_slo, scale_latency
-from bench.presentation.charts.provenance import Provenance, room_load
-from bench.presentation.charts.series import Point
+from bench.model.summary import Cell, or_infinite
+from bench.presentation.charts.parts import series, style
+from bench.presentation.charts.parts.latency_axis import mark_limits, name_slo, scale_latency
+from bench.presentation.charts.parts.provenance import Provenance, room_load
+from bench.presentation.charts.parts.series import Point
 from bench.presentation.text import listing, milliseconds
 from bench.scenarios.result import ScenarioResult
 

@@ -11,12 +11,12 @@ from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.gallery import Gallery, draw_all
 from bench.presentation.comparison_answer import remarks, users_table
 from bench.presentation.comparison_wording import verdicts
+from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.report.campaign_remarks import campaign_remarks
 from bench.presentation.report.campaign_tables import comparisons_table, growth_table
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
-from bench.presentation.slo_wording import slo_finding
 from bench.presentation.table import Column, Row, Table
 from bench.presentation.text import counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder

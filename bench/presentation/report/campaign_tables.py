@@ -13,7 +13,7 @@ from bench.presentation.table import Column, Row, Table, Tone, numbers
 TONES = {
     Verdict.FASTER: Tone.GOOD,
     Verdict.SLOWER: Tone.BAD,
-    Verdict.INVALID: Tone.DOUBTFUL,
+    Verdict.TOO_FEW_VALID_BLOCKS: Tone.DOUBTFUL,
     Verdict.NOT_MEASURED: Tone.DOUBTFUL,
     Verdict.BOTH_INFINITE: Tone.DOUBTFUL,
 }

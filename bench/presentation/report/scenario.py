@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.analysis.slo import or_infinite
+from bench.model.summary import or_infinite
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Remark, Section

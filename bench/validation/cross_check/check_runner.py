@@ -12,8 +12,8 @@ import msgspec
 
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.interruption import Interruption
-from bench.execution.server_process import ListeningProcess, check_not_interrupted
+from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.server_process import ListeningProcess
 from bench.model.environment import Pinning
 from bench.model.plan import Workload
 from bench.validation.cross_check.agreement import CrossCheck, compare

@@ -17,7 +17,7 @@ from enum import IntEnum
 from websockets.utils import accept_key, generate_key
 
 from bench.errors import JoinError
-from bench.execution.handshake import upgrade_request
+from bench.execution.upgrade_request import upgrade_request
 from bench.validation.cross_check.observation import Delivery
 
 JOIN_LIMIT_S = 10.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.execution.interruption import Interruption
-from bench.execution.server_process import ChatServer, ListeningProcess, check_not_interrupted
+from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.server_process import ChatServer, ListeningProcess
 from bench.execution.swarm_process import SwarmProcess
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Trial, Workload

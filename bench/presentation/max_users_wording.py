@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.analysis.slo import MaxUsers, max_users_within_slo
+from bench.analysis.max_users import MaxUsers, max_users_within_slo
 from bench.model.plan import Plan
 from bench.model.summary import Summary
 from bench.presentation.text import listed_numbers, listing

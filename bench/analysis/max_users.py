@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from bench.model.summary import Cell, Summary
@@ -58,8 +57,3 @@ def max_users_within_slo(summary: Summary, strategy: str) -> MaxUsers:
             case None:
                 most = replace(most, unknown=(*most.unknown, users))
     return most
-
-
-def or_infinite(latency_ms: float | None) -> float:
-    """Turn a percentile that falls among missing deliveries into what it is: infinitely late."""
-    return math.inf if latency_ms is None else latency_ms

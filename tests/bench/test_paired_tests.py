@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.analysis.exact_tests import Floats, blocks_needed, estimate, holm, p_value
+from bench.analysis.paired_tests import Floats, blocks_needed, estimate, holm, p_value
 
 LOG_RATIOS = st.lists(
     st.one_of(st.integers(-4, 4).map(float), st.sampled_from([math.inf, -math.inf])), min_size=1, max_size=8

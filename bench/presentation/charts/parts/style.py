@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from bench.presentation.charts.provenance import Provenance
+from bench.presentation.charts.parts.provenance import Provenance
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e3e3e3"
 # Okabe-Ito, which people with any colour vision can tell apart; its yellow is too pale for a line.

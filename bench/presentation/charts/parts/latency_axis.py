@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 
-from bench.presentation.charts import style
+from bench.presentation.charts.parts import style
 
 
 def scale_latency(axes: Axes, values: Iterable[float], slo_ms: float) -> float | None:

@@ -13,7 +13,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.presentation.charts import style
+from bench.presentation.charts.parts import style
 
 NEVER_COLOUR = "#000000"
 BAR_GAP, BAR_WIDTH = 0.25, 0.18  # inches

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bench.analysis.exact_tests import median_and_ends
+from bench.analysis.paired_tests import median_and_ends
 
 FAMILY_ERROR_RATE = 0.05
 """How often a family of comparisons may find something worse where nothing has changed."""

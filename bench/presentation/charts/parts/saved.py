@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench.presentation.charts import style
+from bench.presentation.charts.parts import style
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from websockets.exceptions import InvalidHandshake
 
 from bench.errors import TrialError
 from bench.execution.freeze import CATCH_UP_LIMIT_S, Freeze, freeze
-from bench.execution.server_process import ChatServer, read_stats
+from bench.execution.server_process import ChatServer
+from bench.execution.telemetry_reader import read_stats
 from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.freeze_distribution import Envelope
 from bench.validation.selftest.harness import Harness, steady

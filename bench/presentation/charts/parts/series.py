@@ -10,9 +10,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from bench.analysis.slo import within_slo
+from bench.analysis.max_users import within_slo
 from bench.model.summary import Cell, Summary
-from bench.presentation.charts.style import LineEnd, Look
+from bench.presentation.charts.parts.style import LineEnd, Look
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What charts are made of: their look, axes, lines, notes, origin and files."""
