@@ -12,8 +12,8 @@ import gevent.event
 from loadtest.coordinator.workers import SILENCE_LIMIT_S, Workers
 from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Case, Judge
+from loadtest.ledger.measured import Measured
 from loadtest.ledger.records import Sends, Window, pack
-from loadtest.ledger.validity import Measured
 from loadtest.schedule.window_order import WindowOrder
 from loadtest.worker.messages import Collect, Ledger, ToWorker
 

@@ -21,9 +21,10 @@ from loadtest.errors import JudgeError
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Judge
+from loadtest.ledger.measured import Measured
 from loadtest.ledger.records import Sends
 from loadtest.ledger.result import FORMAT, Step, SwarmResult, write
-from loadtest.ledger.validity import Measured, to_step
+from loadtest.ledger.step import to_step
 from loadtest.options import Options
 from loadtest.schedule.plan import plan
 from loadtest.schedule.window_order import WindowOrder

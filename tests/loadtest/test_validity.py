@@ -16,9 +16,10 @@ from loadtest.ledger import result
 from loadtest.ledger.aggregate import Aggregate
 from loadtest.ledger.handover import Cost
 from loadtest.ledger.ledger import judge
+from loadtest.ledger.measured import Measured
 from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
 from loadtest.ledger.result import Step
-from loadtest.ledger.validity import Measured, to_step
+from loadtest.ledger.step import to_step
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
 
