@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -13,11 +12,11 @@ from loadtest.options import add_arguments
 from loadtest.shape import StepShape
 from loadtest.swarm import Swarm
 from loadtest.user import ChatUser, StalledUser
-from loadtest.worker.parent_death import end_with_parent
+from loadtest.worker.parent_death import end_forks_with_parent
 
 __all__ = ["ChatUser", "StepShape"]
 
-os.register_at_fork(after_in_child=end_with_parent)  # `--processes` forks workers
+end_forks_with_parent()  # `--processes` forks workers
 
 
 @events.init_command_line_parser.add_listener

@@ -22,7 +22,8 @@ from loadtest.options import add_arguments
 from server.__main__ import main as server
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
+PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").glob("*.md"))]
 MAX_PROSE_WIDTH = 100
 
 COMMAND = re.compile(r"python -m (?:\\\n|[^`\n])+")

@@ -18,6 +18,11 @@ class Outcome(StrEnum):
     FAILED = "failed"
     DOUBTFUL = "doubtful"
 
+    @property
+    def label(self) -> str:
+        """The outcome as people read it; its value is what `capacity.json` holds."""
+        return {"held": "passed", "failed": "failed", "doubtful": "invalid"}[self]
+
 
 class Rules(msgspec.Struct, frozen=True):
     """Where a search starts and when it ends; loads are integers from 1 to `limit`.

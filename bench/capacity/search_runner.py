@@ -83,7 +83,7 @@ class SearchRunner:
     def _print(self, judged: Try) -> None:
         load = f"{judged.number}. {judged.strategy}, {judged.load:,} {self._plan.by.unit}: "
         reason = f": {judged.reason}" if judged.reason else ""
-        line = Text.assemble(load, (judged.outcome, STYLES[judged.outcome]), reason)
+        line = Text.assemble(load, (judged.outcome.label, STYLES[judged.outcome]), reason)
         self._console.print(line, soft_wrap=True)
 
     def _time_left(self) -> str:

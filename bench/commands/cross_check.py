@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from bench.commands.options import ABOVE_0, FROM_0, rates
 from bench.commands.session import answers, exit_with, running
@@ -62,7 +63,10 @@ def _command(_context: click.Context, _parameter: click.Parameter, value: str | 
     type=click.Path(file_okay=False, exists=False, path_type=Path),
     help="A new folder for the comparisons, logs and raw results.  [default: nothing is kept]",
 )
+@click.pass_context
 def cross_check(
+    context: click.Context,
+    /,
     strategy: str,
     target_command: str | None,
     users: int,
@@ -90,7 +94,10 @@ def cross_check(
     agree, 2 wrong use, 3 they do not, or a run failed. k6 gets a server of its own, with observers; its figures are
     shown and do not decide the exit code, as its clock has whole milliseconds.
     """
-    observers = witnesses or observers
+    if witnesses is not None:
+        if context.get_parameter_source("observers") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--witnesses is the old name of --observers; give only --observers")
+        observers = witnesses
     workload = Workload(
         users=(users,),
         room_rate=rates[0],

@@ -43,6 +43,7 @@ class Child:
 
     def _start(self, log: Path, *more: str) -> None:
         self._log = log
+        bench_pid = os.getpid()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [*self._command, *more],
@@ -51,7 +52,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches only the bench, which ends its children in order
-                preexec_fn=lambda: _prepare(self._cores, self.parent_death_signal),
+                preexec_fn=lambda: _prepare(self._cores, bench_pid, self.parent_death_signal),
             )
 
     @property
@@ -100,8 +101,8 @@ def how_it_ended(exit_code: int) -> str:
     return f"ended with exit code {exit_code}"
 
 
-def _prepare(cores: Sequence[int], parent_death_signal: signal.Signals) -> None:
+def _prepare(cores: Sequence[int], bench_pid: int, parent_death_signal: signal.Signals) -> None:
     """Run in the child before its program: pin it, and have it end when the bench is killed."""
     if cores and sys.platform == "linux":
         os.sched_setaffinity(0, cores)
-    end_with_parent(parent_death_signal)
+    end_with_parent(bench_pid, parent_death_signal)

@@ -26,6 +26,42 @@ from bench.storage.files import make_folder, read_struct, write_file, write_stru
 US_PER_MS = 1000
 
 
+CELL_COLUMNS = (
+    "strategy",
+    "users",
+    "block",
+    "valid",
+    "reasons",
+    "warnings",
+    "drained",
+    "saturated",
+    "joined",
+    "window_s",
+    "planned_messages",
+    "offered_messages",
+    "expected",
+    "delivered",
+    "missing",
+    "late",
+    "duplicates",
+    "reordered",
+    "offered_deliveries_per_s",
+    "deliveries_per_s",
+    "latency_ms",
+    "response_ms",
+    "first_receiver_ms",
+    "last_receiver_ms",
+    "spread_ms",
+    "position_ms",
+    "server",
+    "generator",
+    "order_conflicts",
+    "foreign",
+    "not_judged",
+)
+"""The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
+
+
 class StoredPlan(msgspec.Struct, frozen=True):
     """The contents of `plan.json`: what was to be run, and where."""
 
@@ -96,9 +132,9 @@ class CampaignFolder:
     def write_summary(self, summary: Summary) -> None:
         """Write `summary.json`, and its cells as `summary.csv` with one row a cell."""
         write_struct(self.directory / "summary.json", summary)
-        rows = [_flatten(msgspec.to_builtins(cell)) for cell in summary.cells]
-        keys = ("strategy", "users", "block")
-        _write_rows(self.directory / "summary.csv", [{key: row[key] for key in keys} | row for row in rows])
+        cells = [msgspec.to_builtins(cell) for cell in summary.cells]
+        rows = [_flatten({name: cell[name] for name in CELL_COLUMNS}) for cell in cells]
+        _write_rows(self.directory / "summary.csv", rows)
 
     def write_timeline(self, runs: Sequence[Run]) -> None:
         """Write `timeline.csv`, a row for each second of each window of `runs`."""

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from bench.storage.campaign_folder import CampaignFolder, StoredPlan
+from bench.model.summary import Cell
+from bench.storage.campaign_folder import CELL_COLUMNS, CampaignFolder, StoredPlan
 from loadtest.ledger.result import Second
 from tests.bench.made_up import ENVIRONMENT, START_NS, plan, run, step, typical_summary, with_details
 
@@ -163,3 +164,7 @@ def test_a_summary_that_cannot_be_read_says_why_and_what_to_do(
 def test_a_folder_that_holds_something_is_never_overwritten(store: CampaignFolder) -> None:
     with pytest.raises(FileExistsError, match="choose another --out"):
         CampaignFolder(store.directory).create()
+
+
+def test_every_field_of_a_cell_has_its_columns() -> None:
+    assert sorted(CELL_COLUMNS) == sorted(Cell.__struct_fields__)

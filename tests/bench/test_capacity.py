@@ -84,7 +84,7 @@ def test_every_strategy_is_tried_and_every_try_is_stored(searches: dict[str, Sea
         assert each.cell.expected == each.cell.delivered == 3 * each.load
         assert (each.outcome is Outcome.HELD) == each.cell.valid
         assert (search.out / "runs" / f"block{each.number}-{each.strategy}.json").exists()
-        assert f"{each.number}. {each.strategy}, {each.load} messages/s: {each.outcome}" in output
+        assert f"{each.number}. {each.strategy}, {each.load} messages/s: {each.outcome.label}" in output
     assert result.plan.by is Axis.RATE
     assert result == conclude(result.plan, result.environment, result.tries)
     if all(each.outcome is Outcome.HELD for each in result.tries):

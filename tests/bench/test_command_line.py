@@ -50,6 +50,8 @@ def test_old_names_work_and_are_not_listed() -> None:
     assert code == 0
     assert "--observers" in described
     assert "--witnesses" not in described
+    code, output = use("cross-check", "--observers", "3", "--witnesses", "2")
+    assert (code, "give only --observers" in output) == (2, True)
     for flag in ("--observers", "--witnesses"):
         code, output = use("second-opinion", flag, "1")
         assert code == 2

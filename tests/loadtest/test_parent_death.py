@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 
-from tests.swarm_process import free_port, swarm_command, wait_until
+from tests.swarm_process import ROOT, free_port, swarm_command, wait_until
 
 WITHIN_S = 20
+
+OUTLIVES_ITS_PARENT = """
+import os, signal, time
+from loadtest.worker.parent_death import end_with_parent
+
+parent_pid = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent_pid:
+        time.sleep(0.01)
+    end_with_parent(parent_pid, signal.SIGTERM)
+    print("still here", flush=True)
+os._exit(0)
+"""
 
 
 def test_workers_end_when_the_master_that_forked_them_is_killed(tmp_path: Path) -> None:
@@ -26,3 +40,9 @@ def test_workers_end_when_the_master_that_forked_them_is_killed(tmp_path: Path) 
     for worker in left:
         worker.kill()
     assert not left
+
+
+def test_a_process_ends_whose_parent_died_before_it_asked_to() -> None:
+    command = [sys.executable, "-c", OUTLIVES_ITS_PARENT]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")

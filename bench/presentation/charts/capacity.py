@@ -88,8 +88,8 @@ def _is_known(capacity: Capacity) -> bool:
 def _notes(result: CapacityResult) -> list[str]:
     repeats = result.plan.rules.repeats
     found = [
-        f"Mark: the largest load that is within the SLO in most of {repeats} tries. Whiskers: the largest within it in "
-        "all tries, and the smallest that failed in all; an arrow where none did."
+        f"Mark: the largest load within the SLO in most of its tries ({repeats} at the edge). Whiskers: the largest "
+        "within it in all tries, and the smallest that failed in all; an arrow where none did."
     ]
     hollow = [
         f"{each.strategy} ({LIMITS[each.limited_by] if each.confirmed else 'not confirmed, the search ended early'})"

@@ -94,4 +94,6 @@ def _tries(result: CapacityResult) -> Table:
 def _try(plan: CapacityPlan, one: Try) -> Row:
     cell = one.cell
     figures = ("", "") if cell is None else (milliseconds(plan.percentile.of(cell)), f"{cell.missing:,}")
-    return Row((f"{one.number}", one.strategy, f"{one.load:,}", *figures, one.outcome, one.reason), TONES[one.outcome])
+    return Row(
+        (f"{one.number}", one.strategy, f"{one.load:,}", *figures, one.outcome.label, one.reason), TONES[one.outcome]
+    )
