@@ -10,7 +10,7 @@ import click
 from bench.capacity.result import Axis, CapacityPlan, Percentile
 from bench.capacity.search import Rules
 from bench.capacity.search_runner import SearchRunner
-from bench.commands.options import ABOVE_0, FROM_0, strategies, workload_options
+from bench.commands.options import ABOVE_0, FROM_0, strategies_option, workload_options
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.execution.server_process import probe
 from bench.model.plan import Workload, make_plan
@@ -21,12 +21,7 @@ from bench.storage.campaign_folder import CampaignFolder
 
 
 @click.command
-@click.option(
-    "--strategies",
-    default="direct,queue,gather,coalesced",
-    callback=strategies,
-    help="One named twice is compared with itself.",
-)
+@strategies_option("One named twice is compared with itself.")
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO for the delivery latency; nothing may be missing.")
 @click.option(
     "--percentile", default="99", type=click.Choice([*map(str, Percentile)]), help="Which one --slo-ms limits."

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bench.analysis.live_summary import LiveSummary
-from bench.commands.options import ABOVE_0, peers, strategies, user_counts, workload_options
+from bench.commands.options import ABOVE_0, peers, strategies_option, user_counts, workload_options
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
 from bench.commands.session import Session, answers, exit_with, results_folder, running
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
@@ -24,12 +24,7 @@ from bench.storage.distributions import Distributions, read_distributions
 
 
 @click.command
-@click.option(
-    "--strategies",
-    default="direct,queue,gather,coalesced",
-    callback=strategies,
-    help="One named twice is compared with itself.",
-)
+@strategies_option("One named twice is compared with itself.")
 @click.option(
     "--rival",
     "peers",

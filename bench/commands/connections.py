@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import strategies
+from bench.commands.options import strategies_option
 from bench.commands.session import answers, exit_with, running
 from bench.connections.measurement import Connections, measure
 from bench.errors import TrialError
@@ -21,7 +21,7 @@ OWN_FILES = 64
 
 
 @click.command
-@click.option("--strategies", default="direct,queue,gather,coalesced", callback=strategies, help="Which to measure.")
+@strategies_option("Which to measure.")
 @click.option("--members", default=5_000, type=click.IntRange(1, 20_000), help="Members that join.")
 @click.option("--vanish", default=1_000, type=click.IntRange(1), help="How many of them vanish at once.")
 def connections(strategies: list[str], members: int, vanish: int) -> None:

@@ -28,7 +28,12 @@ ABOVE_0 = FiniteRange(0, min_open=True)
 FROM_0 = FiniteRange(0)
 
 
-def strategies(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
+def strategies_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option `--strategies`, with all built-in ones as its default and `text` as its help."""
+    return click.option("--strategies", default="direct,queue,gather,coalesced", callback=_strategies, help=text)
+
+
+def _strategies(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
     """Read `direct,queue`; a strategy may be named twice."""
     names = [name.strip() for name in value.split(",")]
     for name in names:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import ABOVE_0, scenario_folder, strategies
+from bench.commands.options import ABOVE_0, scenario_folder, strategies_option
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
 from bench.errors import ScenarioError
 from bench.execution.server_process import probe
@@ -21,7 +21,7 @@ from bench.storage.files import make_folder
 
 @click.command
 @click.argument("scenario")
-@click.option("--strategies", default="direct,queue,gather,coalesced", callback=strategies, help="Each gets every row.")
+@strategies_option("Each gets every row.")
 @click.option("--users", type=click.IntRange(1), help="Users in the room.  [default: the scenario's]")
 @click.option("--duration", type=ABOVE_0, help="Seconds of each row's window.  [default: the scenario's]")
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often each row is repeated, in a new order.")
