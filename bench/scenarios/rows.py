@@ -18,8 +18,9 @@ from bench.scenarios.scenario import Variation
 def make_rows(
     variation: Variation, summary: Summary, runs: Sequence[Run], disturbances: Mapping[Trial, Disturbance]
 ) -> list[Row]:
-    """Make one row per run; `disturbances` has those that the bench itself caused."""
-    return [_row(variation, summary, run, disturbances.get(run.trial)) for run in runs]
+    """Make one row per run, by block and strategy; `disturbances` has those that the bench itself caused."""
+    ordered = sorted(runs, key=lambda run: (run.trial.block, run.trial.arm.label))
+    return [_row(variation, summary, run, disturbances.get(run.trial)) for run in ordered]
 
 
 def _row(variation: Variation, summary: Summary, run: Run, disturbance: Disturbance | None) -> Row:

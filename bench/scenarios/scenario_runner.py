@@ -74,7 +74,7 @@ def run_scenario(
         def save(runs: Sequence[Run]) -> None:
             live.update(runs)  # noqa: B023
             if runs:
-                found[:] = [*earlier, *make_rows(variation, live.summary, store.read_runs(), disturbers.disturbances)]  # noqa: B023
+                found[:] = [*earlier, *make_rows(variation, live.summary, runs, disturbers.disturbances)]  # noqa: B023
                 write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
 
         run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_runs=save)
