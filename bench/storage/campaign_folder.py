@@ -58,6 +58,8 @@ CELL_COLUMNS = (
     "order_conflicts",
     "foreign",
     "not_judged",
+    "corrupted",
+    "negative_latencies",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 

@@ -64,7 +64,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     `planned_messages` were due and `offered_messages` of them sent. The others count deliveries, a pair of message and
     receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
-    member received later.
+    member received later. `corrupted` came with a text that was truncated or altered: they are not delivered.
+    `negative_latencies` of those delivered arrived before they were sent, by clocks that do not agree.
     """
 
     planned_messages: int
@@ -78,6 +79,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     order_conflicts: int
     foreign: int
     not_judged: int
+    corrupted: int = 0
+    negative_latencies: int = 0
 
     @classmethod
     def zero(cls) -> Self:

@@ -30,6 +30,7 @@ from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.freeze_distribution import Envelope, model_latency_s
 from bench.validation.selftest.inject_freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
 from bench.validation.selftest.results import Result, exact_count
+from loadtest.schedule.stamp import LENGTH, stamped_text
 from server.testing.server_process import ServerProcess
 
 RATE, WINDOW_S, FREEZE_AT_S = 200, 10.0, 4.3217
@@ -352,13 +353,24 @@ def test_the_server_that_swaps_does_so_exactly() -> None:
     assert after_a_later_one == AFFECTED
 
 
+@pytest.mark.parametrize("fault", ["truncate", "alter"])
+def test_the_servers_that_corrupt_do_so_exactly(fault: str) -> None:
+    server = FAULTS[fault](EVERY)
+    text = stamped_text(1, 2, 3, 4, 64).decode()
+    received = [server.deliver(receiver, "u1", text) for _ in range(MESSAGES) for receiver in USERS]
+    assert all(len(texts) == 1 for texts in received)
+    changed = [texts[0] for texts in received if texts[0] != text]
+    assert len(changed) == AFFECTED
+    assert all(other.startswith(text[:LENGTH]) for other in changed), "the stamp is as it was"
+
+
 # The command
 
 
 def test_faults_are_found_exactly() -> None:
     result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
     assert result.exit_code == 0, result.output
-    assert "9 of 9 figures are as expected." in result.output
+    assert "17 of 17 figures are as expected." in result.output
 
 
 def test_an_unexpected_figure_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
