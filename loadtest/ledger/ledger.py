@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from loadtest.ledger.backlog import backlog_growth
 from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 from loadtest.ledger.result import Counts
-from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 
 POSITIONS = 10
 
@@ -28,7 +28,7 @@ class Judgement:
 
     start_ns: int
     counts: Counts
-    saturated: bool
+    backlog_growth: float
     latency: Integers
     response: Integers
     uncertainty: Integers
@@ -103,7 +103,7 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
             foreign=foreign,
             not_judged=int(not_judged.sum()),
         ),
-        saturated=_is_saturated(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
+        backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
         latency=judged.arrival_ns - sent_ns,
         response=judged.arrival_ns - judged.due_ns,
         uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
@@ -169,15 +169,3 @@ def _order_conflicts(receiver: Integers, message: Integers) -> int:
     _, rank = np.unique(receiver[known][order], return_inverse=True)
     position = rank * (len(first) + 1) + place[message[known][order]]
     return int((position < np.maximum.accumulate(position)).sum())
-
-
-def _is_saturated(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> bool:
-    """Tell whether the deliveries in flight grew through the window's second half to over 2 % of those expected."""
-
-    def in_flight(at_ns: int) -> int:
-        sent = (sends.sent_ns <= at_ns)[:, None] & is_expected
-        return int(sent.sum()) - int((sent & (arrival <= at_ns)).sum())
-
-    half = in_flight((window.start_ns + window.end_ns) // 2)
-    end = in_flight(window.end_ns)
-    return bool(end > MAX_BACKLOG_RATIO * is_expected.sum() and end > MAX_BACKLOG_GROWTH * half)

@@ -94,7 +94,8 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
 
     `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
     `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
-    tenth of the room by order of joining.
+    tenth of the room by order of joining. `backlog_growth` is the growth rate of the deliveries under way, as a share
+    of the offered rate; 0 in older files.
     """
 
     saturated: bool
@@ -104,6 +105,7 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
     last_receiver_ms: MedianAndTail
     spread_ms: MedianAndTail
     position_ms: list[MedianAndTail]
+    backlog_growth: float = 0.0
 
 
 class StepFigures(WindowFigures, frozen=True, kw_only=True):

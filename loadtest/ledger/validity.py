@@ -73,7 +73,10 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
             "and so is every latency between machines"
         )
     if figures.saturated:
-        found.append("saturated: the messages in flight grew through the window, so latency depends on its length")
+        found.append(
+            f"saturated: the deliveries under way grew by {100 * figures.backlog_growth:.0f} % of the offered rate, "
+            "so latency depends on the window's length"
+        )
     if figures.foreign:
         found.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return found

@@ -14,7 +14,5 @@ MAX_BUSY_PERCENT = 90.0
 """A process that uses more of a core than this has no time to spare: its own delays may show in the figures."""
 MAX_UNCERTAINTY_RATIO = 0.5
 """The p99 of the arrivals' uncertainty may be this share of the latency's p99."""
-MAX_BACKLOG_RATIO = 0.02
-"""A window is saturated where more than this share of its deliveries is under way at its end..."""
-MAX_BACKLOG_GROWTH = 1.5
-"""...and more than this many times as many as at its half."""
+MAX_BACKLOG_GROWTH = 0.02
+"""The deliveries under way may grow by this share of the offered rate; beyond it a window is saturated."""
