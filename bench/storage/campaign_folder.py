@@ -58,6 +58,7 @@ CELL_COLUMNS = (
     "order_conflicts",
     "foreign",
     "not_judged",
+    "withdrawn_messages",
     "backlog_growth",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""

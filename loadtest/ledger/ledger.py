@@ -44,8 +44,10 @@ class Judgement:
     expected_by_second: Integers
 
 
-def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries) -> Judgement:
-    """Judge one window by the design's definition of *expected*.
+def judge(
+    window: Window, members: Members, sends: Sends, deliveries: Deliveries, withdrawn: Sends | None = None
+) -> Judgement:
+    """Judge one window by the design's definition of *expected*; `withdrawn` messages are only counted.
 
     Every pair of message and member is judged on its own, so a duplicate never compensates for a loss. A delivery
     that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. It is
@@ -102,6 +104,7 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
             order_conflicts=_order_conflicts(receiver, message),
             foreign=foreign,
             not_judged=int(not_judged.sum()),
+            withdrawn_messages=_due_within(window, withdrawn) if withdrawn else 0,
         ),
         backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
         latency=judged.arrival_ns - sent_ns,
@@ -169,3 +172,7 @@ def _order_conflicts(receiver: Integers, message: Integers) -> int:
     _, rank = np.unique(receiver[known][order], return_inverse=True)
     position = rank * (len(first) + 1) + place[message[known][order]]
     return int((position < np.maximum.accumulate(position)).sum())
+
+
+def _due_within(window: Window, messages: Sends) -> int:
+    return int(np.count_nonzero((messages.due_ns >= window.start_ns) & (messages.due_ns < window.end_ns)))

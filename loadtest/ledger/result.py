@@ -64,7 +64,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     `planned_messages` were due and `offered_messages` of them sent. The others count deliveries, a pair of message and
     receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
-    member received later.
+    member received later. `withdrawn_messages` were taken out of the plan because their sender was away by plan.
     """
 
     planned_messages: int
@@ -78,6 +78,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     order_conflicts: int
     foreign: int
     not_judged: int
+    withdrawn_messages: int = 0
 
     @classmethod
     def zero(cls) -> Self:

@@ -135,6 +135,13 @@ def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
     assert (judgement.counts.planned_messages, judgement.counts.offered_messages, judgement.counts.missing) == (2, 1, 2)
 
 
+def test_messages_that_were_withdrawn_from_the_plan_are_counted() -> None:
+    withdrawn = columns(Sends, [(3, 0, 99, NEVER), (3, 1, 100, NEVER), (3, 2, 199, NEVER), (3, 3, 200, NEVER)])
+    records = (columns(Members, ROOM), columns(Sends, SENDS), columns(Deliveries, ALL))
+    counts = judge(WINDOW, *records, withdrawn).counts
+    assert (counts.planned_messages, counts.withdrawn_messages, counts.missing) == (2, 2, 0)
+
+
 def test_a_message_has_a_first_and_a_last_receiver() -> None:
     judgement = judged(ROOM, SENDS, [*ALL[:2], delivery(2, 1, 0, 110, 125)])
     assert judgement.first_receiver.tolist() == [9, 9]
