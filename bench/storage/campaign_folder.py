@@ -59,6 +59,7 @@ CELL_COLUMNS = (
     "foreign",
     "not_judged",
     "withdrawn_messages",
+    "latency_lower_ms",
     "backlog_growth",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""

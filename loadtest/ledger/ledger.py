@@ -18,7 +18,8 @@ POSITIONS = 10
 class Judgement:
     """The counts and times of a window's messages; nanoseconds.
 
-    `latency`, `response` (from due), `uncertainty` and `read_lag` have one value a delivery, `schedule_lag` one a
+    `latency`, `latency_lower` (of the arrival's lower bound), `response` (from due), `uncertainty` (by how much the
+    arrival may be too late) and `read_lag` have one value a delivery, `schedule_lag` one a
     message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that is
     expected anywhere, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
@@ -30,6 +31,7 @@ class Judgement:
     counts: Counts
     backlog_growth: float
     latency: Integers
+    latency_lower: Integers
     response: Integers
     uncertainty: Integers
     read_lag: Integers
@@ -90,6 +92,8 @@ def judge(
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
     expected, delivered = int(is_expected.sum()), int(in_time.sum())
+    latency = judged.arrival_ns - sent_ns
+    uncertainty = judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns)
     return Judgement(
         start_ns=window.start_ns,
         counts=Counts(
@@ -107,9 +111,10 @@ def judge(
             withdrawn_messages=_due_within(window, withdrawn) if withdrawn else 0,
         ),
         backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
-        latency=judged.arrival_ns - sent_ns,
+        latency=latency,
+        latency_lower=latency - uncertainty,
         response=judged.arrival_ns - judged.due_ns,
-        uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
+        uncertainty=uncertainty,
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
         first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected_anywhere],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.measured import Measured
-from loadtest.ledger.result import Generator
+from loadtest.ledger.percentile_support import is_supported
+from loadtest.ledger.result import Generator, wide_bracket_ms
 from loadtest.ledger.validity_limits import (
     MAX_BUSY_PERCENT,
     MAX_CLOCK_STEP_NS,
     MAX_SCHEDULE_LAG_MS,
     MAX_SCHEDULE_LAG_RATIO,
-    MAX_UNCERTAINTY_RATIO,
     MIN_ATTEMPTED_RATIO,
 )
 
@@ -54,13 +54,13 @@ def reasons(measured: Measured, figures: Figures, generator: Generator) -> list[
 def warnings(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
     """Say what to bear in mind when reading valid figures; empty where there is nothing."""
     found = []
-    p99_ms = figures.latency_ms.p99
     if generator.cpu_percent > MAX_BUSY_PERCENT:
         found.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
-    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > MAX_UNCERTAINTY_RATIO * p99_ms:
+    tail = "p99" if is_supported(99, figures.offered_messages) else "p90"
+    if bracket_ms := wide_bracket_ms(figures, tail):
         found.append(
-            f"deliveries may have arrived up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) earlier than "
-            "recorded, as one read brought many; the latencies are upper bounds"
+            f"{tail} lies between {bracket_ms[0]:.2f} and {bracket_ms[1]:.2f} ms: a read that brought several messages "
+            "has one receive time; use more workers or fewer messages a second to narrow it"
         )
     if generator.reads_without_timestamp:
         found.append(

@@ -163,6 +163,8 @@ def test_the_uncertainty_of_an_arrival_is_cut_at_its_sending() -> None:
     floors = [(1, 1, 0, 110, 130, 90, 131), (2, 1, 0, 110, 130, 128, 131)]
     judgement = judged(ROOM, SENDS[:1], floors)
     assert judgement.uncertainty.tolist() == [19, 2]
+    assert judgement.latency.tolist() == [19, 19]
+    assert judgement.latency_lower.tolist() == [0, 17]
     assert judgement.read_lag.tolist() == [1, 1]
 
 

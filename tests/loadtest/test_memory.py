@@ -25,7 +25,7 @@ def recorder() -> Recorder:
 def read(recorder: Recorder, sizes: list[int]) -> None:
     for frames in sizes:
         tag = recorder.add(frames, Connection(), lambda: None)  # type: ignore[arg-type]
-        recorder.reads.append((tag, stream(frames), None, 0))
+        recorder.reads.append((tag, stream(frames), None, 0, 0))
 
 
 @pytest.mark.parametrize("sizes", [[], [1], [1, 5], [3] * 40])
