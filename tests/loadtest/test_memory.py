@@ -56,6 +56,7 @@ def test_big_messages_are_parsed_while_the_window_runs(
         "from loadtest.locustfile import *\n"
     )
     load = ["--steps", str(USERS), "-r", "100", "--room-rate", str(RATE), "--dwell", str(DURATION_S)]
+    load += ["--arrival", "constant"]
     run = run_swarm(
         start_server("--notice-limit", "0").url,
         tmp_path / "out.json",
