@@ -9,6 +9,7 @@ from loadtest.ledger.result import Generator, wide_bracket_ms
 from loadtest.ledger.validity_limits import (
     MAX_BUSY_PERCENT,
     MAX_CLOCK_STEP_NS,
+    MAX_RESPONSE_RATIO,
     MAX_SCHEDULE_LAG_MS,
     MAX_SCHEDULE_LAG_RATIO,
     MIN_ATTEMPTED_RATIO,
@@ -57,6 +58,12 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
     if generator.cpu_percent > MAX_BUSY_PERCENT:
         found.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
     tail = "p99" if is_supported(99, figures.offered_messages) else "p90"
+    sent_ms, due_ms = getattr(figures.latency_ms, tail), getattr(figures.response_ms, tail)
+    if sent_ms is not None and due_ms is not None and due_ms > MAX_RESPONSE_RATIO * sent_ms:
+        found.append(
+            f"{tail} from due is {due_ms:.2f} ms, from sending {sent_ms:.2f} ms: the generator sent late, so the load "
+            "was not quite the planned one; quote the response time, or give the generator a core of its own"
+        )
     if bracket_ms := wide_bracket_ms(figures, tail):
         found.append(
             f"{tail} lies between {bracket_ms[0]:.2f} and {bracket_ms[1]:.2f} ms: a read that brought several messages "

@@ -14,5 +14,7 @@ MAX_BUSY_PERCENT = 90.0
 """A process that uses more of a core than this has no time to spare: its own delays may show in the figures."""
 MAX_BRACKET_RATIO = 0.1
 """Between the lower and the upper bound of the latency's p99 may be this share of the upper one."""
+MAX_RESPONSE_RATIO = 1.2
+"""The p99 from due may be this many times the p99 from sending."""
 MAX_BACKLOG_GROWTH = 0.02
 """The deliveries under way may grow by this share of the offered rate; beyond it a window is saturated."""

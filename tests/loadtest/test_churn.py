@@ -93,6 +93,7 @@ def test_after_a_storm_every_delivery_is_expected_again(
     assert by_second[3] < 1000
     assert step.planned_messages < 600, "who is away has nothing to send"
     assert step.offered_messages == step.planned_messages == 600 - step.withdrawn_messages
+    assert f"{step.withdrawn_messages} of 600 planned messages" in run.output
 
 
 def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Path) -> None:
