@@ -58,6 +58,9 @@ CELL_COLUMNS = (
     "order_conflicts",
     "foreign",
     "not_judged",
+    "withdrawn_messages",
+    "latency_lower_ms",
+    "backlog_growth",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 
