@@ -23,6 +23,10 @@ class RefusedFlagsError(TrialError):
     """A server does not accept the flags it was started with; `failure.log` is what it says."""
 
 
+class RevisionError(BenchError, ValueError):
+    """A revision of the server's code is unknown, or cannot be checked out."""
+
+
 class JoinError(BenchError):
     """A server did not let a member in."""
 
