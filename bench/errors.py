@@ -51,5 +51,9 @@ class SloError(BenchError, ValueError):
     """A service-level objective is not written as the gate reads it."""
 
 
+class VariantError(BenchError, ValueError):
+    """A campaign does not have the variants that are to be compared."""
+
+
 class ChartLeftOutError(BenchError):
     """A chart cannot be drawn from these results; the message says what they lack."""
