@@ -23,6 +23,10 @@ class RefusedFlagsError(TrialError):
     """A server does not accept the flags it was started with; `failure.log` is what it says."""
 
 
+class RevisionError(BenchError, ValueError):
+    """A revision of the server's code is unknown, or cannot be checked out."""
+
+
 class JoinError(BenchError):
     """A server did not let a member in."""
 
@@ -45,6 +49,10 @@ class ScenarioError(BenchError, ValueError):
 
 class SloError(BenchError, ValueError):
     """A service-level objective is not written as the gate reads it."""
+
+
+class VariantError(BenchError, ValueError):
+    """A campaign does not have the variants that are to be compared."""
 
 
 class ChartLeftOutError(BenchError):

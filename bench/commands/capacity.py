@@ -85,7 +85,7 @@ def capacity(
         environment = session.environment()
         store = CampaignFolder(results_folder(out, "capacity"))
         with session.starting():
-            probe(strategies, shared.notice_limit, session.interruption)
+            probe(plan.arms, shared.notice_limit, session.interruption)
             store.create()
         with session.writing(kept_in(store.directory)), store.locked():
             result = SearchRunner(plan, environment, store, session.interruption, session.console).run()

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bench.analysis.live_summary import LiveSummary
-from bench.commands.options import ABOVE_0, peers, strategies_option, user_counts, workload_options
+from bench.commands.options import (
+    ABOVE_0,
+    NO_STRATEGY,
+    peers,
+    revisions,
+    strategies_option,
+    user_counts,
+    workload_options,
+)
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
 from bench.commands.session import Session, answers, exit_with, results_folder, running
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
 from bench.execution.server_process import probe
+from bench.execution.worktrees import checked_out
 from bench.model.plan import Workload, make_plan
+from bench.model.revision import Revision
 from bench.model.run import Failure
 from bench.model.summary import Summary
 from bench.presentation.charts.gallery import draw_all
@@ -24,7 +35,7 @@ from bench.storage.distributions import Distributions, read_distributions
 
 
 @click.command
-@strategies_option("One named twice is compared with itself.")
+@strategies_option("One named twice is compared with itself; 'none' leaves them out where a --rival is given.")
 @click.option(
     "--rival",
     "peers",
@@ -32,6 +43,14 @@ from bench.storage.distributions import Distributions, read_distributions
     metavar="NAME=COMMAND",
     callback=peers,
     help="Another chat server to compare, as in 'mine=python app.py {port}': WS /chat?user_id=NAME on 127.0.0.1.",
+)
+@click.option(
+    "--revision",
+    "revisions",
+    multiple=True,
+    metavar="REV",
+    callback=revisions,
+    help="A branch, tag or commit of this checkout whose server to run; repeat it to compare, as in main and HEAD.",
 )
 @click.option("--users", default="50,100,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
@@ -61,6 +80,7 @@ def compare(
     /,
     strategies: list[str],
     peers: dict[str, str],
+    revisions: list[Revision],
     blocks: int,
     slo_ms: float,
     seed: int,
@@ -71,9 +91,10 @@ def compare(
 ) -> None:
     """Compare strategies while the user count grows.
 
-    Each gets a fresh server and the same swarm. A campaign that ends early (Ctrl-C, a crash, a full disk) keeps its
-    finished trials, and --resume DIR does the rest. Exit codes: 0 done and valid, 2 wrong use, 3 a run failed or is
-    invalid. Slowness and missing deliveries are results, not failures.
+    Each gets a fresh server and the same swarm. With --revision each is run at every revision, from temporary git
+    worktrees, with this tool's interpreter, packages and swarm. A campaign that ends early (Ctrl-C, a crash, a full
+    disk) keeps its finished trials, and --resume DIR does the rest. Exit codes: 0 done and valid, 2 wrong use, 3 a run
+    failed or is invalid. Slowness and missing deliveries are results, not failures.
     """
     if allow_different_environment and not resume:
         raise click.UsageError("--allow-different-environment needs --resume; give both")
@@ -81,26 +102,46 @@ def compare(
         raise click.BadParameter(
             f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival"
         )
+    if revisions and len(set(strategies)) < len(strategies):
+        raise click.BadParameter(
+            "with --revision name each strategy once; a --revision given twice is compared with itself",
+            param_hint="--strategies",
+        )
+    if strategies == [NO_STRATEGY]:
+        strategies = []
+        if not peers or revisions:
+            raise click.BadParameter(
+                "'none' leaves nothing to run; give a --rival, and no --revision, or name strategies",
+                param_hint="--strategies",
+            )
     if resume:
         refuse_other_flags(context, resume)
         store, plan, then = stored_campaign(resume)
     else:
         store = CampaignFolder(results_folder(out, "compare"))
-        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers), None
-    with running(max(plan.workload.users)) as session:
+        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers, revisions), None
+    with running(max(plan.workload.users)) as session, ExitStack() as stack:
         environment = session.environment()
         if then:
             environment = resumed_environment(then, environment, allow_different_environment)
         with session.starting():
-            ours = [arm.strategy for arm in plan.arms if arm.command is None]
-            commands = [arm.command for arm in plan.arms if arm.command is not None]
-            probe(ours, plan.workload.notice_limit, session.interruption, commands)
+            checkouts = stack.enter_context(checked_out(arm.revision for arm in plan.arms if arm.revision is not None))
+            probe(plan.arms, plan.workload.notice_limit, session.interruption, checkouts)
             if not resume:
                 store.create()
         with session.writing(f"what was written is kept, and {_resume_command(store)} goes on with it"), store.locked():
             earlier = earlier_runs(plan, store, session.console)
             live = LiveSummary(plan, environment, store)
-            run_campaign(plan, environment, store, session.interruption, session.console, earlier, on_runs=live.update)
+            run_campaign(
+                plan,
+                environment,
+                store,
+                session.interruption,
+                session.console,
+                earlier,
+                on_runs=live.update,
+                checkouts=checkouts,
+            )
             _show(live.summary, store, session)
     exit_with(is_valid=live.summary.valid)
 

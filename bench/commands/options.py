@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+from bench.errors import RevisionError
+from bench.execution.git import Repository
+from bench.model.revision import Revision
 from loadtest.schedule import stamp
 
 
@@ -26,6 +29,7 @@ class FiniteRange(click.FloatRange):
 
 ABOVE_0 = FiniteRange(0, min_open=True)
 FROM_0 = FiniteRange(0)
+NO_STRATEGY = "none"
 
 
 def strategies_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -54,6 +58,17 @@ def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[st
             )
         commands[name] = command
     return commands
+
+
+def revisions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[Revision]:
+    """Find the commit that each revision stands for; one may be given twice."""
+    if not values:
+        return []
+    try:
+        repository = Repository()
+        return [repository.resolve(value) for value in values]
+    except RevisionError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:

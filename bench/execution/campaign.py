@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from bench.execution.interruption import Interruption
 from bench.execution.progress import Progress
+from bench.execution.server_process import NO_CHECKOUTS
 from bench.execution.trial_runner import NO_EXTRAS, Extras, TrialRunner
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
@@ -26,11 +28,12 @@ def run_campaign(
     earlier: Sequence[Run] = (),
     extras: Callable[[Trial], Extras] | None = None,
     on_runs: Callable[[Sequence[Run]], None] = lambda _: None,
+    checkouts: Mapping[str, Path] = NO_CHECKOUTS,
 ) -> None:
     """Run the trials of `plan` that none of the `earlier` runs finished, in the planned order.
 
     A trial that fails is reported and does not keep the next from running. `on_runs` gets all runs so far, in the
-    order of the plan, before the first trial and after each.
+    order of the plan, before the first trial and after each. `checkouts` has the folder of each commit in the plan.
     """
     runs = {run.trial: run for run in earlier}
     to_do = [trial for trial in plan.trials if trial not in runs or not _finished(runs[trial])]
@@ -51,6 +54,7 @@ def run_campaign(
                 interruption,
                 partial(progress.show, trial),
                 extras(trial) if extras else NO_EXTRAS,
+                checkouts,
             ).run()
             if run.failure:
                 report_failure(console, trial.name, run.failure)

@@ -161,8 +161,9 @@ class CampaignFolder:
 
     def discard_logs(self, trial: Trial) -> None:
         """Remove what an earlier attempt at `trial` left in `logs/`, so the next attempt cannot pick up its result."""
-        for path in self.logs.glob(f"{trial.name}.*"):
-            path.unlink()
+        for path in self.logs.iterdir():
+            if re.fullmatch(rf"{re.escape(trial.name)}\.[a-z-]+\.\w+", path.name):
+                path.unlink()  # a label may have dots: block1-direct@v1 is not block1-direct@v1.0
 
     def read_plan(self) -> StoredPlan:
         """Read `plan.json`.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.analysis.comparison import Comparison, Verdict
 from bench.analysis.cost_growth import Growth
-from bench.presentation.comparison_wording import rounded, span
+from bench.presentation.comparison_wording import of_baseline, rounded, span
 from bench.presentation.table import Column, Row, Table, Tone, numbers
 
 TONES = {
@@ -42,7 +42,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> Table:
         for one in comparisons
     )
     first = comparisons[0]
-    return Table(f"{first.metric} as a multiple of {first.baseline}'s: below 1 is faster", columns, rows)
+    return Table(f"{first.metric} as a multiple of {of_baseline(comparisons)}: below 1 is faster", columns, rows)
 
 
 def growth_table(of_arms: Sequence[Growth]) -> Table:
