@@ -24,6 +24,7 @@ MAX_TERMS = 40
 """Terms of sums over the arrivals in one service, which is shorter than the gap between two: they fall like 1/j!."""
 MAX_LOAD = 0.999
 """Nearer to its capacity a queue with Poisson arrivals does not reach its balance in any window."""
+MAX_USERS = 10_000_000
 
 Floats = NDArray[np.float64]
 
@@ -46,16 +47,17 @@ def delivery_p_ms(cost: MessageCost, users: int, rate: float, percentile: float,
 def max_users(cost: MessageCost, rate: float, percentile: float, slo_ms: float, arrival: str) -> int | None:
     """Return the largest room whose delivery latency the queue predicts to be within an SLO; 0 if none is.
 
-    It is `None` where the members cost nothing, so that any room is. Units are those of `delivery_p_ms`.
+    It is `None` where the members cost next to nothing, so that a room of `MAX_USERS` is. The fixed cost has to be at
+    least 0. Units are those of `delivery_p_ms`.
     """
-    if cost.per_member_us <= 0:
-        return None
 
     def is_within(users: int) -> bool:
         if _is_overloaded(cost.message_us(users) / 1e6, rate, arrival):
             return False
         return _share_within(cost, users, rate, arrival)(slo_ms / 1e3) >= percentile / 100
 
+    if cost.per_member_us <= 0 or is_within(MAX_USERS):
+        return None
     within, beyond = 0, 1
     while is_within(beyond):
         within, beyond = beyond, 2 * beyond

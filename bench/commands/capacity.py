@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from bench.capacity.result import Axis, CapacityPlan, Percentile
+from bench.capacity.result import Axis, CapacityPlan
 from bench.capacity.search import Rules
 from bench.capacity.search_runner import SearchRunner
 from bench.commands.options import ABOVE_0, FROM_0, strategies_option, workload_options
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.execution.server_process import probe
+from bench.model.percentile import Percentile
 from bench.model.plan import Workload, make_plan
 from bench.presentation.capacity_answer import capacity_answer
 from bench.presentation.charts.capacity import draw_capacity

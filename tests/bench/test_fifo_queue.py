@@ -65,3 +65,4 @@ def test_edges() -> None:
     assert math.isinf(delivery_p_ms(DIRECT, 2300, 100, 99, "poisson"))
     assert max_users(MessageCost(60_000, 4), 10, 99, 50, "poisson") == 0
     assert max_users(MessageCost(100, 0), 100, 99, 50, "poisson") is None
+    assert max_users(MessageCost(100, 1e-12), 100, 99, 50, "poisson") is None
