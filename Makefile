@@ -6,7 +6,7 @@ DOCS_INSTALLED := $(VENV)/.docs-installed
 
 .PHONY: compare test coverage test-pythons lint types format docs
 
-# Four strategies under a growing swarm; charts and figures go into a new folder of results/.
+# Four strategies under a growing swarm, in four to five minutes; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
 	$(BIN)/python -m bench compare $(ARGS)
 

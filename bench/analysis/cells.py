@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.analysis import validity
 from bench.analysis.server_use import server_use
+from bench.analysis.window_length import supported_percentile
 from bench.model.environment import Environment
 from bench.model.plan import Plan, Trial
 from bench.model.run import Run
@@ -37,6 +38,7 @@ def summarise(plan: Plan, environment: Environment, runs: Sequence[Run]) -> Summ
                 if not run.failure and not _steps(run)
             ),
         ],
+        supported_percentile=supported_percentile(plan.workload),
     )
 
 

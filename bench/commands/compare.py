@@ -23,6 +23,7 @@ from bench.commands.session import Session, answers, exit_with, results_folder, 
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
 from bench.execution.server_process import probe
 from bench.execution.worktrees import checked_out
+from bench.model.percentile import Percentile
 from bench.model.plan import Workload, make_plan
 from bench.model.revision import Revision
 from bench.model.run import Failure
@@ -30,6 +31,7 @@ from bench.model.summary import Summary
 from bench.presentation.charts.gallery import draw_all
 from bench.presentation.comparison_answer import comparison_answer
 from bench.presentation.terminal import answer_in_terminal
+from bench.presentation.window_wording import too_few_messages
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import Distributions, read_distributions
 
@@ -52,8 +54,9 @@ from bench.storage.distributions import Distributions, read_distributions
     callback=revisions,
     help="A branch, tag or commit of this checkout whose server to run; repeat it to compare, as in main and HEAD.",
 )
-@click.option("--users", default="50,100,200,400,800", callback=user_counts, help="User counts, swept upwards.")
+@click.option("--users", default="50,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
+@click.option("--duration", "duration_s", default=10.0, type=ABOVE_0, help="Seconds of each window.")
 @workload_options
 @click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO: p99 of the delivery latency.")
@@ -122,6 +125,8 @@ def compare(
         plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers, revisions), None
     with running(max(plan.workload.users)) as session, ExitStack() as stack:
         environment = session.environment()
+        if shortage := too_few_messages(plan.workload, Percentile.P99.number):
+            session.print(shortage)
         if then:
             environment = resumed_environment(then, environment, allow_different_environment)
         with session.starting():

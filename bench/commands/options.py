@@ -94,9 +94,11 @@ def rates(_context: click.Context, _parameter: click.Parameter, value: str) -> t
 _WORKLOAD_OPTIONS = (
     click.option("--message-size", default=64, type=click.IntRange(stamp.LENGTH), help="Bytes of text per message."),
     click.option(
-        "--arrival", default="constant", type=click.Choice(["constant", "poisson"]), help="When messages are due."
+        "--arrival",
+        default="poisson",
+        type=click.Choice(["constant", "poisson"]),
+        help="When messages are due: at random, or evenly spaced, so that they never wait for each other.",
     ),
-    click.option("--duration", "duration_s", default=5.0, type=ABOVE_0, help="Seconds of each window."),
     click.option("--warmup", "warmup_s", default=2.0, type=FROM_0, help="Seconds of load before each window."),
     click.option(
         "--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most to wait for the last deliveries."
@@ -113,7 +115,7 @@ _WORKLOAD_OPTIONS = (
 
 
 def workload_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a subcommand the flags of a `Workload`, except the user counts and the rate."""
+    """Give a subcommand the flags of a `Workload`, except the user counts, the rate and the duration."""
     for option in reversed(_WORKLOAD_OPTIONS):
         command = option(command)
     return command

@@ -68,6 +68,8 @@ class Summary(msgspec.Struct, frozen=True):
     cells: list[Cell]
     not_measured: list[NotMeasured]
     failures: list[FailedTrial]
+    supported_percentile: float | None = None
+    """The highest percentile that the planned messages of a window carry; `None` in older results, too."""
 
     @property
     def valid(self) -> bool:

@@ -6,13 +6,16 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from bench.analysis.max_users import cell_within_slo, within_slo
+from bench.analysis.max_users import within_slo
+from bench.analysis.slo import is_within_slo
+from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import listing, milliseconds
+from bench.presentation.window_wording import too_few_messages
 
 NOT_MEASURED = "not measured"
 
@@ -20,7 +23,9 @@ NOT_MEASURED = "not measured"
 def comparison_answer(summary: Summary) -> Answer:
     """Return the verdicts and the finding, the measured user counts, and what is invalid or not measured and why."""
     sentences = (*verdicts(summary), slo_finding(summary))
-    return Answer(tuple(f"{each}." for each in sentences), users_table(summary), tuple(remarks(summary)))
+    shortage = too_few_messages(summary.plan.workload, Percentile.P99.number)
+    found = [*([f"{shortage}."] if shortage else []), *remarks(summary)]
+    return Answer(tuple(f"{each}." for each in sentences), users_table(summary), tuple(found))
 
 
 def users_table(summary: Summary, *, with_gaps: bool = False) -> Table:
@@ -119,9 +124,12 @@ def _within_slo(cells: Sequence[Cell], summary: Summary) -> tuple[str, Tone]:
     valid = [cell for cell in cells if cell.valid]
     if not valid:
         return "invalid", Tone.DOUBTFUL
-    within = sum(cell_within_slo(cell, summary.plan.slo_ms) for cell in valid)
+    found = [is_within_slo(cell, Percentile.P99, summary.plan.slo_ms) for cell in valid]
+    within = found.count(True)
     word, tone = f"{within} of {len(valid)}", Tone.PLAIN
-    if not within:
+    if None in found and False not in found:
+        word, tone = "unknown", Tone.DOUBTFUL
+    elif not within:
         word, tone = "no", Tone.BAD
     elif within == len(valid):
         is_known = within_slo(summary, cells[0].strategy, cells[0].users)

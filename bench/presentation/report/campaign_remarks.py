@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from bench.model.percentile import Percentile
 from bench.model.summary import Summary
 from bench.presentation.report.page import Remark
 from bench.presentation.table import Tone
 from bench.presentation.text import listed_numbers, listing
+from bench.presentation.window_wording import too_few_messages
 
 
 def campaign_remarks(summary: Summary) -> list[Remark]:
     """Return the remarks, the most important first."""
     if not summary.cells:
         return [Remark(Tone.DOUBTFUL, "Nothing was measured."), *_failures(summary)]
-    return [_missing(summary), _validity(summary), *_failures(summary)]
+    shortage = too_few_messages(summary.plan.workload, Percentile.P99.number)
+    short = [Remark(Tone.DOUBTFUL, f"{shortage}.")] if shortage else []
+    return [_missing(summary), _validity(summary), *short, *_failures(summary)]
 
 
 def _missing(summary: Summary) -> Remark:
