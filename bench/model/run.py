@@ -9,12 +9,17 @@ from loadtest.ledger.result import SwarmResult
 
 
 class ServerSample(msgspec.Struct, frozen=True):
-    """A server process's CPU seconds so far and bytes resident at one moment, CLOCK_REALTIME nanoseconds."""
+    """A server's CPU seconds so far and bytes resident at one moment, CLOCK_REALTIME nanoseconds.
+
+    Both are sums over its `processes`, of which `pid` is the first. Samples stored without that number are of the first
+    process alone.
+    """
 
     time_ns: int
     cpu_s: float
     rss_bytes: int
     pid: int = 0
+    processes: int = 1
 
 
 class LoopLag(msgspec.Struct, frozen=True):
