@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bench.model.plan import Trial
-from loadtest.ledger.result import SwarmResult
+from loadtest.ledger.result import Step, SwarmResult
 
 
 class ServerSample(msgspec.Struct, frozen=True):
@@ -90,3 +90,13 @@ class Run(msgspec.Struct, frozen=True):
     server_ended: str | None
     failure: Failure | None
     telemetry: list[ServerStats] = []
+
+    @property
+    def steps(self) -> list[Step]:
+        """What was measured, by ascending user count."""
+        return self.swarm.steps if self.swarm else []
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial got to its end; one that failed or measured nothing has to be run again."""
+        return self.failure is None and bool(self.steps)
