@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bench.analysis.live_summary import LiveSummary
+from bench.analysis.validity import invalid_users
 from bench.commands.options import (
     ABOVE_0,
     NO_STRATEGY,
@@ -24,13 +27,14 @@ from bench.execution.campaign import earlier_runs, report_failure, run_campaign
 from bench.execution.server_process import probe
 from bench.execution.worktrees import checked_out
 from bench.model.percentile import Percentile
-from bench.model.plan import Workload, make_plan
+from bench.model.plan import Trial, Workload, make_plan
 from bench.model.revision import Revision
 from bench.model.run import Failure
 from bench.model.summary import Summary
 from bench.presentation.charts.gallery import draw_all
 from bench.presentation.comparison_answer import comparison_answer
 from bench.presentation.terminal import answer_in_terminal
+from bench.presentation.text import counted
 from bench.presentation.window_wording import too_few_messages
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import Distributions, read_distributions
@@ -62,6 +66,12 @@ from bench.storage.distributions import Distributions, read_distributions
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO: p99 of the delivery latency.")
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
 @click.option(
+    "--retries",
+    default=2,
+    type=click.IntRange(0),
+    help="How often an invalid cell is measured again, at the end of its block.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="A new folder.  [default: results/compare-TIME]",
@@ -87,6 +97,7 @@ def compare(
     blocks: int,
     slo_ms: float,
     seed: int,
+    retries: int,
     out: Path | None,
     resume: Path | None,
     allow_different_environment: bool,
@@ -122,7 +133,7 @@ def compare(
         store, plan, then = stored_campaign(resume)
     else:
         store = CampaignFolder(results_folder(out, "compare"))
-        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers, revisions), None
+        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers, revisions, retries), None
     with running(max(plan.workload.users)) as session, ExitStack() as stack:
         environment = session.environment()
         if shortage := too_few_messages(plan.workload, Percentile.P99.number):
@@ -137,7 +148,7 @@ def compare(
         with session.writing(f"what was written is kept, and {_resume_command(store)} goes on with it"), store.locked():
             earlier = earlier_runs(plan, store, session.console)
             live = LiveSummary(plan, environment, store)
-            run_campaign(
+            left = run_campaign(
                 plan,
                 environment,
                 store,
@@ -146,25 +157,29 @@ def compare(
                 earlier,
                 on_runs=live.update,
                 checkouts=checkouts,
+                invalid_users=partial(invalid_users, planned_s=plan.workload.duration_s),
             )
-            _show(live.summary, store, session)
+            _show(live.summary, left, store, session)
     exit_with(is_valid=live.summary.valid)
 
 
-def _show(summary: Summary, store: CampaignFolder, session: Session) -> None:
+def _show(summary: Summary, left: Sequence[Trial], store: CampaignFolder, session: Session) -> None:
     """Print the answer on stdout, draw the charts, and say where everything is and what is left to do."""
     answers().print(answer_in_terminal(comparison_answer(summary)))
     gallery = draw_all(summary, _details(summary, store, session), store.charts)
     session.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"))
-    if summary.failures:
-        trials = f"{len(summary.failures)} of {len(summary.plan.trials)} trials"
+    if failures := [failure for failure in summary.failures if failure.attempt == 1]:
+        trials = f"{len(failures)} of {len(summary.plan.trials)} trials"
         session.print(f"{trials} did not get to their end: {_resume_command(store)} runs them")
+    if repeats := [trial for trial in left if trial.attempt > 1]:
+        what = counted(len(repeats), "repeat") + " of invalid cells"
+        session.print(f"{what} left to be run: {_resume_command(store)} does it")
 
 
 def _details(summary: Summary, store: CampaignFolder, session: Session) -> Distributions:
     """Read the files that some charts need; one that an earlier attempt left damaged costs only these charts."""
     try:
-        return read_distributions(store.directory, summary.plan)
+        return read_distributions(store.directory, summary.cells)
     except ValueError as error:
         report_failure(session.console, "some charts are left out", Failure(str(error)))
         return Distributions()

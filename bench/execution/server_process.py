@@ -15,11 +15,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 
-import psutil
-
 from bench.errors import RefusedFlagsError, TrialError
 from bench.execution.child_process import PACKAGES, Child, how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.process_tree import ProcessTree
 from bench.model.plan import Arm
 from bench.model.run import ServerSample
 
@@ -33,6 +32,8 @@ WRONG_USE = 2  # click's exit code for invalid flags
 
 class ListeningProcess(Child):
     """A process that tells in its output where it accepts connections."""
+
+    _tree: ProcessTree | None = None
 
     def await_ready(self, interruption: Interruption) -> tuple[str, int]:
         """Wait until the server accepts connections and return its host and port.
@@ -53,16 +54,15 @@ class ListeningProcess(Child):
         raise TrialError(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
 
     def sample(self) -> ServerSample:
-        """Read the CPU time and memory of the server, of its first process if it has several.
+        """Read the CPU time and memory of all processes of the server.
 
         Raises:
-            psutil.NoSuchProcess: the server has ended.
+            psutil.NoSuchProcess: the server's first process has ended.
 
         """
-        process = psutil.Process(self.pid)
-        with process.oneshot():
-            cpu = process.cpu_times()
-            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss, self.pid)
+        if self._tree is None or self._tree.pid != self.pid:  # not yet sampled, or started again
+            self._tree = ProcessTree(self.pid)
+        return self._tree.sample()
 
     def _address(self) -> tuple[str, int] | None:
         ready = READY.search(self.output())

@@ -53,21 +53,44 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     revision: str | None = None
 
 
-class Trial(msgspec.Struct, frozen=True):
-    """One fresh server under one swarm that sweeps all user counts."""
+class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fresh server under one swarm that sweeps all user counts.
+
+    An `attempt` above 1 measures only `users`, again, because they were invalid.
+    """
 
     block: int
     arm: Arm
     seed: int
+    attempt: int = 1
+    users: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
         """The stem of this trial's file names."""
-        return f"block{self.block}-{self.arm.label}"
+        again = f"-{self.users[0]}" if self.attempt > 1 else ""
+        return attempt_name(self.block, self.arm.label, self.attempt) + again
+
+    def workload_in(self, campaign: Workload) -> Workload:
+        """Return the part of a campaign's workload that this trial has."""
+        return msgspec.structs.replace(campaign, users=self.users or campaign.users)
+
+
+def first_attempt(trial: Trial) -> Trial:
+    """Return the trial of the plan that this one is, or of which it measures some user counts again."""
+    return msgspec.structs.replace(trial, attempt=1, users=())
+
+
+def attempt_name(block: int, label: str, attempt: int) -> str:
+    """Return how names of files begin that belong to an attempt: without a number, if it is the first."""
+    return f"block{block}-{label}" + (f".attempt{attempt}" if attempt > 1 else "")
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A whole campaign; `slo_ms` is the SLO for the p99 of the delivery latency."""
+    """A whole campaign; `slo_ms` is the SLO for the p99 of the delivery latency.
+
+    An invalid cell is measured again up to `retries` times.
+    """
 
     workload: Workload
     arms: tuple[Arm, ...]
@@ -75,6 +98,7 @@ class Plan(msgspec.Struct, frozen=True):
     slo_ms: float
     seed: int
     trials: tuple[Trial, ...]
+    retries: int = 0
 
 
 def make_plan(
@@ -85,6 +109,7 @@ def make_plan(
     seed: int,
     peers: Mapping[str, str] = NO_PEERS,
     revisions: Sequence[Revision] = (),
+    retries: int = 0,
 ) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
@@ -96,7 +121,7 @@ def make_plan(
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
     )
-    return Plan(workload, arms, blocks, slo_ms, seed, trials)
+    return Plan(workload, arms, blocks, slo_ms, seed, trials, retries)
 
 
 def _arms(strategies: Sequence[str], revisions: Sequence[Revision]) -> tuple[Arm, ...]:

@@ -11,6 +11,7 @@ from bench.analysis.slo import is_within_slo
 from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
+from bench.presentation.attempts_wording import measured_again
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
@@ -47,7 +48,7 @@ def users_table(summary: Summary, *, with_gaps: bool = False) -> Table:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """Name every fault and gap, once for all blocks that share it."""
+    """Say what was measured again, and name every fault and gap, once for all blocks that share it."""
     found = [
         (cell.strategy, cell.users, f"{kind}: {text}", cell.block)
         for cell in summary.cells
@@ -58,9 +59,13 @@ def remarks(summary: Summary) -> list[str]:
     blocks: dict[tuple[str, int, str], list[str]] = {}
     for strategy, users, text, block in found:
         blocks.setdefault((strategy, users, text), []).append(str(block))
+    again = measured_again(summary)
     return [
-        f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
-        for (strategy, users, text), shared in blocks.items()
+        *([again] if again else []),
+        *(
+            f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
+            for (strategy, users, text), shared in blocks.items()
+        ),
     ]
 
 

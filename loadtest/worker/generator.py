@@ -122,7 +122,7 @@ class Generator:
         planned = self._sender.begin(order, self.members.owns)
         self._windows[order.number] = OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
         if self._churn:
-            random = np.random.default_rng((self._seed, order.number, 1))
+            random = np.random.default_rng((*order.draw(self._seed), 1))
             self.members.plan(self._churn.departures(order, random))
 
     def _cut(self, end_ns: int) -> None:

@@ -168,6 +168,20 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
     assert server.stats()["messages_in"] == 2 * (100 + 30)
 
 
+def test_a_step_has_the_same_schedule_in_a_sweep_and_alone(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    flags = ("--only-summary", "--warmup", "0.2", "--dwell", "2.5", "--room-rate", "100", "--arrival", "poisson")
+    steps = []
+    for counts in ("2,3", "3"):
+        run = run_swarm(start_server().url, tmp_path / f"{counts}.json", *flags, "--steps", counts)
+        assert run.result is not None, run.output
+        steps.append(run.result.steps[-1])
+    in_a_sweep, alone = steps
+    assert alone.planned_messages == in_a_sweep.planned_messages
+    assert [second.messages for second in alone.timeline] == [second.messages for second in in_a_sweep.timeline]
+
+
 def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
     run = against(faulty("none"), tmp_path)
     step = only_step(run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.analysis.comparison import compare_arms
 from bench.analysis.cost_model import cost_models
 from bench.model.summary import Summary
+from bench.presentation.attempts_wording import attempts_table
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.gallery import Gallery, draw_all
 from bench.presentation.comparison_answer import remarks, users_table
@@ -35,7 +36,7 @@ def campaign_page(directory: Path) -> Page:
     """
     store = CampaignFolder(directory)
     summary = store.read_summary()
-    gallery = draw_all(summary, read_distributions(directory, summary.plan), store.charts)
+    gallery = draw_all(summary, read_distributions(directory, summary.cells), store.charts)
     plan, workload = summary.plan, summary.plan.workload
     charts = _charts(gallery)
     return Page(
@@ -84,6 +85,9 @@ def _health(summary: Summary, charts: dict[str, Chart]) -> Section:
     return Section(
         "Run health",
         [] if faults else ["No cell is invalid, none has a warning, and all were measured."],
-        [Table("Invalid cells, warnings, and what was not measured", (Column(),), faults)] if faults else [],
+        [
+            *([Table("Invalid cells, warnings, and what was not measured", (Column(),), faults)] if faults else []),
+            *([attempts_table(summary)] if summary.attempts else []),
+        ],
         [charts[HEALTH]] if HEALTH in charts else [],
     )

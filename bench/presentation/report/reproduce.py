@@ -22,6 +22,7 @@ def compare_command(plan: Plan) -> str:
         "blocks": str(plan.blocks),
         "slo-ms": plain(plan.slo_ms),
         "seed": str(plan.seed),
+        "retries": str(plan.retries),
     }
     peers = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
     return command("compare", flags, *peers, *(word for commit in revisions for word in ("--revision", commit)))
