@@ -17,6 +17,7 @@ from bench.presentation.report.campaign_tables import comparisons_table, growth_
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
+from bench.presentation.report.yardstick_table import yardstick_table
 from bench.presentation.table import Column, Row, Table
 from bench.presentation.text import counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
@@ -64,7 +65,7 @@ def _charts(gallery: Gallery) -> dict[str, Chart]:
 
 def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, str]) -> Section:
     missing = [f"{name.replace('_', ' ')}: {reason}" for name, reason in left_out.items()]
-    comparisons, of_arms = compare_arms(summary), growths(summary)
+    comparisons, of_arms, in_yardsticks = compare_arms(summary), growths(summary), yardstick_table(summary)
     slo = f"p99 <= {summary.plan.slo_ms:g} ms and nothing missing"
     return Section(
         "Evidence",
@@ -73,6 +74,7 @@ def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, st
             users_table(summary, with_gaps=True).captioned(f"Every strategy at every user count; the SLO is {slo}"),
             *([comparisons_table(comparisons)] if comparisons else []),
             *([growth_table(of_arms)] if of_arms else []),
+            *([in_yardsticks] if in_yardsticks else []),
         ],
         [chart for name, chart in charts.items() if name != HEALTH],
     )
