@@ -27,6 +27,10 @@ class RevisionError(BenchError, ValueError):
     """A revision of the server's code is unknown, or cannot be checked out."""
 
 
+class YardstickError(BenchError, OSError):
+    """The speed of this machine could not be measured."""
+
+
 class JoinError(BenchError):
     """A server did not let a member in."""
 

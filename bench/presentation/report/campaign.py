@@ -19,6 +19,7 @@ from bench.presentation.report.cost_tables import cost_by_users_table, cost_find
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
+from bench.presentation.report.yardstick_table import yardstick_table
 from bench.presentation.table import Column, Row, Table
 from bench.presentation.text import counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
@@ -66,7 +67,7 @@ def _charts(gallery: Gallery) -> dict[str, Chart]:
 
 def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, str]) -> Section:
     missing = [f"{name.replace('_', ' ')}: {reason}" for name, reason in left_out.items()]
-    comparisons, costs = compare_arms(summary), cost_models(summary)
+    comparisons, costs, in_yardsticks = compare_arms(summary), cost_models(summary), yardstick_table(summary)
     slo = f"p99 <= {summary.plan.slo_ms:g} ms and nothing missing"
     return Section(
         "Evidence",
@@ -75,6 +76,7 @@ def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, st
             users_table(summary, with_gaps=True).captioned(f"Every strategy at every user count; the SLO is {slo}"),
             *([comparisons_table(comparisons)] if comparisons else []),
             *([cost_model_table(costs), cost_by_users_table(costs)] if costs else []),
+            *([in_yardsticks] if in_yardsticks else []),
         ],
         [chart for name, chart in charts.items() if name != HEALTH],
     )
