@@ -109,3 +109,9 @@ scenario_folder = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with scenarios of your own, beside the built-in ones.",
 )
+
+new_folder = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A new folder for the result as JSON.  [default: nothing is kept]",
+)
