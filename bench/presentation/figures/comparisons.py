@@ -1,0 +1,73 @@
+"""Figures of campaigns that compare strategies: ratios, growth, verdicts, and the README's answer."""
+
+from __future__ import annotations
+
+import math
+
+from bench.analysis.comparison import Comparison, Verdict, compare_arms
+from bench.analysis.cost_growth import growths
+from bench.analysis.paired_tests import blocks_needed
+from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
+from bench.claims.stored_results import StoredResults
+from bench.errors import FiguresError
+from bench.presentation.comparison_wording import rounded, span, verdicts
+from bench.presentation.figures.writing import code, ms, prose, table
+from bench.presentation.markdown import table_in_markdown
+from bench.presentation.report.campaign_tables import growth_table
+from bench.presentation.table import Column
+
+ANSWER_USERS = 1600
+FAMILIES = (1, 5, 10, 18, 25, 50)
+
+
+def answer(results: StoredResults, campaign: str) -> str:
+    """Say what the README answers: whether to choose `coalesced`, its p99, and how it compares with `direct`."""
+    summary = results.summary(campaign)
+    rate = summary.plan.workload.room_rate
+    cells, others = (valid_cells(summary, name, ANSWER_USERS) for name in ("coalesced", "direct"))
+    one = _comparison(results, campaign, "coalesced", ANSWER_USERS)
+    cpu = [spread(each, server_cpu_us, "server CPU time").median for each in (cells, others)]
+    choice = f"At {rate:g} messages a second, choose `coalesced`." if one.verdict is Verdict.FASTER else ""
+    return prose(
+        f"{choice} With {ANSWER_USERS:,} users, {ANSWER_USERS * rate:,.0f} deliveries a second, the p99 of `coalesced`",
+        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms, that of `direct` {rounded(1 / one.ratio)} times as long",
+        f"(95 % interval {span(1 / one.high, 1 / one.low if one.low else math.inf)}, {one.blocks_used} blocks);",
+        f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`.",
+    )
+
+
+def ratios(results: StoredResults, campaign: str, strategy: str) -> str:
+    """Show a strategy's p99 as a multiple of the baseline's at each user count, with interval and verdict."""
+    ones = [one for one in compare_arms(results.summary(campaign)) if one.arm == strategy]
+    if not ones:
+        raise FiguresError(f"{campaign} does not compare {strategy!r}; name one of its strategies")
+    rows = {
+        f"{code(strategy)} / {code(ones[0].baseline)}": [rounded(one.ratio) for one in ones],
+        "95 % interval": [span(one.low, one.high) for one in ones],
+        "verdict": [str(one.verdict) for one in ones],
+    }
+    columns: list[Column | str] = [Column("users"), *(f"{one.users:,}" for one in ones)]
+    return table(columns, [[name, *cells] for name, cells in rows.items()])
+
+
+def growth(results: StoredResults, campaign: str) -> str:
+    """Show how the server's CPU time of a message grows with the room, as the report does."""
+    return table_in_markdown(growth_table(growths(results.summary(campaign))))
+
+
+def found(results: StoredResults, campaign: str) -> str:
+    """Say in sentences what a campaign's comparisons show."""
+    return prose(*(f"{sentence}." for sentence in verdicts(results.summary(campaign))))
+
+
+def blocks_for_a_claim(_results: StoredResults) -> str:
+    """Show how many blocks a claim takes in families of several sizes; needs no result."""
+    needed = [f"{blocks_needed(comparisons)}" for comparisons in FAMILIES]
+    return table([Column("comparisons in the family"), *map(str, FAMILIES)], [["blocks needed", *needed]])
+
+
+def _comparison(results: StoredResults, campaign: str, strategy: str, users: int) -> Comparison:
+    for one in compare_arms(results.summary(campaign)):
+        if (one.arm, one.users) == (strategy, users):
+            return one
+    raise FiguresError(f"{campaign} does not compare {strategy!r} with {users:,} users; measure both")
