@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -100,7 +101,7 @@ def test_a_campaigns_commands_are_understood(campaign: Campaign, tmp_path: Path)
             with click.Context(main) as parent:
                 command.make_context(subcommand, [*flags, "--out", str(tmp_path / "new")], parent=parent)
         else:
-            assert module == "bench.validation.simulation"
+            assert importlib.util.find_spec(module)
     assert bool(campaign.quick) == bool(campaign.quick_minutes)
 
 

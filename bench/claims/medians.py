@@ -65,10 +65,3 @@ def server_cpu_us(cell: Cell) -> float | None:
 def swarm_cpu_us(cell: Cell) -> float:
     """Return the swarm's CPU time of a delivery in microseconds."""
     return cell.generator.cpu_us_per_delivery
-
-
-def server_cpu_us_per_message(cell: Cell) -> float | None:
-    """Return the server's CPU time of a message that was sent, in microseconds."""
-    if cell.server.cpu_percent is None or not cell.offered_messages:
-        return None
-    return cell.server.cpu_percent / 100 * cell.window_s * 1e6 / cell.offered_messages

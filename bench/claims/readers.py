@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from bench.analysis.comparison import Verdict, compare_arms
+from bench.analysis.cost_model import cost_models
 from bench.analysis.max_users import max_users_within_slo
 from bench.capacity.result import Limit
 from bench.claims.manifest import Claim
 from bench.claims.medians import (
     p99_ms,
     server_cpu_us,
-    server_cpu_us_per_message,
     spread,
     swarm_cpu_us,
     valid_cells,
@@ -99,19 +99,15 @@ def swarm_cpu(results: StoredResults, campaign: str, strategy: str, users: int) 
     return Reading(found.median, f"{found.median:.1f}", "", found.low, found.high)
 
 
-def growth(results: StoredResults, campaign: str, strategy: str, users: int, more_users: int) -> Reading:
-    """Read by how much the server's CPU time of a message grows from one user count to another.
-
-    It is O(n) if that is nearer to the ratio of the user counts than to 1, on a logarithmic scale.
-    """
-    summary = results.summary(campaign)
-    before, after = (
-        spread(valid_cells(summary, strategy, count), server_cpu_us_per_message, "server CPU time")
-        for count in (users, more_users)
-    )
-    factor = after.median / before.median
-    grows = factor > math.sqrt(more_users / users)
-    return Reading(factor, f"{factor:.2f}", "O(n)" if grows else "O(1)")
+def cost_per_member(results: StoredResults, campaign: str, strategy: str) -> Reading:
+    """Read what each member adds to the server's CPU time of a message, in microseconds: above 0 it is O(n)."""
+    found = [each for each in cost_models(results.summary(campaign)) if each.strategy == strategy]
+    if not found:
+        raise NoFigureError(f"{strategy} has too few valid cells for a cost model: two blocks of three user counts")
+    (model,) = found
+    value = model.cost.per_member_us
+    side = "O(n)" if model.grows else "O(1) not excluded"
+    return Reading(value, f"{value:.2f}", side, model.per_member_low_us, model.per_member_high_us)
 
 
 def max_users(results: StoredResults, campaign: str, strategy: str) -> Reading:
@@ -175,7 +171,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         each.__name__.replace("_", "-"): each
         for each in (
             *(latency_ratio, differences_found, p99, server_cpu, server_cpu_ratio, swarm_cpu),
-            *(growth, max_users, capacity, healthy_p99, as_expected, checks_agreeing),
+            *(cost_per_member, max_users, capacity, healthy_p99, as_expected, checks_agreeing),
         )
     }
 )

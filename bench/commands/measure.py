@@ -13,9 +13,8 @@ from bench.claims.stored_results import StoredResults
 from bench.commands.campaigns import manifest_errors, manifest_of, print_failure, run_campaigns
 from bench.commands.exit_codes import INVALID
 from bench.commands.options import checkout
-from bench.commands.report import write_report
+from bench.commands.report import has_report, write_report
 from bench.commands.session import Session, answers, exit_with, running
-from bench.errors import ResultsError
 from bench.presentation.claims_answer import campaigns_table
 from bench.presentation.terminal import table_in_terminal
 
@@ -83,10 +82,8 @@ def _store(
         return False
     replace_folder(new.folder(name), stored.folder(name))
     new.folder(name).with_name(f"{name}.log").unlink(missing_ok=True)
-    try:
+    if has_report(stored.folder(name)):
         write_report(stored.folder(name))
-    except ResultsError as error:
-        session.print(f"{name} has no report: {error}")
     session.print(f"{name}: stored in {stored.folder(name)} after {ended.seconds:.0f} s")
     return True
 

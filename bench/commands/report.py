@@ -54,6 +54,11 @@ def write_report(directory: Path) -> list[Path]:
     return [*texts]
 
 
+def has_report(directory: Path) -> bool:
+    """Whether a folder has results that a report is made of."""
+    return any((directory / name).exists() for name in PAGES)
+
+
 def _page(directory: Path) -> Page:
     whole = directory.resolve().parent
     if (whole / SCENARIO).exists():  # its campaign alone does not say what disturbed it

@@ -1,11 +1,11 @@
-"""Figures of campaigns that compare strategies: ratios, growth, verdicts, and the README's answer."""
+"""Figures of campaigns that compare strategies: ratios, costs of a message, verdicts, and the README's answer."""
 
 from __future__ import annotations
 
 import math
 
 from bench.analysis.comparison import Comparison, Verdict, compare_arms
-from bench.analysis.cost_growth import growths
+from bench.analysis.cost_model import cost_models
 from bench.analysis.paired_tests import blocks_needed
 from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
 from bench.claims.stored_results import StoredResults
@@ -13,7 +13,7 @@ from bench.errors import FiguresError
 from bench.presentation.comparison_wording import rounded, span, verdicts
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
-from bench.presentation.report.campaign_tables import growth_table
+from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
 from bench.presentation.table import Column
 
 ANSWER_USERS = 1600
@@ -50,9 +50,19 @@ def ratios(results: StoredResults, campaign: str, strategy: str) -> str:
     return table(columns, [[name, *cells] for name, cells in rows.items()])
 
 
-def growth(results: StoredResults, campaign: str) -> str:
-    """Show how the server's CPU time of a message grows with the room, as the report does."""
-    return table_in_markdown(growth_table(growths(results.summary(campaign))))
+def cost_findings(results: StoredResults, campaign: str) -> str:
+    """Say for each strategy whether the cost of a message grows with the room."""
+    return prose(*map(cost_finding, cost_models(results.summary(campaign))))
+
+
+def cost_model(results: StoredResults, campaign: str) -> str:
+    """Show the fixed cost of a message and the cost per member, as the report does."""
+    return table_in_markdown(cost_model_table(cost_models(results.summary(campaign))))
+
+
+def cost_by_users(results: StoredResults, campaign: str) -> str:
+    """Show the cost of a message at each user count, as the report does."""
+    return table_in_markdown(cost_by_users_table(cost_models(results.summary(campaign))))
 
 
 def found(results: StoredResults, campaign: str) -> str:

@@ -19,7 +19,9 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
         "answer": comparisons.answer,
         "ratios": comparisons.ratios,
-        "growth": comparisons.growth,
+        "cost-findings": comparisons.cost_findings,
+        "cost-model": comparisons.cost_model,
+        "cost-by-users": comparisons.cost_by_users,
         "found": comparisons.found,
         "blocks-for-a-claim": comparisons.blocks_for_a_claim,
         "strategies": capacities.strategies,
