@@ -75,7 +75,11 @@ def test_results_of_the_manifest_are_not_ignored_by_git() -> None:
     ("path", "is_kept"),
     [
         ("stalled/scenario.json", True),
-        ("stalled/charts/stalled_members.svg", True),
+        ("stalled/charts/stalled_members.png", True),
+        ("stalled/charts/stalled_members.svg", False),
+        ("stalled/report.md", True),
+        ("reference/charts/latency_by_users.svg", True),
+        ("reference/report.html", True),
         ("stalled/stalled-5/summary.json", False),
         ("capacity-users/capacity.json", True),
         ("capacity-users/runs/block1-direct.json", False),

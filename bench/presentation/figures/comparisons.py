@@ -28,10 +28,16 @@ def answer(results: StoredResults, campaign: str) -> str:
     one = _comparison(results, campaign, "coalesced", ANSWER_USERS)
     cpu = [spread(each, server_cpu_us, "server CPU time").median for each in (cells, others)]
     choice = f"At {rate:g} messages a second, choose `coalesced`." if one.verdict is Verdict.FASTER else ""
+    against = ""
+    if 0 < one.ratio < math.inf:
+        low, high = 1 / one.high, 1 / one.low if one.low else math.inf
+        against = (
+            f", that of `direct` {rounded(1 / one.ratio)} times as long (95 % interval {span(low, high)}, "
+            f"{one.blocks_used} blocks)"
+        )
     return prose(
         f"{choice} With {ANSWER_USERS:,} users, {ANSWER_USERS * rate:,.0f} deliveries a second, the p99 of `coalesced`",
-        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms, that of `direct` {rounded(1 / one.ratio)} times as long",
-        f"(95 % interval {span(1 / one.high, 1 / one.low if one.low else math.inf)}, {one.blocks_used} blocks);",
+        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms{against};",
         f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`.",
     )
 
@@ -42,8 +48,8 @@ def ratios(results: StoredResults, campaign: str, strategy: str) -> str:
     if not ones:
         raise FiguresError(f"{campaign} does not compare {strategy!r}; name one of its strategies")
     rows = {
-        f"{code(strategy)} / {code(ones[0].baseline)}": [rounded(one.ratio) for one in ones],
-        "95 % interval": [span(one.low, one.high) for one in ones],
+        f"{code(strategy)} / {code(ones[0].baseline)}": [_times(one.ratio) for one in ones],
+        "95 % interval": [_interval(one) for one in ones],
         "verdict": [str(one.verdict) for one in ones],
     }
     columns: list[Column | str] = [Column("users"), *(f"{one.users:,}" for one in ones)]
@@ -63,6 +69,39 @@ def cost_model(results: StoredResults, campaign: str) -> str:
 def cost_by_users(results: StoredResults, campaign: str) -> str:
     """Show the cost of a message at each user count, as the report does."""
     return table_in_markdown(cost_by_users_table(cost_models(results.summary(campaign))))
+
+
+def side_by_side(results: StoredResults, one: str, other: str) -> str:
+    """Show the p99 and its ratio to the baseline in two campaigns, wherever both measured a strategy."""
+    summaries = [results.summary(campaign) for campaign in (one, other)]
+    ratio_of = [{(each.arm, each.users): each for each in compare_arms(summary)} for summary in summaries]
+    measured = [{(cell.strategy, cell.users) for cell in summary.cells if cell.valid} for summary in summaries]
+    rows = []
+    for arm in summaries[0].plan.arms:
+        for users in summaries[0].plan.workload.users:
+            place = arm.label, users
+            if all(place in places for places in measured):
+                p99 = [spread(valid_cells(summary, *place), p99_ms, "p99") for summary in summaries]
+                compared = [of_campaign.get(place) for of_campaign in ratio_of]
+                rows.append(
+                    [code(arm.label), f"{users:,}", *(ms(each.median) for each in p99), *map(_with_interval, compared)]
+                )
+    headings = (f"{what}: {code(campaign)}" for what in ("p99 ms", "ratio") for campaign in (one, other))
+    return table([Column("strategy"), "users", *headings], rows)
+
+
+def _with_interval(one: Comparison | None) -> str:
+    return f"{_times(one.ratio)} ({_interval(one)})" if one else "1"
+
+
+def _times(ratio: float) -> str:
+    if math.isnan(ratio):
+        return "unknown"
+    return "infinite" if math.isinf(ratio) else rounded(ratio)
+
+
+def _interval(one: Comparison) -> str:
+    return "unknown" if math.isnan(one.low) or math.isnan(one.high) else span(one.low, one.high)
 
 
 def found(results: StoredResults, campaign: str) -> str:

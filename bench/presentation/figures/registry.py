@@ -23,6 +23,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "cost-model": comparisons.cost_model,
         "cost-by-users": comparisons.cost_by_users,
         "found": comparisons.found,
+        "side-by-side": comparisons.side_by_side,
         "blocks-for-a-claim": comparisons.blocks_for_a_claim,
         "strategies": capacities.strategies,
         "capacities": capacities.capacities,
