@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -20,6 +21,7 @@ from bench.errors import FiguresError
 from bench.presentation.figures.markers import blocks, with_blocks
 from bench.presentation.figures.pages import pages, read_blocks
 from bench.presentation.figures.registry import FIGURES
+from bench.storage.campaign_folder import CampaignFolder
 from tests.figures_made_up import store, store_all
 
 ROOT = Path(__file__).parent.parent
@@ -113,7 +115,9 @@ def test_a_campaigns_commands_are_understood(campaign: Campaign, tmp_path: Path)
 def test_a_claim_is_stated_and_can_be_read(claim: Claim, tmp_path: Path) -> None:
     results = StoredResults(tmp_path)
     store(MANIFEST.campaign(claim.campaign), results)
-    assert read(claim, results).text
+    found = read(claim, results)
+    assert found.text
+    assert bool(found.side) == bool(claim.verdict), "a claim that says more than a number says what"
     for page in claim.stated_in:
         assert (ROOT / page).exists()
 
@@ -158,6 +162,19 @@ def test_what_is_not_stored_yet_is_told_and_kept(checkout: Path) -> None:
     asked = "not stored yet: docs/capacity.md: capacities capacity-users (python -m bench measure capacity-users)"
     assert asked in output
     assert (checkout / "docs" / "capacity.md").read_text() == before
+
+
+def test_a_result_without_a_valid_figure_does_not_keep_others_from_being_written(checkout: Path) -> None:
+    results = StoredResults(checkout / "results")
+    store_all(MANIFEST, results)
+    summary = results.summary("cost")
+    cells = [msgspec.structs.replace(cell, valid=False, reasons=["busy"]) for cell in summary.cells]
+    CampaignFolder(results.folder("cost")).write_summary(msgspec.structs.replace(summary, cells=cells))
+    code, output = figures("--root", str(checkout))
+    assert code == 1
+    assert "no figure: docs/server.md: server-cost cost: direct with 500 users has no valid cell" in output
+    assert [block.name for block in read_blocks(checkout, MANIFEST) if block.differs] == []
+    assert figures("--check", "--root", str(checkout))[0] == 1
 
 
 @pytest.mark.parametrize(

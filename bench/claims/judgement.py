@@ -23,7 +23,7 @@ class Judgement:
 
 
 def judge(claim: Claim, stored: StoredResults, again: StoredResults) -> Judgement:
-    """Judge a claim: it fails where there is no valid figure any more, or another verdict.
+    """Judge a claim: it fails where there is no valid figure any more, or another verdict than the claim's.
 
     Raises:
         ManifestError: the claim names no reader, or one with other parameters.
@@ -35,6 +35,9 @@ def judge(claim: Claim, stored: StoredResults, again: StoredResults) -> Judgemen
         return Judgement(claim, Outcome.NOT_STORED, remark=str(error))
     except ResultsError as error:
         return Judgement(claim, Outcome.FAILED, remark=f"the stored result: {error}")
+    if claim.verdict not in ("", then.side):
+        remark = f"it says {claim.verdict}, and the stored result says {then.side}"
+        return Judgement(claim, Outcome.FAILED, then, remark=remark)
     try:
         now = read(claim, again)
     except NotStoredError:

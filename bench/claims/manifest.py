@@ -58,8 +58,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A sentence of the documentation whose figure a campaign measures.
 
     `text` has `{figure}` where the figure belongs, which is always read from stored results. `reader` names the
-    function that reads it, `parameters` are its arguments. A figure that is measured again may differ by `tolerance`, a
-    share of the stored one.
+    function that reads it, `parameters` are its arguments. `verdict` is what the claim says beyond the number
+    (`slower`, `all`): a result with another one, be it the stored one, makes it fail. A figure that is measured again
+    may differ by `tolerance`, a share of the stored one.
     """
 
     id: Name
@@ -68,6 +69,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     campaign: Name
     reader: str
     parameters: dict[str, Parameter] = {}
+    verdict: str = ""
     tolerance: Annotated[float, Meta(ge=0)] = 0.15
 
 

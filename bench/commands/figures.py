@@ -21,8 +21,8 @@ def figures(check: bool, root: Path) -> None:
     """Write the figures in README.md and docs/*.md from the results stored in results/.
 
     They stand between `<!-- figures: NAME -->` and `<!-- end of figures: NAME -->`. Where the results of a campaign are
-    not stored yet, the page keeps what it has. Exit codes: 0 done, 1 a page differs (--check), 2 wrong use or wrong
-    markers.
+    not stored yet, the page keeps what it has. Exit codes: 0 done, 1 a page differs (--check) or a stored result has no
+    valid figure, 2 wrong use or wrong markers.
     """
     try:
         found = read_blocks(root, read_manifest(root))
@@ -32,7 +32,9 @@ def figures(check: bool, root: Path) -> None:
     for block in different:
         click.echo(f"{'differs' if check else 'written'}: {_shown(block, root)}")
     for block in found:
-        if block.text is None:
+        if block.no_figure:
+            click.echo(f"no figure: {_shown(block, root)}: {block.no_figure}")
+        elif block.text is None:
             click.echo(f"not stored yet: {_shown(block, root)} (python -m bench measure {block.not_stored})")
     same = sum(block.text == block.written for block in found)
     click.echo(f"{same} of {len(found)} figures were as the stored results say.")
@@ -43,6 +45,7 @@ def figures(check: bool, root: Path) -> None:
             raise click.UsageError(f"cannot write the figures: {error}") from error
     elif different:
         click.echo("`python -m bench figures` writes them.")
+    if (check and different) or any(block.no_figure for block in found):
         sys.exit(FAILED)
 
 

@@ -157,6 +157,15 @@ def test_a_self_test_that_is_not_as_expected_fails(tmp_path: Path) -> None:
     assert (found.outcome, found.remark) == (Outcome.FAILED, "was all, is not all")
 
 
+def test_a_claim_fails_that_its_own_stored_result_contradicts(tmp_path: Path) -> None:
+    results = StoredResults(tmp_path)
+    results.folder("tiny").mkdir()
+    write_selftest(SelftestResult(1, ENVIRONMENT, (exact_count("lose", "missing", 20, 19),)), results.folder("tiny"))
+    found = judge(msgspec.structs.replace(claim("as-expected"), verdict="all"), results, results)
+    assert found.outcome is Outcome.FAILED
+    assert found.remark == "it says all, and the stored result says not all"
+
+
 def test_a_cost_that_grows_with_the_room_is_told_from_one_that_does_not(tmp_path: Path) -> None:
     command = "bench compare --strategies direct --users 100,400,800 --blocks 3"
     campaign = Campaign(name="tiny", purpose="", command=command, minutes=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.claims.manifest import RESULTS, Manifest
 from bench.claims.stored_results import StoredResults
-from bench.errors import FiguresError, NotStoredError, ResultsError
+from bench.errors import FiguresError, NoFigureError, NotStoredError, ResultsError
 from bench.presentation.figures.markers import blocks, with_blocks
 from bench.presentation.figures.registry import figure
 from bench.storage.files import write_file
@@ -18,7 +18,8 @@ from bench.storage.files import write_file
 class Block:
     """The figures between two markers of a page.
 
-    `text` is what the stored results give, `None` where the campaign `not_stored` has no result yet.
+    `text` is what the stored results give. It is `None` where the campaign `not_stored` has no result yet, and where
+    the stored one has no valid figure, for the reason `no_figure`.
     """
 
     page: Path
@@ -26,6 +27,7 @@ class Block:
     written: str
     text: str | None
     not_stored: str = ""
+    no_figure: str = ""
 
     @property
     def differs(self) -> bool:
@@ -42,7 +44,7 @@ def read_blocks(root: Path, manifest: Manifest) -> list[Block]:
     """Return the figures of all pages, with what the stored results give.
 
     Raises:
-        FiguresError: a marker or a name is wrong, or a result that is stored does not give the figure.
+        FiguresError: a marker or a name is wrong, or a stored result is damaged.
 
     """
     results = StoredResults(root / RESULTS)
@@ -55,6 +57,8 @@ def _blocks(page: Path, where: str, results: StoredResults, manifest: Manifest) 
             yield Block(page, name, written, figure(name, results, manifest))
         except NotStoredError as error:
             yield Block(page, name, written, None, error.campaign)
+        except NoFigureError as error:
+            yield Block(page, name, written, None, no_figure=str(error))
         except (FiguresError, ResultsError) as error:
             raise FiguresError(f"{where}: figures {name!r}: {error}") from error
 
