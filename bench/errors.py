@@ -47,6 +47,26 @@ class ResultsError(BenchError, ValueError):
     """Stored results are missing, damaged or of another format."""
 
 
+class NotStoredError(ResultsError):
+    """A campaign of the manifest has no stored result yet; `campaign` is its name."""
+
+    def __init__(self, message: str, campaign: str) -> None:
+        super().__init__(message)
+        self.campaign = campaign
+
+
+class NoFigureError(ResultsError):
+    """A stored result is without the valid figure that is asked for."""
+
+
+class ManifestError(BenchError, ValueError):
+    """The manifest of campaigns and claims is invalid, or does not have what was asked for."""
+
+
+class FiguresError(BenchError, ValueError):
+    """A page's markers of generated figures are wrong."""
+
+
 class ScenarioError(BenchError, ValueError):
     """A scenario does not exist, or its file is not valid."""
 

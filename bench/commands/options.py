@@ -126,3 +126,17 @@ scenario_folder = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with scenarios of your own, beside the built-in ones.",
 )
+
+new_folder = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A new folder for the result as JSON.  [default: nothing is kept]",
+)
+
+checkout = click.option(
+    "--root",
+    default=".",
+    show_default="this folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True),
+    help="A checkout of this project.",
+)
