@@ -29,7 +29,7 @@ def strategies(results: StoredResults, campaign: str) -> str:
     maximum = f"maximum {result.plan.by.unit} within {result.plan.slo} on one core"
     return table(
         [Column("strategy"), Column("how a message reaches everybody"), maximum],
-        [[code(one.strategy), STRATEGIES.get(one.strategy, ""), amount(one)] for one in _ranked(result)],
+        [[code(one.strategy), STRATEGIES.get(one.strategy, ""), amount(result.plan, one)] for one in _ranked(result)],
     )
 
 
@@ -65,7 +65,7 @@ def _row(result: CapacityResult, one: Capacity) -> list[str]:
     users, rate = (one.held, workload.room_rate) if result.plan.by is Axis.USERS else (workload.users[0], one.held)
     return [
         code(one.strategy),
-        amount(one),
+        amount(result.plan, one),
         f"{one.low:,}",
         "-" if one.high is None else f"{one.high:,}",
         f"{users * rate:,.0f}",
