@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import strategies_option
+from bench.commands.options import new_folder, strategies_option
 from bench.commands.session import answers, exit_with, running
 from bench.connections.measurement import Connections, measure
+from bench.connections.stored import FORMAT, ConnectionsResult, write_connections
 from bench.errors import TrialError
 from bench.presentation.connections_answer import connections_table
 from bench.presentation.terminal import table_in_terminal
+from bench.storage.files import make_folder
 from loadtest.client.descriptors import all_granted
 
 OWN_FILES = 64
@@ -24,7 +26,8 @@ OWN_FILES = 64
 @strategies_option("Which to measure.")
 @click.option("--members", default=5_000, type=click.IntRange(1, 20_000), help="Members that join.")
 @click.option("--vanish", default=1_000, type=click.IntRange(1), help="How many of them vanish at once.")
-def connections(strategies: list[str], members: int, vanish: int) -> None:
+@new_folder
+def connections(strategies: list[str], members: int, vanish: int, out: Path | None) -> None:
     """Measure what idle connections cost a server.
 
     Silent members join a fresh server of each strategy; some vanish without a close frame and join again; then the
@@ -35,6 +38,7 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
         raise click.BadParameter(f"{vanish:,} cannot vanish of {members:,}; let fewer vanish", param_hint="--vanish")
     measured: list[Connections] = []
     with running(members) as session, all_granted(), tempfile.TemporaryDirectory() as logs:
+        environment = session.environment()  # before this process is pinned
         if session.pinning.swarm_cores:
             os.sched_setaffinity(0, session.pinning.swarm_cores)
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -43,6 +47,9 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
                 f"{members:,} members need as many open files, and {allowed:,} are allowed; raise `ulimit -n`",
                 param_hint="--members",
             )
+        with session.starting():
+            if out:
+                make_folder(out)
         for strategy in dict.fromkeys(strategies):
             session.print(f"{strategy}: {members:,} members")
             try:
@@ -51,6 +58,9 @@ def connections(strategies: list[str], members: int, vanish: int) -> None:
                 session.print_failure(strategy, error)
             if session.is_interrupted:
                 break
+        if out:
+            with session.writing("nothing was stored; choose another --out"):
+                write_connections(ConnectionsResult(FORMAT, environment, tuple(measured)), out)
     if measured:
         answers().print(table_in_terminal(connections_table(measured)))
     for one in measured:

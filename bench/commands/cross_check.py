@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 
 import click
-import msgspec
 from click.core import ParameterSource
 
 from bench.commands.options import ABOVE_0, FROM_0, rates
@@ -24,6 +23,7 @@ from bench.validation.cross_check.agreement import CrossCheck
 from bench.validation.cross_check.check_runner import CheckRunner
 from bench.validation.cross_check.generators import Generator, K6Generator, SwarmGenerator
 from bench.validation.cross_check.observation import join_spacing
+from bench.validation.cross_check.stored import FORMAT, CrossCheckResult, write_cross_check
 
 NO_NOTICES = 0  # a larger room announces nothing, so every message is a measured one
 MESSAGE_SIZE = 64
@@ -133,7 +133,10 @@ def cross_check(
                 failed = True
             if session.is_interrupted:
                 break
-        (directory / "opinions.json").write_bytes(msgspec.json.format(msgspec.json.encode(checks)))
+        server = target_command or strategy
+        write_cross_check(
+            CrossCheckResult(FORMAT, session.environment(), server, users, observers, tuple(checks)), directory
+        )
     if checks:
         answers().print(answer_in_terminal(cross_check_answer(checks)))
     of_swarm = [check for check in checks if check.reported.generator == SwarmGenerator.name]

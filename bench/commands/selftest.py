@@ -8,13 +8,16 @@ from types import MappingProxyType
 
 import click
 
+from bench.commands.options import new_folder
 from bench.commands.session import answers, exit_with, running
 from bench.errors import TrialError
 from bench.presentation.selftest_answer import selftest_table, selftest_verdict
 from bench.presentation.terminal import table_in_terminal
+from bench.storage.files import make_folder
 from bench.validation.selftest import inject_delay, inject_faults, inject_freeze
 from bench.validation.selftest.harness import Harness
 from bench.validation.selftest.results import Result
+from bench.validation.selftest.stored import FORMAT, SelftestResult, write_selftest
 
 INJECTIONS = MappingProxyType({"freeze": inject_freeze.run, "hold": inject_delay.run, "faults": inject_faults.run})
 SECONDS = MappingProxyType({"freeze": 18, "hold": 20, "faults": 15})
@@ -28,7 +31,8 @@ WIDTH = 140
     type=click.Choice(list(INJECTIONS)),
     help="Inject only this; may be given more than once.  [default: all]",
 )
-def selftest(only: tuple[str, ...]) -> None:
+@new_folder
+def selftest(only: tuple[str, ...], out: Path | None) -> None:
     """Check the measurement itself: inject known faults and compare.
 
     A server is frozen for a second, a relay holds every byte for 20 ms, and servers lose, repeat and swap 1 delivery in
@@ -37,6 +41,9 @@ def selftest(only: tuple[str, ...]) -> None:
     results: list[Result] = []
     untested = list(dict.fromkeys(only or INJECTIONS))
     with running() as session, tempfile.TemporaryDirectory() as directory:
+        with session.starting():
+            if out:
+                make_folder(out)
         harness = Harness(Path(directory), session.pinning, session.interruption)
         for name in tuple(untested):
             session.print(f"{name}: about {SECONDS[name]} s")
@@ -47,6 +54,10 @@ def selftest(only: tuple[str, ...]) -> None:
                 session.print_failure(name, error)
             if session.is_interrupted:
                 break
+        if out:
+            result = SelftestResult(FORMAT, session.environment(), tuple(results), tuple(untested))
+            with session.writing("nothing was stored; choose another --out"):
+                write_selftest(result, out)
     answer = answers(WIDTH, highlight=False)
     if results:
         answer.print(table_in_terminal(selftest_table(results)))

@@ -6,13 +6,17 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from bench.analysis.max_users import cell_within_slo, within_slo
+from bench.analysis.max_users import within_slo
+from bench.analysis.slo import is_within_slo
+from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
+from bench.presentation.attempts_wording import measured_again
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import listing, milliseconds
+from bench.presentation.window_wording import too_few_messages
 
 NOT_MEASURED = "not measured"
 
@@ -20,7 +24,9 @@ NOT_MEASURED = "not measured"
 def comparison_answer(summary: Summary) -> Answer:
     """Return the verdicts and the finding, the measured user counts, and what is invalid or not measured and why."""
     sentences = (*verdicts(summary), slo_finding(summary))
-    return Answer(tuple(f"{each}." for each in sentences), users_table(summary), tuple(remarks(summary)))
+    shortage = too_few_messages(summary.plan.workload, Percentile.P99.number)
+    found = [*([f"{shortage}."] if shortage else []), *remarks(summary)]
+    return Answer(tuple(f"{each}." for each in sentences), users_table(summary), tuple(found))
 
 
 def users_table(summary: Summary, *, with_gaps: bool = False) -> Table:
@@ -42,7 +48,7 @@ def users_table(summary: Summary, *, with_gaps: bool = False) -> Table:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """Name every fault and gap, once for all blocks that share it."""
+    """Say what was measured again, and name every fault and gap, once for all blocks that share it."""
     found = [
         (cell.strategy, cell.users, f"{kind}: {text}", cell.block)
         for cell in summary.cells
@@ -53,9 +59,13 @@ def remarks(summary: Summary) -> list[str]:
     blocks: dict[tuple[str, int, str], list[str]] = {}
     for strategy, users, text, block in found:
         blocks.setdefault((strategy, users, text), []).append(str(block))
+    again = measured_again(summary)
     return [
-        f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
-        for (strategy, users, text), shared in blocks.items()
+        *([again] if again else []),
+        *(
+            f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
+            for (strategy, users, text), shared in blocks.items()
+        ),
     ]
 
 
@@ -119,9 +129,12 @@ def _within_slo(cells: Sequence[Cell], summary: Summary) -> tuple[str, Tone]:
     valid = [cell for cell in cells if cell.valid]
     if not valid:
         return "invalid", Tone.DOUBTFUL
-    within = sum(cell_within_slo(cell, summary.plan.slo_ms) for cell in valid)
+    found = [is_within_slo(cell, Percentile.P99, summary.plan.slo_ms) for cell in valid]
+    within = found.count(True)
     word, tone = f"{within} of {len(valid)}", Tone.PLAIN
-    if not within:
+    if None in found and False not in found:
+        word, tone = "unknown", Tone.DOUBTFUL
+    elif not within:
         word, tone = "no", Tone.BAD
     elif within == len(valid):
         is_known = within_slo(summary, cells[0].strategy, cells[0].users)

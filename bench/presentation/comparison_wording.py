@@ -39,7 +39,18 @@ def headline(comparisons: Sequence[Comparison], blocks: int) -> str:
     if not shortage:
         by_arm = groupby(comparisons, key=lambda one: one.arm)
         found = "; ".join(_in_short(arm, list(of_arm)) for arm, of_arm in by_arm)
-    return f"Against {comparisons[0].baseline}, by {comparisons[0].metric}: {found}"
+    return f"Against {listing(baselines(comparisons))}, by {comparisons[0].metric}: {found}"
+
+
+def baselines(comparisons: Sequence[Comparison]) -> list[str]:
+    """Name what is compared with: one arm, but for several strategies at several revisions one a strategy."""
+    return list(dict.fromkeys(one.baseline for one in comparisons))
+
+
+def of_baseline(comparisons: Sequence[Comparison]) -> str:
+    """Return the possessive of what is compared with: `direct's`."""
+    names = baselines(comparisons)
+    return f"{names[0]}'s" if len(names) == 1 else f"its baseline's ({', '.join(names)})"
 
 
 def _in_short(arm: str, ones: Sequence[Comparison]) -> str:

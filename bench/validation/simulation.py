@@ -9,13 +9,16 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from bench.analysis.comparison import Verdict, claim
 from bench.analysis.paired_tests import Floats, estimate, holm, p_value
+from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, write_simulation
 
 SEED = 1
 CAMPAIGNS = 2000
@@ -116,28 +119,58 @@ def covered(noise: Noise, samples: int, seed: int) -> list[float]:
     return [float(np.mean([low <= 0 <= high for low, high in method])) for method in (ranked, student, bootstrap)]
 
 
-def main() -> None:
-    """Print what the simulations find."""
+def tables() -> tuple[SimulatedTable, ...]:
+    """Simulate everything: false claims, how often a difference is found, and the coverage of intervals."""
     family = (ARMS - 1) * USER_COUNTS
-    wrong = Table("noise", "spread", "1 comparison", f"{family} comparisons")
-    wrong.title = f"False claims between equal arms, in {CAMPAIGNS:,} campaigns of {BLOCKS} blocks"
-    for noise, spread in itertools.product((*NOISES, losses), (0.05, 0.2)):
-        worlds = World(noise, spread, arms=2, user_counts=1), World(noise, spread)
-        wrong.add_row(noise.__name__, f"{spread:.0%}", *(f"{false_claims(one, CAMPAIGNS, SEED):.1%}" for one in worlds))
+    wrong = [
+        (noise.__name__, f"{spread:.0%}", *(f"{false_claims(one, CAMPAIGNS, SEED):.1%}" for one in worlds))
+        for noise, spread in itertools.product((*NOISES, losses), (0.05, 0.2))
+        for worlds in [(World(noise, spread, arms=2, user_counts=1), World(noise, spread))]
+    ]
+    power = [
+        (noise.__name__, f"{spread:.0%}", *(f"{found(one, POWER_CAMPAIGNS, SEED):.0%}" for one in slower))
+        for noise, spread in itertools.product(NOISES, (0.02, 0.03, 0.05, 0.1))
+        for slower in [[World(noise, spread, blocks, factor=1.1) for blocks in POWER_BLOCKS]]
+    ]
+    coverage = [(noise.__name__, *(f"{share:.1%}" for share in covered(noise, CAMPAIGNS, SEED))) for noise in NOISES]
+    return (
+        SimulatedTable(
+            "false-claims",
+            f"False claims between equal arms, in {CAMPAIGNS:,} campaigns of {BLOCKS} blocks",
+            ("noise", "spread", "1 comparison", f"{family} comparisons"),
+            tuple(wrong),
+        ),
+        SimulatedTable(
+            "power",
+            f"An arm 10 % slower is found slower, {family} comparisons, {POWER_CAMPAIGNS} campaigns",
+            ("noise", "spread", *(f"{blocks} blocks" for blocks in POWER_BLOCKS)),
+            tuple(power),
+        ),
+        SimulatedTable(
+            "coverage",
+            f"95 % intervals from {BLOCKS} log-ratios that cover the truth, of {CAMPAIGNS:,}",
+            ("noise", "signed ranks", "Student's t", "bootstrap"),
+            tuple(coverage),
+        ),
+    )
 
-    power = Table("noise", "spread", *(f"{blocks} blocks" for blocks in POWER_BLOCKS))
-    power.title = f"An arm 10 % slower is found slower, {family} comparisons, {POWER_CAMPAIGNS} campaigns"
-    for noise, spread in itertools.product(NOISES, (0.02, 0.03, 0.05, 0.1)):
-        slower = [World(noise, spread, blocks, factor=1.1) for blocks in POWER_BLOCKS]
-        power.add_row(noise.__name__, f"{spread:.0%}", *(f"{found(one, POWER_CAMPAIGNS, SEED):.0%}" for one in slower))
 
-    coverage = Table("noise", "signed ranks", "Student's t", "bootstrap")
-    coverage.title = f"95 % intervals from {BLOCKS} log-ratios that cover the truth, of {CAMPAIGNS:,}"
-    for noise in NOISES:
-        coverage.add_row(noise.__name__, *(f"{share:.1%}" for share in covered(noise, CAMPAIGNS, SEED)))
-
-    Console(width=100).print(wrong, power, coverage, sep="\n\n")
+@click.command
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder for simulation.json.")
+def main(out: Path | None) -> None:
+    """Print what the simulations find."""
+    result = SimulationResult(FORMAT, SEED, tables())
+    if out:
+        try:
+            write_simulation(result, out)
+        except OSError as error:
+            raise click.BadParameter(str(error), param_hint="--out") from error
+    for each in result.tables:
+        shown = Table(*each.headings, title=each.caption)
+        for row in each.rows:
+            shown.add_row(*row)
+        Console(width=100).print(shown, "")
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m bench.validation.simulation")

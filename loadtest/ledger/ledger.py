@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from loadtest.ledger.backlog import backlog_growth
 from loadtest.ledger.order import count_disorder, is_first
 from loadtest.ledger.records import NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 from loadtest.ledger.result import Counts
-from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 
 POSITIONS = 10
 _NONE = Sends.concatenate([])
@@ -20,7 +20,8 @@ _NONE = Sends.concatenate([])
 class Judgement:
     """The counts and times of a window's messages; nanoseconds.
 
-    `latency`, `response` (from due), `uncertainty` and `read_lag` have one value a delivery, `schedule_lag` one a
+    `latency`, `latency_lower` (of the arrival's lower bound), `response` (from due), `uncertainty` (by how much the
+    arrival may be too late) and `read_lag` have one value a delivery, `schedule_lag` one a
     message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that is
     expected anywhere, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
@@ -30,8 +31,9 @@ class Judgement:
 
     start_ns: int
     counts: Counts
-    saturated: bool
+    backlog_growth: float
     latency: Integers
+    latency_lower: Integers
     response: Integers
     uncertainty: Integers
     read_lag: Integers
@@ -47,9 +49,14 @@ class Judgement:
 
 
 def judge(
-    window: Window, members: Members, sends: Sends, deliveries: Deliveries, earlier: Sends | None = None
+    window: Window,
+    members: Members,
+    sends: Sends,
+    deliveries: Deliveries,
+    withdrawn: Sends | None = None,
+    earlier: Sends | None = None,
 ) -> Judgement:
-    """Judge one window by the design's definition of *expected*.
+    """Judge one window by the design's definition of *expected*; `withdrawn` messages are only counted.
 
     Every pair of message and member is judged on its own, so a duplicate never compensates for a loss. A delivery
     that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. It is
@@ -99,6 +106,8 @@ def judge(
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
     expected, delivered = int(is_expected.sum()), int(in_time.sum())
     reordered, order_conflicts = count_disorder(window, members, all_sends, earlier or _NONE, all_deliveries)
+    latency = judged.arrival_ns - sent_ns
+    uncertainty = judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns)
     return Judgement(
         start_ns=window.start_ns,
         counts=Counts(
@@ -115,11 +124,13 @@ def judge(
             not_judged=int(not_judged.sum()),
             corrupted=corrupted,
             negative_latencies=int((judged.arrival_ns < sent_ns).sum()),
+            withdrawn_messages=_due_within(window, withdrawn) if withdrawn else 0,
         ),
-        saturated=_is_saturated(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
-        latency=judged.arrival_ns - sent_ns,
+        backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
+        latency=latency,
+        latency_lower=latency - uncertainty,
         response=judged.arrival_ns - judged.due_ns,
-        uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
+        uncertainty=uncertainty,
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
         first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected_anywhere],
@@ -152,13 +163,5 @@ def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     return (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
 
 
-def _is_saturated(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> bool:
-    """Tell whether the deliveries in flight grew through the window's second half to over 2 % of those expected."""
-
-    def in_flight(at_ns: int) -> int:
-        sent = (sends.sent_ns <= at_ns)[:, None] & is_expected
-        return int(sent.sum()) - int((sent & (arrival <= at_ns)).sum())
-
-    half = in_flight((window.start_ns + window.end_ns) // 2)
-    end = in_flight(window.end_ns)
-    return bool(end > MAX_BACKLOG_RATIO * is_expected.sum() and end > MAX_BACKLOG_GROWTH * half)
+def _due_within(window: Window, messages: Sends) -> int:
+    return int(np.count_nonzero((messages.due_ns >= window.start_ns) & (messages.due_ns < window.end_ns)))

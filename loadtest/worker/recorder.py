@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from loadtest.client.connect import READ_BYTES
 from loadtest.client.websocket import Read, WebSocket
 from loadtest.ledger.records import Deliveries, Integers
 from loadtest.schedule.clock import Clock
@@ -40,7 +41,14 @@ class _Stream:
     member: int
     websocket: WebSocket
     on_end: Callable[[], None]
-    last_read_ns: int
+    watched_ns: int
+    empty_ns: int = 0  # what is read next came after this
+    is_emptied: bool = True  # by its last read
+
+    def floor_ns(self, polled_ns: int) -> int:
+        """Return a lower bound of the arrival of what was read now; see `PollClock` for `polled_ns`."""
+        is_known = self.is_emptied and polled_ns > self.watched_ns
+        return max(self.empty_ns, polled_ns) if is_known else self.empty_ns
 
 
 class Recorder:
@@ -57,6 +65,7 @@ class Recorder:
         self.parsed = 0
         self._streams: dict[int, _Stream] = {}
         self._next_tag = 0
+        self._parsed_read_ns = 0  # of the last read that was parsed
 
     def add(self, member: int, websocket: WebSocket, on_end: Callable[[], None]) -> int:
         """Register a connection and return the tag of its reads; `on_end` is called when its end has been parsed."""
@@ -88,7 +97,8 @@ class Recorder:
         timespecs: list[bytes] = []
         base = reads = size = 0
         while self.reads and reads + len(starts) < max_items and size < max_bytes:
-            tag, received, timespec, made_ns = self.reads.popleft()
+            tag, received, timespec, made_ns, polled_ns = self.reads.popleft()
+            began_after_ns, self._parsed_read_ns = self._parsed_read_ns, made_ns
             reads += 1
             size += len(received)
             stream = self._streams.get(tag)
@@ -102,25 +112,31 @@ class Recorder:
                 stream.websocket.send_replies()
             completed = len(messages.starts)
             no_time = 0 if timespec else completed
-            per_read.append((completed, no_time, base, stream.member, stream.last_read_ns, made_ns, messages.whole))
+            came_after_ns = stream.floor_ns(polled_ns)
+            # A shorter read has emptied its socket. Without a receive time it may be what TLS left of a full one.
+            is_full = len(received) >= (READ_BYTES if timespec else READ_BYTES // 2)
+            is_last_exact = messages.whole and timespec is not None and not is_full
+            per_read.append((completed, no_time, base, stream.member, came_after_ns, made_ns, is_last_exact))
             timespecs.append(timespec or _as_timespec(made_ns))
             if completed:
                 data.append(messages.data)
                 starts += messages.starts
                 ends += messages.ends
                 base += len(messages.data)
-            stream.last_read_ns = made_ns
+            # Bytes may have come between this read and its clock; the clock of the read before was read before it.
+            stream.empty_ns = came_after_ns if is_full else max(came_after_ns, began_after_ns)
+            stream.is_emptied = not is_full
         self.parsed += reads
         rows = np.array(per_read, np.int64).reshape(-1, 7)
-        count, without_timestamp, bases, member, last_read_ns, read_ns, whole = rows.T
+        count, without_timestamp, bases, member, floor_ns, read_ns, is_exactly_timed = rows.T
         seconds, nanoseconds = np.frombuffer(b"".join(timespecs), np.int64).reshape(-1, 2).T
         arrival_ns = seconds * 1_000_000_000 + nanoseconds - self._clock.ahead_ns
-        last_read_ns -= self._clock.ahead_ns
+        floor_ns -= self._clock.ahead_ns
         read_ns -= self._clock.ahead_ns
         read = np.repeat(np.arange(len(count)), count)
         shift = bases[read]
         is_exact = np.zeros(len(read), np.bool_)
-        is_exact[(np.cumsum(count) - 1)[count > 0]] = whole[count > 0].astype(np.bool_)
+        is_exact[(np.cumsum(count) - 1)[count > 0]] = is_exactly_timed[count > 0].astype(np.bool_)
         parsed = b"".join(data)
         limits = np.array(ends, np.int64) + shift
         stamps = find_stamps(parsed, np.array(starts, np.int64) + shift, limits)
@@ -133,7 +149,7 @@ class Recorder:
             seq=stamps.seq,
             due_ns=stamps.due_ns,
             arrival_ns=arrival_ns[read],
-            floor_ns=np.where(is_exact, arrival_ns[read], last_read_ns[read]),
+            floor_ns=np.where(is_exact, arrival_ns[read], floor_ns[read]),
             read_ns=read_ns[read],
             corrupted=(~intact).astype(np.int64),
         )

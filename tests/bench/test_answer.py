@@ -16,7 +16,7 @@ from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.terminal import answer_in_terminal
 from bench.presentation.text import listing
 from loadtest.ledger.result import Step
-from tests.bench.made_up import ENVIRONMENT, plan, run, step, typical_summary
+from tests.bench.made_up import ENVIRONMENT, latency, plan, run, step, typical_summary
 
 
 def summary_of(*steps: Step) -> Summary:
@@ -129,6 +129,35 @@ def test_an_unknown_count_neither_passes_nor_fails() -> None:
         slo_finding(nothing)
         == "Maximum users within the SLO (p99 <= 50 ms): direct none for certain (unknown at 50 and 100)"
     )
+
+
+def test_a_saturated_cell_is_not_within_the_slo_however_fast_it_was() -> None:
+    saturated = msgspec.structs.replace(step(100), saturated=True)
+    assert max_users_within_slo(summary_of(step(50), saturated), "direct") == MaxUsers(50)
+    assert [row[-1] for row in rows(printed(summary_of(step(50), saturated)), "direct")] == ["yes", "no, saturated"]
+
+
+@pytest.mark.parametrize(
+    ("lower_p50", "upper_p50", "most", "word"),
+    [
+        (10, 12, MaxUsers(100), "yes"),
+        (10, 15, MaxUsers(50, (100,)), "unknown"),
+        (13, 15, MaxUsers(50), "no"),
+    ],
+)
+def test_the_bounds_of_the_p99_decide_where_they_agree(
+    lower_p50: float, upper_p50: float, most: MaxUsers, word: str
+) -> None:
+    made = msgspec.structs.replace(step(100, p50=upper_p50), latency_lower_ms=latency(lower_p50))
+    summary = summary_of(step(50), made)
+    assert max_users_within_slo(summary, "direct") == most
+    assert [row[-1] for row in rows(printed(summary), "direct")] == ["yes", word]
+
+
+def test_windows_too_short_for_a_p99_are_told_in_the_answer_and_the_summary() -> None:
+    summary = summary_of(step(50))
+    assert summary.supported_percentile == 90
+    assert "A window of 5 s has about 500 messages, which carry p90: p99 needs 1,000" in printed(summary)
 
 
 def test_names_are_joined_with_commas_and_and() -> None:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from bench.connections.crowd import Crowd
+from bench.connections.stored import read_connections
 from bench.errors import JoinError
 from bench.execution.child_process import PACKAGES
 from server.testing.server_process import ServerProcess
@@ -19,8 +21,9 @@ from tests.bench.command import bench
 from tests.swarm_process import wait_until
 
 
-def test_each_strategy_is_measured() -> None:
-    done = bench("connections", "--strategies", "direct,coalesced", "--members", "120", "--vanish", "60")
+def test_each_strategy_is_measured(tmp_path: Path) -> None:
+    crowd = ["--members", "120", "--vanish", "60"]
+    done = bench("connections", "--strategies", "direct,coalesced", *crowd, "--out", str(tmp_path / "new"))
     assert done.returncode == 0, done.stderr
     assert "120 idle members" in done.stdout
     rows = [line.split("│")[1:-1] for line in done.stdout.splitlines() if line.startswith("│")]
@@ -33,6 +36,10 @@ def test_each_strategy_is_measured() -> None:
         assert 0 <= gone_s < 30
         assert 1 < shutdown_s < 10, "nobody answers the server's close frame, which it waits 2 s for"
         assert lines == 0
+    stored = read_connections(tmp_path / "new")
+    assert [one.strategy for one in stored.servers] == ["direct", "coalesced"]
+    assert [f"{one.bytes_per_connection / 1024:.1f}" for one in stored.servers] == [row[1].strip() for row in rows]
+    assert stored.environment.cores > 0
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from bench.validation.cross_check.check_runner import CheckRunner
 from bench.validation.cross_check.generators import K6Generator, SwarmGenerator
 from bench.validation.cross_check.observation import Delivery, Observation, join_positions
 from bench.validation.cross_check.observer import Observer, frame_size
+from bench.validation.cross_check.stored import read_cross_check
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import other_than_busy
 
@@ -173,7 +174,10 @@ def test_the_command_checks_any_server_and_shows_what_failed(tmp_path: Path) -> 
     result = CliRunner().invoke(
         cross_check, ["--target-command", server, *load, "--k6", str(tmp_path / "no-k6"), "--out", str(out)]
     )
-    (check,) = msgspec.json.decode((out / "opinions.json").read_bytes(), type=list[CrossCheck])
+    stored = read_cross_check(out)
+    (check,) = stored.checks
+    assert (stored.server, stored.users, stored.observers) == (server, 4, 2)
+    assert stored.environment.cores > 0
     assert (check.observed.delivered, check.reported.figures.delivered) == (2 * 20, 4 * 20)
     assert check.deliveries_per_s == 6 * 20
     assert "k6 cannot be run" in result.stderr

@@ -8,10 +8,15 @@ from pathlib import Path
 import msgspec
 
 from bench.capacity.result import CapacityResult
+from bench.claims.stored_results import Measured
+from bench.connections.stored import ConnectionsResult
 from bench.model.run import Run
 from bench.model.summary import Cell, Summary
 from bench.scenarios.result import ScenarioResult
 from bench.storage.campaign_folder import CampaignFolder, StoredPlan
+from bench.validation.cross_check.stored import CrossCheckResult
+from bench.validation.selftest.stored import SelftestResult
+from bench.validation.simulated_tables import SimulationResult
 from loadtest.ledger.result import Generator, Step, SwarmResult
 from tests.bench.made_up import plan, run, step, with_details
 
@@ -63,6 +68,11 @@ def test_the_files_that_are_said_to_carry_a_format_do_and_runs_do_not() -> None:
         "summary.json": Summary,
         "capacity.json": CapacityResult,
         "scenario.json": ScenarioResult,
+        "selftest.json": SelftestResult,
+        "cross_check.json": CrossCheckResult,
+        "connections.json": ConnectionsResult,
+        "simulation.json": SimulationResult,
+        "campaign.json": Measured,
     }
     assert quoted(in_prose("# Formats", " carry ")) == set(carry)
     assert all("format" in names(kind) for kind in carry.values())

@@ -30,6 +30,7 @@ from bench.validation.selftest.closed_loop import ClosedLoopUser, percentile_ms
 from bench.validation.selftest.freeze_distribution import Envelope, model_latency_s
 from bench.validation.selftest.inject_freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
 from bench.validation.selftest.results import Result, exact_count
+from bench.validation.selftest.stored import read_selftest
 from loadtest.schedule.stamp import LENGTH, stamped_text
 from server.testing.server_process import ServerProcess
 
@@ -367,10 +368,21 @@ def test_the_servers_that_corrupt_do_so_exactly(fault: str) -> None:
 # The command
 
 
-def test_faults_are_found_exactly() -> None:
-    result = CliRunner().invoke(selftest.selftest, ["--only", "faults"])
+def test_faults_are_found_exactly_and_stored(tmp_path: Path) -> None:
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults", "--out", str(tmp_path / "new")])
     assert result.exit_code == 0, result.output
     assert "17 of 17 figures are as expected." in result.output
+    stored = read_selftest(tmp_path / "new")
+    assert (len(stored.results), stored.unexpected, stored.untested) == (17, 0, ())
+    assert ("20", "20") in [(one.expected, one.measured) for one in stored.results if one.figure == "missing"]
+    assert stored.environment.cores > 0
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    result = CliRunner().invoke(selftest.selftest, ["--only", "faults", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not empty; choose another --out" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_an_unexpected_figure_gives_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from bench.validation import simulation
+from bench.validation.simulated_tables import read_simulation
 from bench.validation.simulation import NOISES, Noise, World, covered, false_claims, found, losses, normal
 
 CAMPAIGNS = 300
@@ -28,3 +33,15 @@ def test_intervals_hold_the_truth_as_often_as_they_say(noise: Noise) -> None:
     signed_ranks, _, bootstrap = covered(noise, CAMPAIGNS, seed=3)
     assert abs(signed_ranks - 0.95) < CHANCE
     assert bootstrap < signed_ranks
+
+
+def test_what_is_stored_is_what_is_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("CAMPAIGNS", "POWER_CAMPAIGNS", "RESAMPLES"):
+        monkeypatch.setattr(simulation, name, 5)
+    done = CliRunner().invoke(simulation.main, ["--out", str(tmp_path / "new")])
+    assert done.exit_code == 0, done.output
+    stored = read_simulation(tmp_path / "new")
+    assert [each.name for each in stored.tables] == ["false-claims", "power", "coverage"]
+    printed = [line.split("│")[1:-1] for line in done.stdout.splitlines() if line.startswith("│")]
+    rows = [list(row) for each in stored.tables for row in each.rows]
+    assert [[cell.strip() for cell in row] for row in printed] == rows

@@ -28,7 +28,8 @@ from tests.swarm_process import (
     wait_until,
 )
 
-SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", "--room-rate", "100")
+LOAD = ("--room-rate", "100", "--arrival", "constant")
+SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", *LOAD)
 USERS = 7
 
 

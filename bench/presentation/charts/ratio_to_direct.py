@@ -17,7 +17,7 @@ from bench.presentation.charts.parts.notes import notes
 from bench.presentation.charts.parts.provenance import Provenance
 from bench.presentation.charts.parts.series import Point
 from bench.presentation.charts.parts.style import LineEnd
-from bench.presentation.comparison_wording import headline
+from bench.presentation.comparison_wording import baselines, headline, of_baseline
 
 MIN_RANGE = (1 / 2, 2.0)  # what the axis always shows, so that chance does not look large
 
@@ -44,14 +44,14 @@ def ratio_to_direct(summary: Summary) -> Figure:
     axes.axhspan(1 / RELEVANT, RELEVANT, color=style.GRID, alpha=0.8, linewidth=0, label="no claim")
     looks = style.looks(list(lines))
     axes.axhline(1, color=looks[baseline].colour, linewidth=looks[baseline].line_width, label=baseline)
-    ends = [LineEnd(baseline, users[-1], 1, looks[baseline].colour)]
+    ends = [LineEnd(baseline if len(baselines(comparisons)) == 1 else "baseline", users[-1], 1, looks[baseline].colour)]
     for label, points in lines.items():
         if points:
             gaps = [count for count in users if count > points[-1].users]
             ends.append(series.draw(axes, label, _raised(points, nothing), gaps, looks[label], infinite))
     style.label_line_ends(axes, ends)
     axes.set_xlabel("users in the room")
-    axes.set_ylabel(f"{metric}, as a multiple of {baseline}'s (below 1 is faster)")
+    axes.set_ylabel(f"{metric}, as a multiple of {of_baseline(comparisons)} (below 1 is faster)")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The tables of a campaign's report that no terminal shows: comparisons, and the growth of the server's cost."""
+"""The table of comparisons in a campaign's report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from bench.analysis.comparison import Comparison, Verdict
-from bench.analysis.cost_growth import Growth
-from bench.presentation.comparison_wording import rounded, span
+from bench.presentation.comparison_wording import of_baseline, rounded, span
 from bench.presentation.table import Column, Row, Table, Tone, numbers
 
 TONES = {
@@ -42,29 +41,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> Table:
         for one in comparisons
     )
     first = comparisons[0]
-    return Table(f"{first.metric} as a multiple of {first.baseline}'s: below 1 is faster", columns, rows)
-
-
-def growth_table(of_arms: Sequence[Growth]) -> Table:
-    """Show the CPU time of a message at each user count, and the fitted power."""
-    counts = sorted({users for growth in of_arms for users in growth.users})
-    columns = (
-        Column("strategy"),
-        *numbers("power", "95 % interval", "blocks", *(f"{users:,} users" for users in counts)),
-    )
-    caption = (
-        "CPU time of the server for one message in us, and the power of the number of users with which it grows "
-        "(0 is O(1), 1 is O(n)); without invalid cells and those in which the server did not keep up"
-    )
-    return Table(caption, columns, tuple(_growth(growth, counts) for growth in of_arms))
-
-
-def _growth(growth: Growth, counts: Sequence[int]) -> Row:
-    costs = dict(zip(growth.users, growth.cpu_us, strict=True))
-    cpu_us = (f"{costs[users]:,.0f}" if users in costs else "-" for users in counts)
-    fitted = (growth.power, growth.low, growth.high)
-    power, low, high = (f"{round(each, 2) + 0.0:.2f}" for each in fitted)  # no -0.00
-    return Row((growth.strategy, power, f"{low} to {high}", f"{growth.blocks}", *cpu_us))
+    return Table(f"{first.metric} as a multiple of {of_baseline(comparisons)}: below 1 is faster", columns, rows)
 
 
 def _interval(one: Comparison) -> str:
