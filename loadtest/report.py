@@ -18,10 +18,11 @@ NOT_SUPPORTED = "-"
 
 
 def exit_code(result: SwarmResult | None) -> int:
-    """Return 0 if every step was measured, is valid, and had every delivery once and in order; else 1."""
+    """Return 0 if every step was measured, is valid, and had every delivery once, unaltered and in order; else 1."""
     if result is None or not result.steps or result.not_measured or result.problems:
         return 1
-    return int(any(not step.valid or step.missing or step.duplicates or step.reordered for step in result.steps))
+    faults = ("missing", "corrupted", "duplicates", "reordered")
+    return int(any(not step.valid or any(getattr(step, fault) for fault in faults) for step in result.steps))
 
 
 def show(result: SwarmResult) -> None:
@@ -51,10 +52,24 @@ def show(result: SwarmResult) -> None:
 def _counts(steps: list[Step]) -> Table:
     table = _table(
         "Deliveries",
-        ("users", "attempted", "expected", "delivered", "missing", "late", "duplicated", "reordered", "valid"),
+        (
+            "users",
+            "attempted",
+            "expected",
+            "delivered",
+            "missing",
+            "late",
+            "corrupted",
+            "duplicated",
+            "reordered",
+            "valid",
+        ),
     )
     for step in steps:
-        counts = (step.expected, step.delivered, step.missing, step.late, step.duplicates, step.reordered)
+        counts = (
+            *(step.expected, step.delivered, step.missing),
+            *(step.late, step.corrupted, step.duplicates, step.reordered),
+        )
         table.add_row(
             str(step.users),
             f"{step.offered_messages} of {step.planned_messages}",

@@ -25,15 +25,16 @@ from loadtest.worker.recorder import Recorder
 
 NOW_NS = 1_790_000_000_000_000_000
 FRAMES = 10_000
+SIZE = 64
 
 
-def payload(seq: int) -> bytes:
-    text = stamped_text(1, seq, NOW_NS, NOW_NS, 64)
+def payload(seq: int, size: int = SIZE) -> bytes:
+    text = stamped_text(1, seq, NOW_NS, NOW_NS, size)
     return b'{"sender":"u000001","text":"' + text + b'","ctime":"2026-01-31T12:00:00.123456+00:00","event":"user"}'
 
 
-def stream(frames: int) -> bytes:
-    return b"".join(Frame(Opcode.TEXT, payload(seq)).serialize(mask=False) for seq in range(frames))
+def stream(frames: int, size: int = SIZE) -> bytes:
+    return b"".join(Frame(Opcode.TEXT, payload(seq, size)).serialize(mask=False) for seq in range(frames))
 
 
 def protocol() -> ClientProtocol:
@@ -78,12 +79,12 @@ def test_finding_stamps(benchmark: Any) -> None:
     assert len(benchmark(lambda: find_stamps(data, starts, ends)).seq) == FRAMES
 
 
-@pytest.mark.parametrize("frames_a_read", [1, 10])
-def test_digesting_reads(benchmark: Any, frames_a_read: int) -> None:
-    recorder = Recorder(Clock())
+@pytest.mark.parametrize(("frames_a_read", "size"), [(1, SIZE), (10, SIZE), (10, 1024), (1, 32_768)])
+def test_digesting_reads(benchmark: Any, frames_a_read: int, size: int) -> None:
+    recorder = Recorder(Clock(), size)
     tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
     timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()
-    data = stream(frames_a_read)
+    data = stream(frames_a_read, size)
     reads = [(tags[n % 500], data, timespec, NOW_NS, 0) for n in range(FRAMES // frames_a_read)]
 
     def digest() -> None:
@@ -109,6 +110,7 @@ def test_judging(benchmark: Any, members: int, messages: int) -> None:
         arrival_ns=arrival_ns,
         floor_ns=arrival_ns,
         read_ns=arrival_ns,
+        corrupted=np.zeros(members * messages, np.int64),
     )
     room = Members(number, np.zeros(members, np.int64), np.full(members, NEVER))
     sends = Sends(np.zeros(messages, np.int64), seq, due_ns, due_ns)

@@ -59,6 +59,7 @@ MEASURES = {
     "last_receiver_p99": Measure("ms", lambda cell: or_infinite(cell.last_receiver_ms.p99)),
     "missing": Measure("", lambda cell: cell.missing),
     "late": Measure("", lambda cell: cell.late),
+    "corrupted": Measure("", lambda cell: cell.corrupted),
     "duplicates": Measure("", lambda cell: cell.duplicates),
     "reordered": Measure("", lambda cell: cell.reordered),
     "deliveries_per_s": Measure("/s", lambda cell: cell.deliveries_per_s, higher_is_better=True),

@@ -11,7 +11,7 @@ import msgspec
 
 from bench.model.revision import Revision
 
-SETTLE_S = 1.5  # quiet before a warm-up, and a drain that ends early: for estimates only
+SETTLE_S = 2.5  # quiet before a warm-up, a drain that ends early, a second for late copies: for estimates only
 NO_PEERS: Mapping[str, str] = MappingProxyType({})
 START_S = 3.0  # a server's and a swarm's start: for estimates only
 

@@ -63,6 +63,8 @@ CELL_COLUMNS = (
     "latency_lower_ms",
     "backlog_growth",
     "attempt",
+    "corrupted",
+    "negative_latencies",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 

@@ -18,9 +18,13 @@ import click
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from loadtest.schedule.stamp import LENGTH
+
 MARK = "lt1|"  # a stamped message begins with it
 KICK_REASON = "no reason"
 UNDEFINED_FRAME = b"\x83\x00"  # its opcode is reserved (RFC 6455, section 5.2)
+REPEAT_AFTER_S = 0.5
+OTHER_BYTE = "_"  # no text of the swarm has it
 NOT_TLS = b"not a TLS record"
 FRAGMENT_LENGTH = 20
 
@@ -77,6 +81,33 @@ class Repeat(Fault):
         return [text, text]
 
 
+class RepeatLate(Fault):
+    """Sends one delivery in `every` a second time, `REPEAT_AFTER_S` after the first."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__(every)
+        self._is_repeated = False
+        self._repeating: set[asyncio.Task[None]] = set()
+
+    def _apply(self, receiver: str, sender: str, text: str) -> list[str]:  # noqa: ARG002
+        self._is_repeated = True
+        return [text]
+
+    async def send(self, member: ServerConnection, text: str) -> None:
+        """Send one text, and have it sent again later where that is due."""
+        is_repeated, self._is_repeated = self._is_repeated, False
+        await member.send(text)
+        if is_repeated:
+            task = asyncio.create_task(self._repeat(member, text))
+            self._repeating.add(task)
+            task.add_done_callback(self._repeating.discard)
+
+    async def _repeat(self, member: ServerConnection, text: str) -> None:
+        await asyncio.sleep(REPEAT_AFTER_S)
+        with suppress(ConnectionClosed):
+            await member.send(text)
+
+
 class LoseAndRepeat(Fault):
     """Loses one delivery in `every` and sends another one in `every` twice."""
 
@@ -99,6 +130,29 @@ class Swap(Fault):
 
     def _forward(self, receiver: str, sender: str, text: str) -> list[str]:
         return [text, *self._held.pop((receiver, sender), [])]
+
+
+class Truncate(Fault):
+    """Sends one delivery in `every` without its last byte."""
+
+    def _apply(self, receiver: str, sender: str, text: str) -> list[str]:  # noqa: ARG002
+        return [text[:-1]]
+
+
+class Alter(Fault):
+    """Replaces a byte in the middle of what follows the stamp of one delivery in `every`."""
+
+    def _apply(self, receiver: str, sender: str, text: str) -> list[str]:  # noqa: ARG002
+        middle = (LENGTH + len(text)) // 2
+        return [text[:middle] + OTHER_BYTE + text[middle + 1 :]]
+
+
+class TruncateAll(Fault):
+    """Sends nothing but the stamp of every text."""
+
+    def deliver(self, receiver: str, sender: str, text: str) -> list[str]:  # noqa: ARG002
+        """Return the stamp."""
+        return [text[:LENGTH]]
 
 
 class Kick(Fault):
@@ -135,8 +189,12 @@ FAULTS: dict[str, type[Fault]] = {
     "none": Fault,
     "lose": Lose,
     "repeat": Repeat,
+    "repeat-late": RepeatLate,
     "lose-and-repeat": LoseAndRepeat,
     "swap": Swap,
+    "truncate": Truncate,
+    "truncate-all": TruncateAll,
+    "alter": Alter,
     "kick": Kick,
     "malform": Malform,
     "malform-tls": MalformTls,

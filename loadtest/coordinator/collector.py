@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import gevent
 import gevent.event
 
+from loadtest.coordinator.clock_offset import ClockEstimate
 from loadtest.coordinator.workers import SILENCE_LIMIT_S, Workers
 from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Case, Judge
@@ -20,8 +22,21 @@ from loadtest.worker.messages import Collect, Ledger, ToWorker
 INTERRUPTED_DRAIN_NS = 2_000_000_000
 """Once the run is to end, a drain takes at most this long."""
 LATE_S = 1.0
-"""After a drain that timed out: deliveries that arrive within this time are counted as late."""
+"""After a drain the room is watched for this long: for second copies, and for what comes late if it timed out."""
 POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedWindow:
+    """A window that workers were ordered to run: its plan, and how far the clock of each of them was ahead.
+
+    `planned` has the warm-up too, `earlier` what was due in windows shortly before this one.
+    """
+
+    order: WindowOrder
+    planned: Sends
+    earlier: Sends
+    clocks: dict[str, ClockEstimate]
 
 
 class Collector:
@@ -50,15 +65,16 @@ class Collector:
             case Ledger(number):
                 self._ledgers[number][worker] = message
 
-    def collect(self, order: WindowOrder, planned: Sends, ordered: set[str], end_ns: int, measured: Measured) -> bool:
-        """Let a window drain, collect the ledgers of the `ordered` workers, and have it judged up to `end_ns`.
+    def collect(self, window: OrderedWindow, end_ns: int, measured: Measured) -> bool:
+        """Let a window drain, collect the ledgers of its workers, and have it judged up to `end_ns`.
 
         Return whether there was anything to judge. Problems, costs and the window itself are added to `measured`.
         """
+        order, ordered = window.order, set(window.clocks)
         gevent.sleep(seconds_until(end_ns))
+        clock_uncertainty_ns = self._workers.clock_uncertainty_ns(window.clocks)
         drain_end_ns, outstanding = self._drain(order.number, ordered, end_ns, measured)
-        if outstanding:
-            gevent.sleep(LATE_S)
+        gevent.sleep(LATE_S)
         ledgers = self._gather(order.number, ordered)
         for name in sorted(ordered - ledgers.keys()):
             measured.note(
@@ -74,7 +90,8 @@ class Collector:
             drain_end_ns=drain_end_ns,
             leave_margin_ns=self._drain_ns,
             members=[ledger.members for ledger in ledgers.values()],
-            planned=pack(planned),
+            planned=pack(window.planned),
+            earlier=pack(window.earlier),
             sends=[ledger.sends for ledger in ledgers.values()],
             withdrawn=[ledger.withdrawn for ledger in ledgers.values()],
         )
@@ -82,7 +99,7 @@ class Collector:
         measured.windows.append(Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns))
         measured.costs.append([ledger.cost for ledger in ledgers.values()])
         measured.drained &= not outstanding
-        measured.clock_uncertainty_ns = self._workers.clock_uncertainty_ns
+        measured.clock_uncertainty_ns = max(measured.clock_uncertainty_ns, clock_uncertainty_ns)
         return True
 
     def _drain(self, number: int, ordered: set[str], end_ns: int, measured: Measured) -> tuple[int, float]:

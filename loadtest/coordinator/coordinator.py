@@ -15,7 +15,7 @@ import gevent.event
 import msgspec
 
 from loadtest.client.descriptors import all_granted
-from loadtest.coordinator.collector import Collector, seconds_until
+from loadtest.coordinator.collector import Collector, OrderedWindow, seconds_until
 from loadtest.coordinator.waiting import INTERRUPTED_QUIET_LIMIT_S, wait_for_quiet, wait_for_users
 from loadtest.coordinator.workers import Workers
 from loadtest.errors import JudgeError
@@ -23,7 +23,7 @@ from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Judge
 from loadtest.ledger.measured import Measured
-from loadtest.ledger.records import Sends
+from loadtest.ledger.records import ORDER_MARGIN_NS, Sends
 from loadtest.ledger.result import FORMAT, Step, SwarmResult, write
 from loadtest.ledger.step import to_step
 from loadtest.options import Options
@@ -183,6 +183,7 @@ class Coordinator:
         begin_ns = time.time_ns() + int(LEAD_S * 1e9)
         start_ns = begin_ns + int(self._options.warmup_s * 1e9)
         collecting = []
+        earlier = Sends.concatenate([])
         while True:
             end_ns = start_ns + int(self._options.dwell_s * 1e9)
             nth, self._windows_of[users] = self._windows_of[users], self._windows_of[users] + 1
@@ -191,17 +192,20 @@ class Coordinator:
             planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1
             logger.info("%d users: window %d", users, order.number)
-            ordered = self._workers.alive
-            for name in ordered:
-                self._send(msgspec.structs.replace(order, ahead_ns=self._workers.ahead_ns(name)), name)
+            clocks = {name: self._workers.clock(name) for name in self._workers.alive}
+            for name, clock in clocks.items():
+                self._send(msgspec.structs.replace(order, ahead_ns=clock.ahead_ns), name)
+            earlier = earlier.select(earlier.due_ns >= start_ns - ORDER_MARGIN_NS)
+            window = OrderedWindow(order, planned, earlier, clocks)
             if self._stop.wait(seconds_until(end_ns) - LEAD_S):
                 end_ns = max(begin_ns, min(end_ns, time.time_ns()))  # the window before this one runs to its end
-                for name in ordered:
+                for name in clocks:
                     self._send(Stop(end_ns), name)
-            collecting.append(gevent.spawn(self._collect, order, planned, ordered, end_ns, measured))
+            collecting.append(gevent.spawn(self._collect, window, end_ns, measured))
             if self._stop.is_set() or not should_continue() or not self._judge.is_running:
                 break
             begin_ns = start_ns = end_ns
+            earlier = Sends.concatenate([earlier, planned])
             collecting = [greenlet for greenlet in collecting if not greenlet.dead]
         gevent.joinall(collecting, raise_error=True)
         measured.note(*self._workers.problems)
@@ -216,8 +220,8 @@ class Coordinator:
 
     # Results
 
-    def _collect(self, order: WindowOrder, planned: Sends, ordered: set[str], end_ns: int, measured: Measured) -> None:
-        is_judged = self._collector.collect(order, planned, ordered, end_ns, measured)
+    def _collect(self, window: OrderedWindow, end_ns: int, measured: Measured) -> None:
+        is_judged = self._collector.collect(window, end_ns, measured)
         # A crash must not lose all windows of a run of hours.
         if is_judged and time.monotonic() > self._written_s + WRITE_EVERY_S:
             self._update_figures()

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from loadtest.coordinator.clock_offset import ClockOffset
+from loadtest.coordinator.clock_offset import ClockEstimate, ClockOffset
 from loadtest.worker.messages import Ping, Pong, State, ToWorker
 
 SILENCE_LIMIT_S = 10.0
 """A worker reports several times a second; one that is silent for this long is taken for dead."""
-PINGS = 8
 
 
 @dataclass(slots=True)
 class _Worker:
     state: State
     last_message_s: float
-    pings: int = 0
     clock: ClockOffset = field(default_factory=ClockOffset)
 
 
@@ -38,8 +36,7 @@ class Workers:
         worker = self._workers.setdefault(name, _Worker(message, 0.0))
         worker.state = message
         worker.last_message_s = time.monotonic()
-        if worker.pings < PINGS:
-            worker.pings += 1
+        if not worker.clock.is_shared:
             self._send(Ping(time.time_ns()), name)
 
     def __len__(self) -> int:
@@ -56,14 +53,20 @@ class Workers:
         now_s = time.monotonic()
         return {name for name, worker in self._workers.items() if now_s - worker.last_message_s < SILENCE_LIMIT_S}
 
-    def ahead_ns(self, name: str) -> int:
-        """How far a worker's clock is ahead of this one."""
-        return self._workers[name].clock.ahead_ns
+    def clock(self, name: str) -> ClockEstimate:
+        """Return how far a worker's clock is ahead of this one now."""
+        return self._workers[name].clock.estimate
 
-    @property
-    def clock_uncertainty_ns(self) -> float:
-        """How far the worst-known clock may be off from its estimate; infinite before there is one."""
-        return max((worker.clock.uncertainty_ns for worker in self._workers.values()), default=math.inf)
+    def clock_uncertainty_ns(self, before: Mapping[str, ClockEstimate]) -> float:
+        """Return how far the worst-known clock may have been off since some workers' clocks were estimated as `before`.
+
+        That is the uncertainty then, or the one now and what the clock has moved since.
+        """
+        errors = [0.0]
+        for name, then in before.items():
+            now = self.clock(name)
+            errors += [then.uncertainty_ns, now.uncertainty_ns + abs(now.ahead_ns - then.ahead_ns)]
+        return max(errors)
 
     @property
     def room(self) -> list[int]:

@@ -36,7 +36,7 @@ def new_histogram() -> HdrHistogram:
 
 
 def record(histogram: HdrHistogram, values_ns: Integers) -> None:
-    """Record nanoseconds as microseconds, rounded; `NEVER` becomes the highest value."""
+    """Record nanoseconds as microseconds, rounded; `NEVER` becomes the highest value, a negative one 0."""
     values_us = np.clip((values_ns.clip(max=NEVER - 500) + 500) // 1000, 0, HIGHEST_US)
     # Three digits are 11 bits. With the bits below cleared there are few distinct values to record one by one.
     too_fine = np.maximum(np.frexp(values_us.astype(np.float64))[1] - 11, 0)
@@ -82,6 +82,7 @@ class Figures(WindowFigures, frozen=True, kw_only=True):
     schedule_lag_ms: Latency
     read_lag_ms: Latency
     arrival_uncertainty_p99_ms: float
+    lowest_latency_ns: int
     histogram: str
     timeline: list[Second]
 
@@ -91,13 +92,15 @@ class Aggregate:
     """The running sum over windows.
 
     Histograms hold microseconds. In those of deliveries (`latency`, `latency_lower`, `response`, `by_position`) and of
-    messages (`first_receiver`, `last_receiver`, `spread`) a missing one is at `HIGHEST_US`. `backlog_growth` is that of
-    the window with the highest.
+    messages (`first_receiver`, `last_receiver`, `spread`) a missing one is at `HIGHEST_US`. A negative latency, of
+    clocks that do not agree, is at 0, the lowest value; `lowest_latency_ns` is the lowest one of all, 0 where none was
+    negative. `backlog_growth` is that of the window with the highest.
     """
 
     windows: int = 0
     counts: Counts = field(default_factory=Counts.zero)
     backlog_growth: float = 0.0
+    lowest_latency_ns: int = 0
     latency: HdrHistogram = field(default_factory=new_histogram)
     latency_lower: HdrHistogram = field(default_factory=new_histogram)
     response: HdrHistogram = field(default_factory=new_histogram)
@@ -116,6 +119,7 @@ class Aggregate:
         self.windows += 1
         self.counts += judgement.counts
         self.backlog_growth = max(self.backlog_growth, judgement.backlog_growth)
+        self.lowest_latency_ns = int(judgement.latency.min(initial=self.lowest_latency_ns))
         for name in _TIMES:
             record(getattr(self, name), getattr(judgement, name))
         _record_missing(self.latency, judgement.counts.missing)
@@ -142,6 +146,7 @@ class Aggregate:
             schedule_lag_ms=latency(self.schedule_lag),
             read_lag_ms=latency(self.read_lag),
             arrival_uncertainty_p99_ms=percentile_ms(self.uncertainty, 99) or 0.0,
+            lowest_latency_ns=self.lowest_latency_ns,
             histogram=self.latency.encode().decode(),
             timeline=sorted(self.timeline, key=lambda second: second.start_ns),
         )

@@ -10,7 +10,8 @@ from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, key, matc
 class Drain:
     """Marks each pair of message and member at its first arrival. It only ends the wait; the ledger judges.
 
-    `never_sent` are messages that nobody will receive. Of a member that has left nothing is expected.
+    `never_sent` are messages that nobody will receive. Of a member that has left nothing is expected. A text that came
+    truncated or altered has not arrived: an unaltered one may still come.
     """
 
     def __init__(self, planned: Sends, members: Members, never_sent: Sends) -> None:
@@ -29,8 +30,8 @@ class Drain:
         return int(np.count_nonzero(self._outstanding))
 
     def add(self, deliveries: Deliveries) -> None:
-        """Take deliveries off those outstanding."""
+        """Take unaltered deliveries off those outstanding."""
         message, is_message = match(self._keys, key(deliveries.sender, deliveries.seq))
         member, is_member = match(self._members, deliveries.receiver)
-        known = is_message & is_member
+        known = is_message & is_member & (deliveries.corrupted == 0)
         self._outstanding[message[known], member[known]] = False

@@ -6,7 +6,10 @@ import msgspec
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a window cost a worker's process, and how it read: seconds, bytes, counts, nanoseconds."""
+    """What a window cost a worker's process, and how it read: seconds, bytes, counts, nanoseconds.
+
+    The counts are of what was read or arrived within the window, without its warm-up and drain.
+    """
 
     wall_s: float
     cpu_s: float

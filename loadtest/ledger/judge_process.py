@@ -32,7 +32,7 @@ _LENGTH = struct.Struct("<Q")
 class Case(msgspec.Struct, frozen=True, tag="case"):
     """To the judge: a window, what was planned in it, and the packed records of each worker.
 
-    Its deliveries were sent before.
+    Its deliveries were sent before. `planned` has its warm-up too, `earlier` what was due in windows shortly before it.
     """
 
     number: int
@@ -42,6 +42,7 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
     leave_margin_ns: int
     members: list[bytes]
     planned: bytes
+    earlier: bytes
     sends: list[bytes]
     withdrawn: list[bytes]
 
@@ -194,6 +195,7 @@ def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
         complete(unpack(Sends, case.planned), sends, withdrawn),
         _join(Deliveries, deliveries),
         withdrawn,
+        unpack(Sends, case.earlier),
     )
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.ledger.backlog import backlog_growth
-from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
+from loadtest.ledger.order import count_disorder, is_first
+from loadtest.ledger.records import NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 from loadtest.ledger.result import Counts
 
 POSITIONS = 10
+_NONE = Sends.concatenate([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,22 @@ class Judgement:
 
 
 def judge(
-    window: Window, members: Members, sends: Sends, deliveries: Deliveries, withdrawn: Sends | None = None
+    window: Window,
+    members: Members,
+    sends: Sends,
+    deliveries: Deliveries,
+    withdrawn: Sends | None = None,
+    earlier: Sends | None = None,
 ) -> Judgement:
     """Judge one window by the design's definition of *expected*; `withdrawn` messages are only counted.
 
     Every pair of message and member is judged on its own, so a duplicate never compensates for a loss. A delivery
     that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. It is
-    ignored if its message is not known to have been sent, because the worker died.
+    ignored if its message is not known to have been sent, because the worker died. One whose text was truncated or
+    altered is no delivery. Order is judged among deliveries of messages in `sends`, those of the warm-up too, and in
+    `earlier`, those of windows before this one.
     """
+    all_sends, all_deliveries = sends, deliveries
     sends = sends.select((sends.due_ns >= window.start_ns) & (sends.due_ns < window.end_ns))
     sends = sends.select(np.argsort(key(sends.sender, sends.seq)))
     members = members.select(np.argsort(members.member))
@@ -69,15 +79,18 @@ def judge(
     foreign = in_window - int(matched.sum())
     matched[matched] = sends.sent_ns[message[matched]] != NEVER
     deliveries, message, receiver = deliveries.select(matched), message[matched], receiver[matched]
+    is_expected = expected_pairs(window, members, sends)
+    is_corrupted = deliveries.corrupted == 1
+    corrupted = int((is_corrupted & is_expected[message, receiver]).sum())
+    deliveries, message, receiver = deliveries.select(~is_corrupted), message[~is_corrupted], receiver[~is_corrupted]
 
     pair = message * receivers + receiver
     copies = np.bincount(pair, minlength=messages * receivers).reshape(messages, receivers)
-    is_first = _is_first(pair, messages * receivers)
-    deliveries, message, receiver = deliveries.select(is_first), message[is_first], receiver[is_first]
+    first_copy = is_first(pair, messages * receivers)
+    deliveries, message, receiver = deliveries.select(first_copy), message[first_copy], receiver[first_copy]
     arrival = np.full((messages, receivers), NEVER, np.int64)
     arrival[message, receiver] = deliveries.arrival_ns
 
-    is_expected = expected_pairs(window, members, sends)
     not_judged = ~is_expected & _was_in(members, sends)
     in_time = is_expected & (arrival <= window.drain_end_ns)
 
@@ -92,6 +105,7 @@ def judge(
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
     expected, delivered = int(is_expected.sum()), int(in_time.sum())
+    reordered, order_conflicts = count_disorder(window, members, all_sends, earlier or _NONE, all_deliveries)
     latency = judged.arrival_ns - sent_ns
     uncertainty = judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns)
     return Judgement(
@@ -104,10 +118,12 @@ def judge(
             missing=expected - delivered,
             late=int((is_expected & ~in_time & (copies > 0)).sum()),
             duplicates=int((copies - 1)[is_expected & (copies > 1)].sum()),
-            reordered=_reordered(receiver, deliveries.sender, deliveries.seq),
-            order_conflicts=_order_conflicts(receiver, message),
+            reordered=reordered,
+            order_conflicts=order_conflicts,
             foreign=foreign,
             not_judged=int(not_judged.sum()),
+            corrupted=corrupted,
+            negative_latencies=int((judged.arrival_ns < sent_ns).sum()),
             withdrawn_messages=_due_within(window, withdrawn) if withdrawn else 0,
         ),
         backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
@@ -145,38 +161,6 @@ def expected_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArra
 def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     due_ns = sends.due_ns[:, None]
     return (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
-
-
-def _is_first(pair: Integers, pairs: int) -> npt.NDArray[np.bool_]:
-    """Mark the first of each run of copies of one (message, receiver) pair."""
-    index = np.arange(len(pair))
-    first = np.empty(pairs, np.int64)
-    first[pair[::-1]] = index[::-1]
-    is_first: npt.NDArray[np.bool_] = first[pair] == index
-    return is_first
-
-
-def _reordered(receiver: Integers, sender: Integers, seq: Integers) -> int:
-    """Count deliveries that came after a later message of the same sender at the same receiver."""
-    stream = receiver * (np.max(sender, initial=0) + 1) + sender
-    order = np.argsort(stream, kind="stable")
-    _, rank = np.unique(stream[order], return_inverse=True)
-    place = rank * (MAX_SEQ + 1) + seq[order]
-    return int((place < np.maximum.accumulate(place)).sum())
-
-
-def _order_conflicts(receiver: Integers, message: Integers) -> int:
-    """Count deliveries that came after a message which the room's first member received later."""
-    if not len(receiver):
-        return 0
-    first = message[receiver == receiver.min()]
-    place = np.full(message.max() + 1, -1, np.int64)
-    place[first] = np.arange(len(first))
-    known = place[message] >= 0
-    order = np.argsort(receiver[known], kind="stable")
-    _, rank = np.unique(receiver[known][order], return_inverse=True)
-    position = rank * (len(first) + 1) + place[message[known][order]]
-    return int((position < np.maximum.accumulate(position)).sum())
 
 
 def _due_within(window: Window, messages: Sends) -> int:

@@ -13,6 +13,7 @@ class Measured:
     """The judged windows of one user count; `costs` has one list a window, one entry a worker.
 
     Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and the step stays valid.
+    `clock_uncertainty_ns` is how far a worker's clock may have been off, in the worst window.
     """
 
     users: int

@@ -12,6 +12,8 @@ Integers = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
 MAX_SENDER, MAX_SEQ = 999_999, 99_999_999
 """The highest number of a sender and of a message; the stamp's fields have as many digits."""
+ORDER_MARGIN_NS = 1_000_000_000
+"""Order is judged among what was due in a window and so shortly before it, in its warm-up or the window before."""
 
 
 class Columns:
@@ -54,6 +56,7 @@ class Deliveries(Columns):
     """Stamped messages as each receiver got them, in its own order.
 
     `arrival_ns` is an upper bound of the arrival, `floor_ns` a lower one; `read_ns` is when the swarm read it.
+    `corrupted` is 1 where the text was truncated or altered, else 0.
     """
 
     receiver: Integers
@@ -63,6 +66,7 @@ class Deliveries(Columns):
     arrival_ns: Integers
     floor_ns: Integers
     read_ns: Integers
+    corrupted: Integers
 
 
 @dataclass(frozen=True, slots=True)

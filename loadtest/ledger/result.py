@@ -66,6 +66,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     `planned_messages` were due and `offered_messages` of them sent. The others count deliveries, a pair of message and
     receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
     member received later. `withdrawn_messages` were taken out of the plan because their sender was away by plan.
+    `corrupted` came with a text that was truncated or altered: they are not delivered. `negative_latencies` of those
+    delivered arrived before they were sent, by clocks that do not agree.
     """
 
     planned_messages: int
@@ -80,6 +82,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     foreign: int
     not_judged: int
     withdrawn_messages: int = 0
+    corrupted: int = 0
+    negative_latencies: int = 0
 
     @classmethod
     def zero(cls) -> Self:

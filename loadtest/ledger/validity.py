@@ -9,6 +9,7 @@ from loadtest.ledger.result import Generator, wide_bracket_ms
 from loadtest.ledger.validity_limits import (
     MAX_BUSY_PERCENT,
     MAX_CLOCK_STEP_NS,
+    MAX_NEGATIVE_RATIO,
     MAX_RESPONSE_RATIO,
     MAX_SCHEDULE_LAG_MS,
     MAX_SCHEDULE_LAG_RATIO,
@@ -49,6 +50,11 @@ def reasons(measured: Measured, figures: Figures, generator: Generator) -> list[
             f"the system's clock was set by {step_ns / 1e6:.1f} ms in the window; "
             "stop time synchronisation from stepping it and run again"
         )
+    if _are_clocks_wrong(measured, figures):
+        found.append(
+            f"{_negative(figures)}; the clocks of the machines, known to {_known_to(measured)}, differ by more than "
+            "the latency: keep them in step (NTP, PTP), or run the workers on one machine"
+        )
     return found
 
 
@@ -76,8 +82,15 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
         )
     if measured.clock_uncertainty_ns:
         found.append(
-            f"workers on other machines: their clocks are known to {measured.clock_uncertainty_ns / 1e6:.2f} ms, "
+            f"workers on other machines: their clocks are known to {_known_to(measured)}, "
             "and so is every latency between machines"
+        )
+    if figures.negative_latencies and not _are_clocks_wrong(measured, figures):
+        found.append(f"{_negative(figures)}; the clocks of the machines differ by so much at least")
+    if figures.corrupted:
+        found.append(
+            f"{figures.corrupted} deliveries came truncated or altered; they count as missing. Look at the server's "
+            "limit on a message's length (--message-size is what the swarm sends)"
         )
     if figures.saturated:
         found.append(
@@ -87,3 +100,18 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
     if figures.foreign:
         found.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return found
+
+
+def _are_clocks_wrong(measured: Measured, figures: Figures) -> bool:
+    """Tell whether negative latencies are too many, or lower than what is known of the clocks allows."""
+    too_many = figures.negative_latencies > MAX_NEGATIVE_RATIO * figures.delivered
+    return too_many or -figures.lowest_latency_ns > measured.clock_uncertainty_ns + MAX_CLOCK_STEP_NS
+
+
+def _negative(figures: Figures) -> str:
+    count, lowest_ms = figures.negative_latencies, -figures.lowest_latency_ns / 1e6
+    return f"{count} of {figures.delivered} deliveries arrived before they were sent, by up to {lowest_ms:.2f} ms"
+
+
+def _known_to(measured: Measured) -> str:
+    return f"{measured.clock_uncertainty_ns / 1e6:.2f} ms"

@@ -10,6 +10,8 @@ MAX_SCHEDULE_LAG_RATIO = 0.2
 """...or, where that is more, this share of the latency's p99."""
 MAX_CLOCK_STEP_NS = 1_000_000
 """The system's clock may be set by this much within a window."""
+MAX_NEGATIVE_RATIO = 0.01
+"""This share of the deliveries may have arrived before it was sent, by the clocks of the machines."""
 MAX_BUSY_PERCENT = 90.0
 """A process that uses more of a core than this has no time to spare: its own delays may show in the figures."""
 MAX_BRACKET_RATIO = 0.1

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.ledger.records import MAX_SENDER, MAX_SEQ, Integers
+from loadtest.schedule.padding import padding
 
 PREFIX = b"lt1|"
 WIDTHS = {"sender": len(str(MAX_SENDER)), "seq": len(str(MAX_SEQ)), "due_ns": 19, "sent_ns": 19}
@@ -22,18 +23,22 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Stamps(NamedTuple):
-    """The stamps found in a batch of payloads: arrays of one length; `payload` is the index of each one's payload."""
+    """The stamps found in a batch of payloads: arrays of one length.
+
+    `payload` is the index of each one's payload, `end` the index in the data of the byte after the stamp.
+    """
 
     payload: Integers
     sender: Integers
     seq: Integers
     due_ns: Integers
+    end: Integers
 
 
 def stamped_text(sender: int, seq: int, due_ns: int, sent_ns: int, size: int) -> bytes:
     """Return a message text of `size` bytes, or of `LENGTH` bytes where `size` is less than the stamp needs."""
     stamp = b"lt1|%06d|%08d|%019d|%019d|" % (sender, seq, due_ns, sent_ns)
-    return stamp.ljust(size, b"x")
+    return stamp + padding(sender, seq, size - LENGTH)
 
 
 def find_stamps(data: bytes, starts: Integers, ends: Integers) -> Stamps:
@@ -88,6 +93,7 @@ def _parse(view: Bytes, payload: Integers, position: Integers) -> Stamps:
         fields["sender"][well_formed],
         fields["seq"][well_formed],
         fields["due_ns"][well_formed],
+        position[well_formed] + LENGTH,
     )
 
 

@@ -24,7 +24,7 @@ from loadtest.worker.messages import Collect, Ledger, Ping, Pong, State, Stop, T
 from loadtest.worker.open_window import OpenWindow
 from loadtest.worker.poll_clock import PollClock
 from loadtest.worker.read_batching import ReadBatching, may_batch
-from loadtest.worker.recorder import Counters, Recorder
+from loadtest.worker.recorder import Recorder
 
 SLICE, SLICE_BYTES = 2000, 2**20
 """Reads and messages, and bytes, parsed at a time: 1 to 2 ms, so that parsing does not delay sends."""
@@ -50,16 +50,16 @@ class Generator:
         self._seed = load.seed
         self._clock = Clock()
         self._boot_id = boot_id()  # now, while there are descriptors left to read it with
-        self._recorder = Recorder(self._clock)
+        self._recorder = Recorder(self._clock, load.message_size)
         self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
         self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
         self._read_batching = ReadBatching(self._recorder.reads, self._sender.gate_ns)
         self._poll_clock = PollClock(self._recorder.reads)
         self._received = 0
         self._windows: dict[int, OpenWindow] = {}
-        self._counted = Counters()
         self._process = psutil.Process()
         self._reported_s = 0.0
+        self._reported_outstanding: dict[int, int] = {}
         self._is_parse_requested = False
         self._greenlet = gevent.spawn(self._run)
 
@@ -115,9 +115,8 @@ class Generator:
             gc.freeze()
             gc.disable()
             self._clock.fix()
-            self._clock.ahead_ns = order.ahead_ns
-            self._counted = self._recorder.counters
             self.members.forget_all_left()
+        self._clock.ahead_ns = order.ahead_ns
         self._read_batching.is_on = may_batch(self._max_rate.in_room(len(order.room)))
         planned = self._sender.begin(order, self.members.owns)
         self._windows[order.number] = OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
@@ -132,8 +131,8 @@ class Generator:
             window.cut(end_ns)
 
     def _hand_over(self, number: int) -> None:
-        reads = self._recorder.counters.reads + len(self._recorder.reads)
-        while self._recorder.counters.reads < reads:  # later reads belong to a later window
+        reads = self._recorder.parsed + len(self._recorder.reads)
+        while self._recorder.parsed < reads:  # later reads belong to a later window
             self._digest()
             gevent.sleep(0.001)
         window = self._windows[number]
@@ -164,14 +163,13 @@ class Generator:
 
     def _cost(self, window: OpenWindow) -> Cost:
         wall_s, cpu_s = window.wall_and_cpu_s()
-        counted, self._counted = self._counted, self._recorder.counters
         return Cost(
             wall_s=wall_s,
             cpu_s=cpu_s,
             rss_bytes=self._rss_bytes(),
-            reads=self._counted.reads - counted.reads,
-            frames=self._counted.frames - counted.frames,
-            without_timestamp=self._counted.without_timestamp - counted.without_timestamp,
+            reads=window.reads,
+            frames=window.frames,
+            without_timestamp=window.without_timestamp,
             arrived_in_window=window.arrived,
             clock_step_ns=self._clock.stepped_ns,
         )
@@ -209,25 +207,26 @@ class Generator:
         return self._is_parse_requested or is_draining or not is_in_window or is_old or is_much
 
     def _digest(self) -> None:
-        deliveries = self._recorder.digest(SLICE, SLICE_BYTES)
-        self._received += len(deliveries.seq)
+        digest = self._recorder.digest(SLICE, SLICE_BYTES)
+        self._received += len(digest.deliveries.seq)
         for window in self._windows.values():
-            window.add(deliveries)
+            window.add(digest)
 
     def _report(self) -> None:
         outstanding = {
             number: left for number, window in self._windows.items() if (left := window.outstanding) is not None
         }
-        is_news = outstanding and not self._recorder.reads
+        is_news = outstanding != self._reported_outstanding and not self._recorder.reads
         if time.monotonic() < self._reported_s + REPORT_S and not is_news:
             return
         self._reported_s = time.monotonic()
+        self._reported_outstanding = outstanding
         self._send(
             State(
                 joined=self.members.slots,
                 stalled=len(self.members.stalled),
                 failed=self.members.failed,
-                reads=self._recorder.counters.reads + len(self._recorder.reads),
+                reads=self._recorder.parsed + len(self._recorder.reads),
                 sent=self._sender.sent,
                 received=self._received,
                 outstanding=outstanding,

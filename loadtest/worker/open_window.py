@@ -10,21 +10,26 @@ import gevent
 import msgspec
 
 from loadtest.ledger.drain import Drain
-from loadtest.ledger.records import Deliveries, Members, Sends, pack, unpack
+from loadtest.ledger.records import ORDER_MARGIN_NS, Deliveries, Members, Sends, pack, unpack
 from loadtest.schedule.window_order import WindowOrder
+from loadtest.worker.recorder import Digest
 
 
 @dataclass(slots=True)
 class OpenWindow:
     """One window of a worker; `received` are packed deliveries, a slice each.
 
-    `arrived` counts the deliveries that arrived within the window, whichever window their message was due in.
+    `arrived` counts the deliveries that arrived unaltered within the window, whichever window their message was due in;
+    `reads`, `frames` and `without_timestamp` count what was read within it.
     """
 
     order: WindowOrder
     planned: Sends
     received: list[bytes] = field(default_factory=list)
     arrived: int = 0
+    reads: int = 0
+    frames: int = 0
+    without_timestamp: int = 0
     _drain: Drain | None = None
     _drained_slices: int = 0  # of `received`
     _clocks: list[tuple[float, float]] = field(default_factory=list)  # (wall, CPU) seconds at its start and end
@@ -35,11 +40,17 @@ class OpenWindow:
             self.order = msgspec.structs.replace(self.order, end_ns=end_ns)
             self.planned = self.planned.select(self.planned.due_ns < end_ns)
 
-    def add(self, deliveries: Deliveries) -> None:
-        """Count what arrived in the window, and keep what was due in it."""
+    def add(self, digest: Digest) -> None:
+        """Count what was read and what arrived in the window, and keep what was due in it or just before it."""
         start_ns, end_ns = self.order.start_ns, self.order.end_ns
-        self.arrived += int(((deliveries.arrival_ns >= start_ns) & (deliveries.arrival_ns < end_ns)).sum())
-        due = deliveries.select((deliveries.due_ns >= start_ns) & (deliveries.due_ns < end_ns))
+        deliveries, reads = digest
+        is_within = (reads.read_ns >= start_ns) & (reads.read_ns < end_ns)
+        self.reads += int(is_within.sum())
+        self.frames += int(reads.frames[is_within].sum())
+        self.without_timestamp += int(reads.without_timestamp[is_within].sum())
+        arrived = (deliveries.arrival_ns >= start_ns) & (deliveries.arrival_ns < end_ns) & (deliveries.corrupted == 0)
+        self.arrived += int(arrived.sum())
+        due = deliveries.select((deliveries.due_ns >= start_ns - ORDER_MARGIN_NS) & (deliveries.due_ns < end_ns))
         if len(due.seq):
             self.received.append(pack(due))
 

@@ -6,23 +6,34 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from loadtest.client.connect import READ_BYTES
 from loadtest.client.websocket import Read, WebSocket
-from loadtest.ledger.records import Deliveries
+from loadtest.ledger.records import Deliveries, Integers
 from loadtest.schedule.clock import Clock
-from loadtest.schedule.stamp import find_stamps
+from loadtest.schedule.padding import are_intact
+from loadtest.schedule.stamp import LENGTH, find_stamps
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Counts of what was parsed so far; `without_timestamp` frames have only the time of their read."""
+class Reads(NamedTuple):
+    """Parsed reads, one a row: when each was made, in the clock's time, and how many frames it completed.
 
-    reads: int = 0
-    frames: int = 0
-    without_timestamp: int = 0
+    Of `frames`, those `without_timestamp` have only the time of their read.
+    """
+
+    read_ns: Integers
+    frames: Integers
+    without_timestamp: Integers
+
+
+class Digest(NamedTuple):
+    """What was parsed at a time: the reads, and the stamped messages in them."""
+
+    deliveries: Deliveries
+    reads: Reads
 
 
 @dataclass(slots=True)
@@ -43,13 +54,15 @@ class _Stream:
 class Recorder:
     """The reads of all connections of a process, in the order they were made.
 
-    While a window runs, a read costs one append to `reads`; `digest()` parses them.
+    While a window runs, a read costs one append to `reads`; `digest()` parses them, and `parsed` counts those.
+    `message_size` is that of the texts that the swarm sends, in bytes.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, message_size: int) -> None:
         self._clock = clock
+        self._message_size = message_size
         self.reads: deque[Read] = deque()
-        self.counters = Counters()
+        self.parsed = 0
         self._streams: dict[int, _Stream] = {}
         self._next_tag = 0
         self._parsed_read_ns = 0  # of the last read that was parsed
@@ -72,20 +85,20 @@ class Recorder:
         sample = [len(reads[n][1]) for n in range(-few, few)]
         return len(reads) * sum(sample) / max(len(sample), 1)
 
-    def digest(self, max_items: int, max_bytes: int) -> Deliveries:
+    def digest(self, max_items: int, max_bytes: int) -> Digest:
         """Parse the oldest reads until `max_items` reads and messages together, or `max_bytes`, are reached.
 
-        Return the stamped messages in them, in the clock's time.
+        Return the reads of connections that were not forgotten, and the stamped messages in them, in the clock's time.
         """
         data: list[bytes] = []
         starts: list[int] = []
         ends: list[int] = []
-        per_read: list[tuple[int, int, int, int, int, bool]] = []
+        per_read: list[tuple[int, int, int, int, int, int, bool]] = []
         timespecs: list[bytes] = []
-        base = without_timestamp = reads = size = 0
+        base = reads = size = 0
         while self.reads and reads + len(starts) < max_items and size < max_bytes:
-            tag, received, timespec, read_ns, polled_ns = self.reads.popleft()
-            began_after_ns, self._parsed_read_ns = self._parsed_read_ns, read_ns
+            tag, received, timespec, made_ns, polled_ns = self.reads.popleft()
+            began_after_ns, self._parsed_read_ns = self._parsed_read_ns, made_ns
             reads += 1
             size += len(received)
             stream = self._streams.get(tag)
@@ -97,31 +110,25 @@ class Recorder:
             messages = stream.websocket.splitter.feed(received)
             if stream.websocket.protocol.writes:
                 stream.websocket.send_replies()
-            count = len(messages.starts)
-            floor_ns = stream.floor_ns(polled_ns)
+            completed = len(messages.starts)
+            no_time = 0 if timespec else completed
+            came_after_ns = stream.floor_ns(polled_ns)
             # A shorter read has emptied its socket. Without a receive time it may be what TLS left of a full one.
             is_full = len(received) >= (READ_BYTES if timespec else READ_BYTES // 2)
             is_last_exact = messages.whole and timespec is not None and not is_full
-            if count:
+            per_read.append((completed, no_time, base, stream.member, came_after_ns, made_ns, is_last_exact))
+            timespecs.append(timespec or _as_timespec(made_ns))
+            if completed:
                 data.append(messages.data)
                 starts += messages.starts
                 ends += messages.ends
-                per_read.append((count, base, stream.member, floor_ns, read_ns, is_last_exact))
-                timespecs.append(timespec or _as_timespec(read_ns))
                 base += len(messages.data)
-                if timespec is None:
-                    without_timestamp += count
             # Bytes may have come between this read and its clock; the clock of the read before was read before it.
-            stream.empty_ns = floor_ns if is_full else max(floor_ns, began_after_ns)
+            stream.empty_ns = came_after_ns if is_full else max(came_after_ns, began_after_ns)
             stream.is_emptied = not is_full
-        self.counters = Counters(
-            self.counters.reads + reads,
-            self.counters.frames + len(starts),
-            self.counters.without_timestamp + without_timestamp,
-        )
-        if not per_read:
-            return Deliveries.concatenate([])
-        count, bases, member, floor_ns, read_ns, is_exactly_timed = np.array(per_read, np.int64).T
+        self.parsed += reads
+        rows = np.array(per_read, np.int64).reshape(-1, 7)
+        count, without_timestamp, bases, member, floor_ns, read_ns, is_exactly_timed = rows.T
         seconds, nanoseconds = np.frombuffer(b"".join(timespecs), np.int64).reshape(-1, 2).T
         arrival_ns = seconds * 1_000_000_000 + nanoseconds - self._clock.ahead_ns
         floor_ns -= self._clock.ahead_ns
@@ -129,10 +136,14 @@ class Recorder:
         read = np.repeat(np.arange(len(count)), count)
         shift = bases[read]
         is_exact = np.zeros(len(read), np.bool_)
-        is_exact[np.cumsum(count) - 1] = is_exactly_timed.astype(np.bool_)
-        stamps = find_stamps(b"".join(data), np.array(starts, np.int64) + shift, np.array(ends, np.int64) + shift)
+        is_exact[(np.cumsum(count) - 1)[count > 0]] = is_exactly_timed[count > 0].astype(np.bool_)
+        parsed = b"".join(data)
+        limits = np.array(ends, np.int64) + shift
+        stamps = find_stamps(parsed, np.array(starts, np.int64) + shift, limits)
         read, is_exact = read[stamps.payload], is_exact[stamps.payload]
-        return Deliveries(
+        length = self._message_size - LENGTH
+        intact = are_intact(parsed, stamps.end, limits[stamps.payload], stamps.sender, stamps.seq, length)
+        deliveries = Deliveries(
             receiver=member[read],
             sender=stamps.sender,
             seq=stamps.seq,
@@ -140,7 +151,9 @@ class Recorder:
             arrival_ns=arrival_ns[read],
             floor_ns=np.where(is_exact, arrival_ns[read], floor_ns[read]),
             read_ns=read_ns[read],
+            corrupted=(~intact).astype(np.int64),
         )
+        return Digest(deliveries, Reads(read_ns, count, without_timestamp))
 
 
 def _as_timespec(time_ns: int) -> bytes:

@@ -45,4 +45,4 @@ def test_a_strategy_named_twice_is_set_against_itself_under_two_labels() -> None
 
 
 def test_the_estimate_counts_joins_warm_up_window_and_settling() -> None:
-    assert workload((50, 550)).step_seconds() == [0.1 + 2 + 5 + 1.5, 1 + 2 + 5 + 1.5]
+    assert workload((50, 550)).step_seconds() == [0.1 + 2 + 5 + 2.5, 1 + 2 + 5 + 2.5]

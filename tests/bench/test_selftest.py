@@ -31,6 +31,7 @@ from bench.validation.selftest.freeze_distribution import Envelope, model_latenc
 from bench.validation.selftest.inject_freeze import SLOPE_PERCENTILES, percentiles_ms, quantile
 from bench.validation.selftest.results import Result, exact_count
 from bench.validation.selftest.stored import read_selftest
+from loadtest.schedule.stamp import LENGTH, stamped_text
 from server.testing.server_process import ServerProcess
 
 RATE, WINDOW_S, FREEZE_AT_S = 200, 10.0, 4.3217
@@ -353,15 +354,26 @@ def test_the_server_that_swaps_does_so_exactly() -> None:
     assert after_a_later_one == AFFECTED
 
 
+@pytest.mark.parametrize("fault", ["truncate", "alter"])
+def test_the_servers_that_corrupt_do_so_exactly(fault: str) -> None:
+    server = FAULTS[fault](EVERY)
+    text = stamped_text(1, 2, 3, 4, 64).decode()
+    received = [server.deliver(receiver, "u1", text) for _ in range(MESSAGES) for receiver in USERS]
+    assert all(len(texts) == 1 for texts in received)
+    changed = [texts[0] for texts in received if texts[0] != text]
+    assert len(changed) == AFFECTED
+    assert all(other.startswith(text[:LENGTH]) for other in changed), "the stamp is as it was"
+
+
 # The command
 
 
 def test_faults_are_found_exactly_and_stored(tmp_path: Path) -> None:
     result = CliRunner().invoke(selftest.selftest, ["--only", "faults", "--out", str(tmp_path / "new")])
     assert result.exit_code == 0, result.output
-    assert "9 of 9 figures are as expected." in result.output
+    assert "17 of 17 figures are as expected." in result.output
     stored = read_selftest(tmp_path / "new")
-    assert (len(stored.results), stored.unexpected, stored.untested) == (9, 0, ())
+    assert (len(stored.results), stored.unexpected, stored.untested) == (17, 0, ())
     assert ("20", "20") in [(one.expected, one.measured) for one in stored.results if one.figure == "missing"]
     assert stored.environment.cores > 0
 

@@ -54,7 +54,16 @@ class Run:
         """Judge it as the swarm does."""
         message, member = (index.ravel() for index in np.indices(self.arrival.shape))
         arrival = self.arrival.ravel()
-        rows = (member, np.zeros_like(message), message, self.sent_ns[message], arrival, arrival, arrival)
+        rows = (
+            member,
+            np.zeros_like(message),
+            message,
+            self.sent_ns[message],
+            arrival,
+            arrival,
+            arrival,
+            np.zeros_like(message),
+        )
         came = arrival != NEVER
         return judge(
             self.window,

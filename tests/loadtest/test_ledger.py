@@ -26,8 +26,8 @@ def columns(kind: type[Kind], rows: Rows) -> Kind:
     return kind(*np.array(rows, np.int64).reshape(-1, len(fields(kind))).T)  # type: ignore[arg-type]
 
 
-def delivery(receiver: int, sender: int, seq: int, due_ns: int, arrival_ns: int) -> tuple[int, ...]:
-    return receiver, sender, seq, due_ns, arrival_ns, arrival_ns, arrival_ns
+def delivery(receiver: int, sender: int, seq: int, due_ns: int, arrival_ns: int, corrupted: int = 0) -> tuple[int, ...]:
+    return receiver, sender, seq, due_ns, arrival_ns, arrival_ns, arrival_ns, corrupted
 
 
 def judged(members: Rows, sends: Rows, deliveries: Rows) -> Judgement:
@@ -46,21 +46,23 @@ def rooms(draw: st.DrawFn) -> tuple[Rows, Rows, Rows]:
         for seq, due_ns in enumerate(sorted(draw(st.lists(st.integers(80, 220), max_size=4)))):
             sends.append((sender, seq, due_ns, draw(st.one_of(st.just(NEVER), st.integers(due_ns, due_ns + 5)))))
     possible = [
-        delivery(receiver, sender, seq, due_ns, arrival_ns)
+        delivery(receiver, sender, seq, due_ns, arrival_ns, corrupted)
         for receiver in (*numbers, 99)
         for sender, seq, due_ns, sent_ns in [*sends, (98, 0, 150, 150)]
         if sent_ns != NEVER
         for arrival_ns in (sent_ns + 1, sent_ns + 90)
+        for corrupted in (0, 1)
     ]
     deliveries = draw(st.lists(st.sampled_from(possible), max_size=30)) if possible else []
     return members, sends, deliveries
 
 
 def slowly(members: Rows, sends: Rows, deliveries: Rows) -> dict[str, object]:
+    all_known = {(sender, seq, due_ns) for sender, seq, due_ns, _ in sends if due_ns < 200}
     sends = [send for send in sends if 100 <= send[2] < 200]
     known = {(sender, seq, due_ns) for sender, seq, due_ns, _ in sends}
     result: dict[str, int] = dict.fromkeys(
-        ("expected", "delivered", "late", "duplicates", "reordered", "not_judged", "foreign"), 0
+        ("expected", "delivered", "late", "duplicates", "reordered", "not_judged", "foreign", "corrupted"), 0
     )
     latency = []
     for receiver, sender, seq, due_ns, *_ in deliveries:
@@ -68,14 +70,17 @@ def slowly(members: Rows, sends: Rows, deliveries: Rows) -> dict[str, object]:
             (sender, seq, due_ns) in known and receiver in [number for number, *_ in members]
         ):
             result["foreign"] += 1
+    corrupted, deliveries = [d for d in deliveries if d[7]], [d for d in deliveries if not d[7]]
     for number, joined_ns, left_ns in members:
         newest: dict[int, int] = {}
         seen = set()
         for receiver, sender, seq, due_ns, *_ in deliveries:
-            if receiver == number and (sender, seq, due_ns) in known and (sender, seq) not in seen:
+            if receiver == number and (sender, seq, due_ns) in all_known and (sender, seq) not in seen:
                 seen.add((sender, seq))
+                # A message of the warm-up counts only where one of the window came before it.
                 result["reordered"] += seq < newest.get(sender, -1)
-                newest[sender] = max(seq, newest.get(sender, -1))
+                if due_ns >= 100:
+                    newest[sender] = max(seq, newest.get(sender, -1))
         for sender, seq, due_ns, sent_ns in sends:
             if not joined_ns <= due_ns <= left_ns:
                 continue
@@ -90,6 +95,7 @@ def slowly(members: Rows, sends: Rows, deliveries: Rows) -> dict[str, object]:
             elif arrivals:
                 result["late"] += 1
             result["duplicates"] += max(len(arrivals) - 1, 0)
+            result["corrupted"] += len([d for d in corrupted if d[:4] == (number, sender, seq, due_ns)])
     return {**result, "latency": sorted(latency)}
 
 
@@ -160,12 +166,75 @@ def test_positions_are_tenths_of_the_room_by_order_of_joining() -> None:
 
 
 def test_the_uncertainty_of_an_arrival_is_cut_at_its_sending() -> None:
-    floors = [(1, 1, 0, 110, 130, 90, 131), (2, 1, 0, 110, 130, 128, 131)]
+    floors = [(1, 1, 0, 110, 130, 90, 131, 0), (2, 1, 0, 110, 130, 128, 131, 0)]
     judgement = judged(ROOM, SENDS[:1], floors)
     assert judgement.uncertainty.tolist() == [19, 2]
     assert judgement.latency.tolist() == [19, 19]
     assert judgement.latency_lower.tolist() == [0, 17]
     assert judgement.read_lag.tolist() == [1, 1]
+
+
+def test_a_corrupted_delivery_is_missing_unless_a_whole_one_comes_too() -> None:
+    cut = [(*row[:-1], 1) for row in ALL[:2]]
+    counts = judged(ROOM, SENDS, [*cut, *ALL[1:]]).counts
+    assert (counts.expected, counts.delivered, counts.missing) == (4, 3, 1)
+    assert (counts.corrupted, counts.duplicates, counts.reordered, counts.foreign) == (2, 0, 0, 0)
+    drain = Drain(columns(Sends, SENDS), columns(Members, ROOM), columns(Sends, []))
+    drain.add(columns(Deliveries, [*cut, *ALL[2:]]))
+    assert drain.outstanding == 2
+
+
+def test_what_arrives_before_it_was_sent_is_counted_and_kept() -> None:
+    judgement = judged(ROOM, SENDS, [*ALL[:3], delivery(2, 1, 1, 120, 117)])
+    assert judgement.counts.negative_latencies == 1
+    assert sorted(judgement.latency.tolist()) == [-4, 9, 9, 9]
+    aggregate = Aggregate()
+    aggregate.add(judgement)
+    assert aggregate.figures().lowest_latency_ns == -4
+
+
+SECOND = 1_000_000_000
+EDGES = {"warm-up": (SECOND, 2 * SECOND), "first": (2 * SECOND, 3 * SECOND), "second": (3 * SECOND, 4 * SECOND)}
+MESSAGES = [(1, seq, SECOND + seq * SECOND // 4, SECOND + seq * SECOND // 4) for seq in range(12)]
+
+
+def disorder(seen: dict[int, Sequence[int]]) -> list[tuple[int, int]]:
+    """Judge two windows that follow one another, after a warm-up; `seen` are the messages each member got, in order."""
+    rows = [
+        delivery(receiver, *MESSAGES[seq][:3], 4 * SECOND + place)
+        for receiver, order in seen.items()
+        for place, seq in enumerate(order)
+    ]
+    members = columns(Members, [(number, 0, NEVER) for number in seen])
+    found = []
+    for name, earlier in (("first", []), ("second", MESSAGES[4:8])):
+        window = Window(*EDGES[name], 9 * SECOND, 0)
+        sends = [send for send in MESSAGES if send not in earlier and send[2] < window.end_ns]
+        sends = sends if name == "first" else [send for send in sends if send[2] >= window.start_ns]
+        records = (members, columns(Sends, sends), columns(Deliveries, rows))
+        counts = judge(window, *records, earlier=columns(Sends, earlier)).counts
+        found.append((counts.reordered, counts.order_conflicts))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("order", "by_window"),
+    [
+        (range(12), [0, 0]),
+        ([0, 1, 3, 2, *range(4, 12)], [0, 0]),  # within the warm-up
+        ([0, 1, 2, 4, 3, *range(5, 12)], [1, 0]),  # across the edge of the warm-up
+        ([*range(5), 6, 5, *range(7, 12)], [1, 0]),
+        ([*range(7), 8, 7, *range(9, 12)], [0, 1]),  # across the edge between the windows
+        ([*range(6), 7, 8, 6, *range(9, 12)], [1, 0]),  # overtaken on both sides: counted in its own
+        ([*range(4), 5, 6, 7, 8, 4, *range(9, 12)], [1, 0]),
+        ([*range(7), 8, 9, 10, 7, 11], [0, 1]),
+        ([*range(8), 8, 7, *range(9, 12)], [0, 0]),  # a second copy is no inversion
+    ],
+)
+def test_an_inversion_across_an_edge_is_counted_once(order: Sequence[int], by_window: list[int]) -> None:
+    assert disorder({1: order}) == [(count, 0) for count in by_window]
+    if len(set(order)) == len(order):
+        assert disorder({1: range(12), 2: order}) == [(count, count) for count in by_window]
 
 
 def test_saturation_is_a_backlog_that_grows() -> None:

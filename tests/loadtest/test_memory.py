@@ -10,6 +10,7 @@ import pytest
 from loadtest.schedule.clock import Clock
 from loadtest.worker.recorder import Recorder
 from server.testing.server_process import ServerProcess
+from tests.benchmark_hot_path import SIZE as FRAME_SIZE
 from tests.benchmark_hot_path import Connection, stream
 from tests.swarm_process import is_valid_unless_busy, only_step, run_swarm
 
@@ -19,7 +20,7 @@ USERS, RATE, DURATION_S, SIZE = 20, 100, 3, 32_768
 
 @pytest.fixture
 def recorder() -> Recorder:
-    return Recorder(Clock())
+    return Recorder(Clock(), FRAME_SIZE)
 
 
 def read(recorder: Recorder, sizes: list[int]) -> None:
@@ -37,12 +38,12 @@ def test_what_is_held_is_estimated(recorder: Recorder, sizes: list[int]) -> None
 def test_a_slice_ends_after_so_many_bytes_or_reads_and_messages(recorder: Recorder) -> None:
     read(recorder, [1] * 8 + [5, 1])
     size = len(stream(1))
-    assert len(recorder.digest(100, 2 * size).seq) == 2
-    assert len(recorder.digest(100, 2 * size + 1).seq) == 3
-    assert len(recorder.digest(4, 100 * size).seq) == 2, "a read and its message are two"
-    assert len(recorder.digest(100, 1).seq) == 1, "a read that is larger than a slice is one"
-    assert len(recorder.digest(6, 100 * size).seq) == 5, "a read is parsed whole"
-    assert (recorder.counters.reads, len(recorder.reads)) == (9, 1)
+    assert len(recorder.digest(100, 2 * size).deliveries.seq) == 2
+    assert len(recorder.digest(100, 2 * size + 1).deliveries.seq) == 3
+    assert len(recorder.digest(4, 100 * size).deliveries.seq) == 2, "a read and its message are two"
+    assert len(recorder.digest(100, 1).deliveries.seq) == 1, "a read that is larger than a slice is one"
+    assert len(recorder.digest(6, 100 * size).deliveries.seq) == 5, "a read is parsed whole"
+    assert (recorder.parsed, len(recorder.reads)) == (9, 1)
 
 
 @pytest.mark.parametrize("hold_bytes", [MIB, 1024 * MIB])

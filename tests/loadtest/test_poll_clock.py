@@ -16,6 +16,7 @@ from gevent.threadpool import ThreadPool
 from loadtest.client.connect import READ_BYTES
 from loadtest.ledger.records import Deliveries
 from loadtest.schedule.clock import Clock
+from loadtest.schedule.stamp import LENGTH
 from loadtest.worker.poll_clock import COMPLETE_BACKENDS, FIRST_ARRAY, PollClock
 from loadtest.worker.recorder import Recorder
 from tests.benchmark_hot_path import Connection, stream
@@ -149,7 +150,7 @@ class Reads:
     """A recorder with two connections, and what it makes of their reads."""
 
     def __init__(self) -> None:
-        self._recorder = Recorder(Clock())
+        self._recorder = Recorder(Clock(), LENGTH)
         self.tags = [self._recorder.add(number, Connection(), lambda: None) for number in range(2)]  # type: ignore[arg-type]
         self.start_ns = time.time_ns() + SECOND_NS
 
@@ -158,7 +159,7 @@ class Reads:
         arrived = None if arrival is None else timespec(self.start_ns + arrival)
         polled_ns = self.start_ns + polled if polled else 0
         self._recorder.reads.append((self.tags[connection], frames, arrived, self.start_ns + read, polled_ns))
-        return self._recorder.digest(10, 2**20)
+        return self._recorder.digest(10, 2**20).deliveries
 
     def floors(self, deliveries: Deliveries) -> list[int]:
         return [floor_ns - self.start_ns for floor_ns in deliveries.floor_ns.tolist()]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.ledger.records import MAX_SENDER, MAX_SEQ
+from loadtest.schedule.padding import CHECKED_WHOLE, are_intact, padding
 from loadtest.schedule.stamp import LENGTH, find_stamps, sent_ns_in, stamped_text
 
 senders = st.integers(0, MAX_SENDER)
@@ -22,12 +23,12 @@ def find(payloads: list[bytes]) -> list[tuple[int, ...]]:
     ends = np.cumsum([len(payload) for payload in payloads])
     starts = ends - [len(payload) for payload in payloads]
     found = find_stamps(b"".join(payloads), starts, ends)
-    return list(zip(*(column.tolist() for column in found), strict=True))
+    return list(zip(*(column.tolist() for column in found[:4]), strict=True))
 
 
 def test_the_format_is_the_documented_one() -> None:
     text = stamped_text(7, 12, 1_700_000_000_123_456_789, 1_700_000_000_123_999_999, 80)
-    assert text == b"lt1|000007|00000012|1700000000123456789|1700000000123999999|" + b"x" * 20
+    assert text == b"lt1|000007|00000012|1700000000123456789|1700000000123999999|" + padding(7, 12, 20)
     assert json.loads(json.dumps(text.decode())) == json.dumps(text.decode()).strip('"')
 
 
@@ -43,6 +44,80 @@ def test_stamps_are_found_wherever_a_server_puts_them(messages: list[tuple[bytes
     ]
     expected = [(n, sender, seq, due_ns) for n, (_, sender, seq, due_ns, _) in enumerate(messages)]
     assert find(payloads) == expected
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> tuple[int, list[tuple[bytes, int, int, bytes]]]:
+    """Draw a size of texts, and for each what a server writes before it, its sender and number, and what follows."""
+    size = draw(st.sampled_from([0, LENGTH, LENGTH + 1, LENGTH + 2, LENGTH + 9, 300, 9000]))
+    return size, draw(st.lists(st.tuples(noise, senders, seqs, noise), min_size=1, max_size=8))
+
+
+def are_found_intact(payloads: list[bytes], size: int) -> list[bool]:
+    ends = np.cumsum([len(payload) for payload in payloads])
+    found = find_stamps(data := b"".join(payloads), ends - [len(payload) for payload in payloads], ends)
+    assert len(found.seq) == len(payloads)
+    intact: list[bool] = are_intact(
+        data, found.end, ends[found.payload], found.sender, found.seq, size - LENGTH
+    ).tolist()
+    return intact
+
+
+@given(texts())
+def test_a_whole_text_is_intact_in_any_envelope(drawn: tuple[int, list[tuple[bytes, int, int, bytes]]]) -> None:
+    size, messages = drawn
+    payloads = [before + stamped_text(sender, seq, 3, 4, size) + after for before, sender, seq, after in messages]
+    assert all(are_found_intact(payloads, size))
+
+
+@given(texts(), st.data())
+def test_a_text_that_was_cut_is_not_whatever_follows_it(
+    drawn: tuple[int, list[tuple[bytes, int, int, bytes]]], data: st.DataObject
+) -> None:
+    size, messages = drawn
+    size = max(size, LENGTH + 1)
+    struck = data.draw(st.integers(0, len(messages) - 1))
+    cut = data.draw(st.integers(LENGTH, size - 1))
+    payloads = []
+    for n, (before, sender, seq, after) in enumerate(messages):
+        text = stamped_text(sender, seq, 3, 4, size)
+        after = after.replace(b".", b"")  # a server that ends a cut text like ours could also just write it out
+        payloads.append(before + (text[:cut] if n == struck else text) + after)
+    assert are_found_intact(payloads, size) == [n != struck for n in range(len(messages))]
+
+
+@given(texts(), st.data())
+def test_a_text_with_an_altered_byte_is_not_intact(
+    drawn: tuple[int, list[tuple[bytes, int, int, bytes]]], data: st.DataObject
+) -> None:
+    size, messages = drawn
+    size = max(size, LENGTH + 1)
+    struck = data.draw(st.integers(0, len(messages) - 1))
+    place = data.draw(st.integers(LENGTH, size - 1))
+    payloads = []
+    for n, (before, sender, seq, after) in enumerate(messages):
+        text = bytearray(stamped_text(sender, seq, 3, 4, size))
+        if n == struck:
+            text[place] = ord("_")
+        payloads.append(before + bytes(text) + after)
+    assert are_found_intact(payloads, size) == [n != struck for n in range(len(messages))]
+
+
+def test_of_many_long_texts_the_end_of_each_and_a_sample_of_the_rest_are_compared() -> None:
+    count, size = 5 * CHECKED_WHOLE, LENGTH + 100
+    whole = [stamped_text(1, seq, 3, 4, size) for seq in range(count)]
+    assert all(are_found_intact(whole, size))
+    assert not any(are_found_intact([text[:-1] for text in whole], size))
+    assert not any(are_found_intact([text[:-2] + b"_." for text in whole], size))
+    in_the_middle = are_found_intact([text[: LENGTH + 50] + b"_" + text[LENGTH + 51 :] for text in whole], size)
+    assert CHECKED_WHOLE / 2 < in_the_middle.count(False) <= CHECKED_WHOLE
+
+
+def test_padding_needs_no_escape_and_is_the_same_everywhere() -> None:
+    text = padding(7, 12, 10_000).decode()
+    assert json.dumps(text) == f'"{text}"'
+    assert text[:-1].isalnum()
+    assert (padding(7, 12, 12), padding(8, 12, 12)) == (b"9NRt9ZusaD2.", b"nJUdQSvFkTc.")
 
 
 def test_malformed_stamps_are_skipped() -> None:

@@ -211,6 +211,34 @@ def test_duplicates_are_found_exactly(faulty: Callable[..., str], tmp_path: Path
     assert (step.missing, step.reordered) == (0, 0)
 
 
+def test_copies_that_come_after_all_was_delivered_are_counted(faulty: Callable[..., str], tmp_path: Path) -> None:
+    step = only_step(against(faulty("repeat-late"), tmp_path))
+    assert step.duplicates == DELIVERIES // EVERY
+    assert (step.missing, step.reordered, step.drained) == (0, 0, True)
+
+
+@pytest.mark.parametrize("fault", ["truncate", "alter"])
+def test_texts_that_are_truncated_or_altered_are_found_exactly(
+    faulty: Callable[..., str], tmp_path: Path, fault: str
+) -> None:
+    run = against(faulty(fault), tmp_path)
+    step = only_step(run)
+    assert run.exit_code == 1
+    assert step.corrupted == step.missing == DELIVERIES // EVERY
+    assert (step.expected, step.delivered) == (DELIVERIES, DELIVERIES - step.corrupted)
+    assert (step.late, step.duplicates, step.reordered, step.foreign) == (0, 0, 0, 0)
+    assert is_valid_unless_busy(step), "what a server corrupts is a result"
+    assert f"{step.corrupted} deliveries came truncated or altered" in run.output
+
+
+def test_a_server_that_passes_on_nothing_but_stamps_delivers_nothing(
+    faulty: Callable[..., str], tmp_path: Path
+) -> None:
+    step = only_step(against(faulty("truncate-all"), tmp_path, "--message-size", "32768"))
+    assert step.corrupted == step.missing == step.expected == DELIVERIES
+    assert (step.delivered, step.arrived_in_window, step.latency_ms.p50) == (0, 0, None)
+
+
 def test_losses_and_duplicates_do_not_cancel(faulty: Callable[..., str], tmp_path: Path) -> None:
     step = only_step(against(faulty("lose-and-repeat"), tmp_path))
     assert step.missing == step.duplicates == DELIVERIES // EVERY
@@ -222,6 +250,24 @@ def test_reordering_is_found_exactly(faulty: Callable[..., str], tmp_path: Path)
     assert run.exit_code == 1
     assert step.reordered == DELIVERIES // EVERY
     assert (step.missing, step.duplicates) == (0, 0)
+
+
+def test_an_inversion_across_the_end_of_the_warm_up_is_counted(faulty: Callable[..., str], tmp_path: Path) -> None:
+    # Of messages 0 to 259 every tenth from 4 on comes after the next of its sender: 54 is of the warm-up, 59 is not.
+    step = only_step(against(faulty("swap"), tmp_path, "--warmup", "0.28", "--dwell", "1.02"))
+    assert (step.planned_messages, step.missing) == (204, 0)
+    assert step.reordered == 1 + len(range(64, 260, 10))
+
+
+def test_inversions_across_edges_of_consecutive_windows_are_counted_once(
+    faulty: Callable[..., str], tmp_path: Path
+) -> None:
+    flags = ("--steps", "", "-u", str(USERS), "-t", "6s", "--dwell", "0.98")
+    step = only_step(against(faulty("swap"), tmp_path, *flags))
+    assert step.windows >= 3
+    struck = (USERS * step.offered_messages + EVERY // 2) // EVERY
+    assert step.reordered + step.missing == struck, "what is held back at the very end has no message to follow"
+    assert step.missing <= 1
 
 
 def test_what_a_kicked_member_missed_is_missing(faulty: Callable[..., str], tmp_path: Path) -> None:
@@ -272,11 +318,11 @@ def test_tls(faulty: Callable[..., str], certificate: str, trusting: dict[str, s
     refused = against(host, tmp_path)
     assert refused.exit_code == 1
     assert "certificate verify failed" in refused.output
-    run = against(host, tmp_path, environment=trusting)
+    run = against(host, tmp_path, "--warmup", "0.5", environment=trusting)
     step = only_step(run)
     assert run.exit_code == int(not step.valid), run.output
     assert step.delivered == DELIVERIES
-    assert step.generator.reads_without_timestamp == DELIVERIES
+    assert step.generator.reads_without_timestamp == step.arrived_in_window, "those of the warm-up do not count"
     assert any("without a receive time" in warning for warning in step.warnings)
 
 

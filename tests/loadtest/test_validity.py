@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,15 +81,25 @@ COST = Cost(
 )
 
 
-def step_of(sent_ns: list[int], cost: Cost = COST, bound_ns: int = 0, withdrawn: int = 0, **changes: object) -> Step:
-    """One member, one message a millisecond from 0, each delivered 1 ms after it was sent, or up to `bound_ns` less."""
+def step_of(
+    sent_ns: list[int],
+    cost: Cost = COST,
+    latencies_ns: Sequence[int] = (1_000_000,),
+    bound_ns: int = 0,
+    withdrawn: int = 0,
+    **changes: object,
+) -> Step:
+    """One member, one message a millisecond from 0, delivered after 1 ms, or after `latencies_ns` in turn.
+
+    Each may have come up to `bound_ns` earlier.
+    """
     count = len(sent_ns)
     numbers = np.arange(count)
     zeros = np.zeros(count, np.int64)
     due_ns, sent = numbers * 1_000_000, np.array(sent_ns, np.int64)
     came = sent != NEVER
-    arrival_ns = np.where(came, sent + 1_000_000, 0)
-    columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns - bound_ns, arrival_ns)
+    arrival_ns = np.where(came, sent + np.resize(latencies_ns, count), 0)
+    columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns - bound_ns, arrival_ns, zeros)
     away = np.arange(withdrawn)
     window = Window(0, max(count, 1) * 1_000_000, NEVER - 1, 0)
     aggregate = Aggregate()
@@ -178,6 +188,20 @@ def test_wide_bounds_of_the_arrivals_are_a_warning(bound_ns: int, is_warned: boo
 
 def test_clocks_of_other_machines_are_a_warning() -> None:
     assert "known to 0.25 ms" in step_of(PUNCTUAL, clock_uncertainty_ns=250_000.0).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("negative", "lowest_ms", "known_to_ms", "is_valid"),
+    [(2, 0.4, 0.0, True), (3, 0.4, 0.0, False), (1, 1.1, 0.0, False), (1, 1.1, 0.2, True)],
+)
+def test_negative_latencies_are_a_warning_and_too_many_or_too_low_ones_a_reason(
+    negative: int, lowest_ms: float, known_to_ms: float, is_valid: bool
+) -> None:
+    latencies_ns = [-int(lowest_ms * 1e6)] * negative + [1_000_000] * (200 - negative)
+    step = step_of(PUNCTUAL, latencies_ns=latencies_ns, clock_uncertainty_ns=known_to_ms * 1e6)
+    assert (step.negative_latencies, step.valid) == (negative, is_valid)
+    told = f"{negative} of 200 deliveries arrived before they were sent, by up to {lowest_ms:.2f} ms"
+    assert [told in text for text in (*step.reasons, *step.warnings)].count(True) == 1
 
 
 def replace_cost(**changes: float) -> Cost:

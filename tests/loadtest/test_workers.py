@@ -11,13 +11,22 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadtest.coordinator.clock_offset import ClockEstimate
 from loadtest.coordinator.workers import Workers
 from loadtest.ledger import result
 from loadtest.ledger.result import Step
 from loadtest.schedule.clock import Clock, boot_id
 from loadtest.worker.messages import Ping, Pong, State, ToWorker
 from server.testing.server_process import ServerProcess
-from tests.swarm_process import free_port, is_valid_unless_busy, only_step, run_swarm, swarm_command, wait_until
+from tests.swarm_process import (
+    LOCUSTFILE,
+    free_port,
+    is_valid_unless_busy,
+    only_step,
+    run_swarm,
+    swarm_command,
+    wait_until,
+)
 
 LOAD = ("--room-rate", "100", "--arrival", "constant")
 SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", *LOAD)
@@ -129,17 +138,78 @@ def test_workers_here_share_the_clock_and_others_clocks_are_estimated() -> None:
     assert isinstance(ping, Ping)
     assert name == "here"
     workers.receive("here", Pong(ping.time_ns, ping.time_ns + 5_000_000_000, boot_id()))
-    assert (workers.ahead_ns("here"), workers.clock_uncertainty_ns) == (0, 0)
+    assert workers.clock("here") == ClockEstimate(0, 0)
+    asked.clear()
+    workers.receive("here", state())
+    assert not asked, "its clock is known"
     hour_ns = 3_600_000_000_000
     workers.receive("there", state())
     ping = asked[-1][0]
     assert isinstance(ping, Ping)
     workers.receive("there", Pong(ping.time_ns, ping.time_ns + hour_ns, "another system"))
-    assert abs(workers.ahead_ns("there") - hour_ns) <= workers.clock_uncertainty_ns < 1_000_000_000
+    known = workers.clock("there")
+    assert abs(known.ahead_ns - hour_ns) <= known.uncertainty_ns < 1_000_000_000
     # A slow reply does not replace the estimate of a quick one.
-    known = workers.ahead_ns("there")
     workers.receive("there", Pong(ping.time_ns - hour_ns, ping.time_ns, "another system"))
-    assert workers.ahead_ns("there") == known
+    assert workers.clock("there") == known
+
+
+def test_the_clock_of_another_machine_is_asked_again_and_followed_as_it_drifts() -> None:
+    pings: list[ToWorker] = []
+    workers = Workers(lambda message, _: pings.append(message))
+    drift_ns = 50_000_000
+
+    def reply(ahead_ns: int) -> None:
+        workers.receive("there", state())
+        ping = pings[-1]
+        assert isinstance(ping, Ping)
+        workers.receive("there", Pong(ping.time_ns, ping.time_ns + ahead_ns, "another system"))
+
+    reply(0)
+    at_order = {"there": workers.clock("there")}
+    for _ in range(20):
+        reply(drift_ns)
+    assert len(pings) == 21, "each report of a worker is a moment to ask"
+    now = workers.clock("there")
+    assert abs(now.ahead_ns - drift_ns) <= now.uncertainty_ns
+    moved_ns = abs(now.ahead_ns - at_order["there"].ahead_ns)
+    assert workers.clock_uncertainty_ns(at_order) == max(
+        at_order["there"].uncertainty_ns, now.uncertainty_ns + moved_ns
+    )
+
+
+LYING = """
+from loadtest.worker import generator
+Pong = generator.Pong
+generator.boot_id = lambda: "another system"
+generator.Pong = lambda ping_ns, time_ns, boot_id: Pong(ping_ns, time_ns + 200_000_000, boot_id)
+from loadtest.locustfile import *
+"""
+
+
+def test_a_clock_that_is_wrong_makes_negative_latencies_that_are_told(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = start_server()
+    port = free_port()
+    out = tmp_path / "out.json"
+    lying = tmp_path / "lying.py"
+    lying.write_text(LYING)
+    master_flags = ("--master", "--master-bind-port", str(port), "--expect-workers", "2", "--swarm-out", str(out))
+    commands = [swarm_command(server.url, *SHORT, "--steps", str(USERS), *master_flags)]
+    for locustfile in (lying, LOCUSTFILE):
+        commands.append(swarm_command(server.url, "--worker", "--master-port", str(port), locustfile=locustfile))
+        commands[-1].remove("--headless")
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for command in commands
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    (step,) = result.read(out).steps
+    assert step.delivered == step.expected == USERS * 100, outputs
+    # Those of the other worker's members at this one's, whose arrival is taken to be 200 ms earlier than it was.
+    assert 0 < step.negative_latencies < step.expected
+    assert any(f"{step.negative_latencies} of {step.delivered} deliveries arrived before" in r for r in step.reasons)
+    assert any("workers on other machines" in warning for warning in step.warnings)
 
 
 def test_times_of_a_machine_with_a_clock_ahead_are_the_coordinators() -> None:

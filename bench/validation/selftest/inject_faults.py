@@ -1,4 +1,4 @@
-"""Injections: servers that lose, repeat or swap exactly 1 delivery in 1,000."""
+"""Injections: servers that lose, repeat, swap, truncate or alter exactly 1 delivery in 1,000."""
 
 from __future__ import annotations
 
@@ -24,8 +24,14 @@ WORKLOAD = Workload(
     notice_limit=0,
 )
 DELIVERIES = int(WORKLOAD.room_rate * WORKLOAD.duration_s) * WORKLOAD.users[0]
-EFFECTS = {"lose": "missing", "repeat": "duplicates", "swap": "reordered"}
-FIGURES = ("missing", "late", "duplicates", "reordered", "foreign", "not_judged")
+EFFECTS = {
+    "lose": ("missing",),
+    "repeat": ("duplicates",),
+    "swap": ("reordered",),
+    "truncate": ("corrupted", "missing"),
+    "alter": ("corrupted", "missing"),
+}
+FIGURES = ("missing", "late", "corrupted", "duplicates", "reordered", "foreign", "not_judged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,10 @@ def _start(harness: Harness, fault: str, stack: ExitStack) -> Experiment:
 def _results(harness: Harness, experiment: Experiment) -> list[Result]:
     step = harness.await_step(experiment.swarm, WORKLOAD, experiment.server)
     injected = f"{experiment.fault} 1 in {EVERY:,}"
-    effect = EFFECTS[experiment.fault]
-    wrong = sum(getattr(step, figure) for figure in FIGURES if figure != effect)
+    effects = EFFECTS[experiment.fault]
+    wrong = sum(getattr(step, figure) for figure in FIGURES if figure not in effects)
     return [
         exact_count(injected, "deliveries expected", DELIVERIES, step.expected),
-        exact_count(injected, effect, step.expected // EVERY, getattr(step, effect)),
+        *(exact_count(injected, effect, step.expected // EVERY, getattr(step, effect)) for effect in effects),
         exact_count(injected, "anything else wrong", 0, wrong),
     ]
