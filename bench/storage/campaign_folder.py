@@ -58,6 +58,7 @@ CELL_COLUMNS = (
     "order_conflicts",
     "foreign",
     "not_judged",
+    "latency_lower_ms",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 
@@ -224,12 +225,12 @@ def _percentiles(histogram: HdrHistogram) -> bytes:
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a CSV file under the names of its first row; without rows there is none."""
+    """Write a CSV file under the names of all of its rows; without rows there is none."""
     if not rows:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     writer.writerows(rows)
     write_file(path, text.getvalue().encode())

@@ -8,6 +8,7 @@ from typing import Any, Self
 import msgspec
 
 from loadtest.errors import ResultError
+from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 FORMAT = 1
 HIGHEST_US = 3_600_000_000
@@ -94,7 +95,8 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
 
     `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
     `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
-    tenth of the room by order of joining.
+    tenth of the room by order of joining. `latency_ms` is of the upper bound of each arrival and `latency_lower_ms` of
+    the tightest lower one; `None` in older files.
     """
 
     saturated: bool
@@ -104,6 +106,7 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
     last_receiver_ms: MedianAndTail
     spread_ms: MedianAndTail
     position_ms: list[MedianAndTail]
+    latency_lower_ms: Latency | None = None
 
 
 class StepFigures(WindowFigures, frozen=True, kw_only=True):
@@ -160,6 +163,15 @@ class SwarmResult(msgspec.Struct, frozen=True):
     messages_sent: int = 0
     deliveries_received: int = 0
     members_lost: int = 0
+
+
+def wide_p99_bracket_ms(figures: WindowFigures) -> tuple[float, float] | None:
+    """Return the bounds of the latency's p99 if they are further apart than `MAX_BRACKET_RATIO` allows, else `None`."""
+    upper_ms = figures.latency_ms.p99
+    lower_ms = figures.latency_lower_ms.p99 if figures.latency_lower_ms else None
+    if upper_ms is None or lower_ms is None or upper_ms - lower_ms <= MAX_BRACKET_RATIO * upper_ms:
+        return None
+    return lower_ms, upper_ms
 
 
 def shared_fields(base: type[msgspec.Struct], value: msgspec.Struct) -> dict[str, Any]:

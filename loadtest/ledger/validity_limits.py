@@ -14,6 +14,8 @@ MAX_BUSY_PERCENT = 90.0
 """A process that uses more of a core than this has no time to spare: its own delays may show in the figures."""
 MAX_UNCERTAINTY_RATIO = 0.5
 """The p99 of the arrivals' uncertainty may be this share of the latency's p99."""
+MAX_BRACKET_RATIO = 0.1
+"""Between the lower and the upper bound of the latency's p99 may be this share of the upper one."""
 MAX_BACKLOG_RATIO = 0.02
 """A window is saturated where more than this share of its deliveries is under way at its end..."""
 MAX_BACKLOG_GROWTH = 1.5
