@@ -32,12 +32,16 @@ def p_value(log_ratios: Floats) -> float:
 
     An infinite log-ratio has the highest rank. One that is 0 or `nan` (both sides infinite) tells nothing.
     """
+    return min(1.0, 2 * min(p_above(log_ratios), p_above(-log_ratios)))
+
+
+def p_above(log_ratios: Floats) -> float:
+    """Return the one-sided p of the same test: how often chance alone lies as far above 0."""
     telling = log_ratios[~np.isnan(log_ratios) & (log_ratios != 0)]
     ranks = _doubled_ranks(np.abs(telling))
-    positive = int(ranks[telling > 0].sum())
-    tail = min(positive, int(ranks.sum()) - positive)
+    negative = int(ranks[telling < 0].sum())
     chances = _rank_sums(tuple(sorted(ranks.tolist())))
-    return min(1.0, 2 * float(chances[: tail + 1].sum()))
+    return min(1.0, float(chances[: negative + 1].sum()))
 
 
 def estimate(log_ratios: Floats) -> Estimate:
@@ -82,9 +86,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def blocks_needed(comparisons: int) -> int:
-    """Return the number of blocks below which no claim can be made in a family of `comparisons`.
+    """Return how many blocks to plan, so that each of `comparisons` can have a verdict whatever the others show.
 
-    The smallest p of `n` blocks is `2 / 2**n`, which times the size of the family has to be below 0.05.
+    The smallest p of `n` blocks is `2 / 2**n`, which times the size of the family (Bonferroni) has to be below 0.05.
+    It is no condition of a verdict: once others are significant, Holm's correction may find one with fewer blocks.
     """
     return math.ceil(1 + math.log2(comparisons / SIGNIFICANCE))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CAPTIONS = {
     "latency_by_users": "Look where a line crosses the SLO: up to that user count the strategy is within it.",
-    "ratio_to_direct": "Look which intervals stay clear of 1: only those differences are more than noise.",
+    "ratio_to_direct": "Look at what is solid: only those differences are verdicts, faster or slower by more than 5 %.",
     "percentile_spectrum": "Look how far a line climbs on the right: that is the latency of the slowest deliveries.",
     "delivered_vs_offered": "Look where a line leaves the diagonal: from there on less is delivered than offered.",
     "latency_heat_map": "Look along the rows: one that darkens to the right is a backlog, a dark column a disturbance.",

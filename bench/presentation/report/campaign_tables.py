@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench.analysis.comparison import Comparison, Verdict
+from bench.analysis.comparison import Comparison
 from bench.analysis.cost_growth import Growth
-from bench.presentation.comparison_wording import rounded, span
+from bench.analysis.verdict import Verdict
+from bench.presentation.comparison_wording import CLAIMS, MARGIN, ratio_in_words, span
 from bench.presentation.table import Column, Row, Table, Tone, numbers
 
 TONES = {
@@ -16,6 +17,8 @@ TONES = {
     Verdict.TOO_FEW_VALID_BLOCKS: Tone.DOUBTFUL,
     Verdict.NOT_MEASURED: Tone.DOUBTFUL,
     Verdict.BOTH_INFINITE: Tone.DOUBTFUL,
+    Verdict.BOTH_SATURATED: Tone.DOUBTFUL,
+    Verdict.WIDE_BRACKETS: Tone.DOUBTFUL,
 }
 
 
@@ -23,7 +26,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> Table:
     """Show the ratio of each arm to the baseline at each user count, with its verdict."""
     columns = (
         Column("strategy"),
-        *numbers("users", "ratio", "95 % interval", "adjusted p", "blocks"),
+        *numbers("users", "ratio", "95 % interval", "p (differs)", f"p (beyond {MARGIN})", "blocks"),
         Column("verdict", shows_tone=True),
     )
     rows = tuple(
@@ -31,18 +34,22 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> Table:
             (
                 one.arm,
                 f"{one.users:,}",
-                _ratio(one.ratio),
-                _interval(one),
+                *_ratio_and_interval(one),
                 f"{one.adjusted_p:.3g}",
+                f"{one.adjusted_p_beyond:.3g}",
                 f"{one.blocks_used}",
-                one.verdict,
+                _verdict(one),
             ),
             TONES.get(one.verdict, Tone.PLAIN),
         )
         for one in comparisons
     )
     first = comparisons[0]
-    return Table(f"{first.metric} as a multiple of {first.baseline}'s: below 1 is faster", columns, rows)
+    caption = (
+        f"{first.metric} as a multiple of {first.baseline}'s: below 1 is faster; both p are adjusted for all "
+        "comparisons, and a verdict follows the second"
+    )
+    return Table(caption, columns, rows)
 
 
 def growth_table(of_arms: Sequence[Growth]) -> Table:
@@ -67,13 +74,22 @@ def _growth(growth: Growth, counts: Sequence[int]) -> Row:
     return Row((growth.strategy, power, f"{low} to {high}", f"{growth.blocks}", *cpu_us))
 
 
-def _interval(one: Comparison) -> str:
-    if math.isinf(one.low):
-        return "infinite"
-    return span(one.low, one.high) if one.high else "0"
+def _ratio_and_interval(one: Comparison) -> tuple[str, str]:
+    """Write both; what is saturated has no factor, as its latency depends on the length of the window."""
+    if not _has_factor(one):
+        return "no factor", "none"
+    ratio = ratio_in_words(one.ratio, one.ratio_low, one.ratio_high)
+    return ratio, ratio if one.ratio in (0, math.inf) else span(one.low, one.high)
 
 
-def _ratio(value: float) -> str:
-    if math.isnan(value):
-        return "unknown"
-    return "infinite" if math.isinf(value) else rounded(value) if value else "0"
+def _has_factor(one: Comparison) -> bool:
+    return not (one.blocks_saturated and one.ratio in (0, math.inf))
+
+
+def _verdict(one: Comparison) -> str:
+    """Name the verdict, and why a factor is missing."""
+    if one.verdict in CLAIMS:
+        if _has_factor(one):
+            return f"{one.verdict} (beyond {MARGIN})"
+        return f"{one.verdict}: {f'{one.baseline} ' * (one.verdict == Verdict.FASTER)}saturated"
+    return f"{one.verdict} (not shown beyond {MARGIN})" if one.verdict == Verdict.DIFFERS else one.verdict
