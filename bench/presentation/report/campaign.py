@@ -9,7 +9,7 @@ from bench.analysis.cost_growth import growths
 from bench.model.summary import Summary
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.gallery import Gallery, draw_all
-from bench.presentation.comparison_answer import remarks, users_table
+from bench.presentation.comparison_answer import footnotes, remarks, users_table
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.report.campaign_remarks import campaign_remarks
@@ -65,12 +65,15 @@ def _charts(gallery: Gallery) -> dict[str, Chart]:
 def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, str]) -> Section:
     missing = [f"{name.replace('_', ' ')}: {reason}" for name, reason in left_out.items()]
     comparisons, of_arms = compare_arms(summary), growths(summary)
+    medians = ", medians over the valid blocks" if summary.plan.blocks > 1 else ""
     slo = f"p99 <= {summary.plan.slo_ms:g} ms and nothing missing"
     return Section(
         "Evidence",
-        [f"Charts left out: {'; '.join(missing)}."] if missing else [],
+        [*footnotes(summary), *([f"Charts left out: {'; '.join(missing)}."] if missing else [])],
         [
-            users_table(summary, with_gaps=True).captioned(f"Every strategy at every user count; the SLO is {slo}"),
+            users_table(summary, in_full=True).captioned(
+                f"Every strategy at every user count{medians}; the SLO is {slo}"
+            ),
             *([comparisons_table(comparisons)] if comparisons else []),
             *([growth_table(of_arms)] if of_arms else []),
         ],
