@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.analysis.max_users import cell_within_slo, within_slo
-from bench.analysis.support import carries
+from bench.analysis.support import all_carry
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
 from bench.presentation.comparison_wording import verdicts
@@ -65,7 +65,7 @@ def footnotes(summary: Summary) -> list[str]:
         f"A window has {amount} messages. `from due` is from when a message was due instead of sent; `to all` is until "
         "every member has a message, over messages."
     ]
-    if not all(carries(cell, workload, 99) for cell in summary.cells):
+    if not all_carry(summary.cells, workload, 99):
         found.append(
             f"`{UNSUPPORTED}`: the window has too few messages for the percentile. {MIN_TAIL_MESSAGES} have to lie "
             f"beyond it, as all copies of a message share its fate: a p99 needs {messages_needed(99):,}. Give a longer "
@@ -144,8 +144,7 @@ def _measured(cells: Sequence[Cell], summary: Summary, *, with_range: bool) -> R
 
 
 def _if_carried(cells: Sequence[Cell], summary: Summary, percentile: float, text: str) -> str:
-    """Leave out what one of the cells does not carry: a median over blocks is no better than its blocks."""
-    return text if all(carries(cell, summary.plan.workload, percentile) for cell in cells) else UNSUPPORTED
+    return text if all_carry(cells, summary.plan.workload, percentile) else UNSUPPORTED
 
 
 def _bracket_ms(cells: Sequence[Cell]) -> str:

@@ -164,9 +164,9 @@ def typical_step(strategy: str, users: int, block: int = 1) -> Step:
     load = users * 100 / SATURATES_AT[strategy]
     p50 = (0.6 + users / 300) * (1 + 0.07 * block) / max(0.08, 1 - load) ** 1.2
     if load <= 1:
-        return step(users, p50=p50)
-    lost = round(500 * users * (1 - 1 / load) * 0.6)
-    return step(users, p50=p50 * math.sqrt(load), missing=lost, rate_factor=0.9)
+        return step(users, p50=p50, seconds=10)
+    lost = round(1_000 * users * (1 - 1 / load) * 0.6)
+    return step(users, p50=p50 * math.sqrt(load), missing=lost, rate_factor=0.9, seconds=10)
 
 
 def typical_summary(strategies: Sequence[str] = ("direct", "queue", "gather"), blocks: int = 1) -> Summary:

@@ -18,7 +18,7 @@ from bench.presentation.report.environment import environment_section, machine_r
 from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
 from bench.presentation.table import Column, Row, Table
-from bench.presentation.text import counted, listed_numbers, listing
+from bench.presentation.text import arrivals, counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import read_distributions
 
@@ -39,8 +39,9 @@ def campaign_page(directory: Path) -> Page:
     charts = _charts(gallery)
     return Page(
         title=f"{listing([arm.label for arm in plan.arms])} with {listed_numbers(workload.users)} users",
-        subtitle=f"{workload.room_rate:g} messages a second of {workload.message_size} bytes in one room, "
-        f"{workload.duration_s:g} s a window, {counted(plan.blocks, 'block')}, {summary.environment.time[:10]}",
+        subtitle=f"{workload.room_rate:g} messages a second ({arrivals(workload.arrival)}) of {workload.message_size} "
+        f"bytes in one room, {workload.duration_s:g} s a window, {counted(plan.blocks, 'block')}, "
+        f"{summary.environment.time[:10]}",
         verdict=[f"{sentence}." for sentence in (slo_finding(summary), *verdicts(summary))],
         remarks=[*campaign_remarks(summary), *machine_remarks(summary.environment)],
         sections=[

@@ -5,6 +5,13 @@ from __future__ import annotations
 from bench.model.summary import Summary
 
 
+def medians(summary: Summary, range_drawn_as: str) -> list[str]:
+    """Say what a point is where there are several blocks."""
+    if summary.plan.blocks == 1:
+        return []
+    return [f"Median over the valid blocks; {range_drawn_as}: their range."]
+
+
 def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not measured") -> list[str]:
     """Explain the marks of a summary's chart: for `invalid` cells, missing deliveries, `gaps`."""
     found = []
