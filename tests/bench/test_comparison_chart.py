@@ -129,6 +129,9 @@ def test_verdicts_are_solid_and_everything_else_is_faint() -> None:
 
 def test_a_saturated_cell_is_drawn_without_factor_and_bar() -> None:
     axes = drawn(campaign(saturating("queue")))
-    place = heights(axes)["saturated"]
+    place = heights(axes)["no\nfactor"]
     assert data(axes, "queue verdict") == [(50, place)]
     assert bars(axes, "queue") == []
+    text = texts(ratio_to_direct(campaign(saturating("queue"))))
+    assert "No factor: one side is saturated." in text
+    assert "Saturated, so the latency depends on the length of the window: queue 50 users." in text

@@ -21,7 +21,8 @@ from bench.presentation.charts.parts.series import Point
 from bench.presentation.charts.parts.style import LineEnd, Look
 from bench.presentation.comparison_wording import CLAIMS, MARGIN, headline
 
-FAINT_ALPHA = 0.35
+NO_FACTOR = "no\nfactor"
+FAINT_ALPHA = 0.4
 MIN_RANGE = (1 / 2, 2.0)  # what the axis always shows, so that chance does not look large
 
 
@@ -116,11 +117,11 @@ def _draw(
 
 
 def _beyond(known: Sequence[Comparison]) -> dict[float, str]:
-    """Name what lies beyond all ratios: 0 and infinity, or that a cell is saturated."""
+    """Name what lies beyond all ratios: 0 and infinity, or no factor where a cell is saturated."""
     names = {0.0: "0", math.inf: "infinite"}
     for one in known:
         if one.blocks_saturated and one.ratio in names:
-            names[one.ratio] = "saturated"
+            names[one.ratio] = NO_FACTOR
     return names
 
 
@@ -159,4 +160,5 @@ def _how_to_read(comparisons: Sequence[Comparison]) -> str:
     else:
         bars = "Bars: the range of the blocks. " * any(one.blocks_used > 1 for one in comparisons)
     verdict = f"Solid: a verdict, faster or slower by more than {MARGIN} in the test of all comparisons. Faint: none."
-    return f"{bars}{verdict} Grey band: within {MARGIN}."
+    no_factor = " No factor: one side is saturated." * (NO_FACTOR in _beyond(comparisons).values())
+    return f"{bars}{verdict} Grey band: within {MARGIN}.{no_factor}"

@@ -40,7 +40,9 @@ def mark_limits(axes: Axes, slo_ms: float, never_ms: float | None) -> None:
 def say_not_carried(axes: Axes, percentile: float) -> None:
     """Say in an empty panel that no window has enough messages for its percentile."""
     text = f"a p{percentile:g} needs windows of\n{messages_needed(percentile):,} messages"
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=style.FAINT)
+    axes.text(
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=style.FAINT, backgroundcolor="white"
+    )
 
 
 def name_slo(axes: Axes, slo_ms: float) -> None:
