@@ -4,9 +4,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 
-.PHONY: compare test coverage test-pythons lint types format docs
+.PHONY: compare test coverage test-pythons lint types format docs figures claims
 
-# Four strategies under a growing swarm; charts and figures go into a new folder of results/.
+# Four strategies under a growing swarm, in four to five minutes; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
 	$(BIN)/python -m bench compare $(ARGS)
 
@@ -36,6 +36,14 @@ types: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Writes the tables of README and docs from results/; ARGS=--check only compares.
+figures: $(INSTALLED)
+	$(BIN)/python -m bench figures $(ARGS)
+
+# Measures the documentation's claims again: all of them take hours, ARGS='--quick ID' one of them minutes.
+claims: $(INSTALLED)
+	$(BIN)/python -m bench claims $(or $(ARGS),--all)
 
 # The documentation site, into site/. A dead link fails, and so does a page that needs a network.
 docs: $(DOCS_INSTALLED)

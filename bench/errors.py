@@ -23,6 +23,14 @@ class RefusedFlagsError(TrialError):
     """A server does not accept the flags it was started with; `failure.log` is what it says."""
 
 
+class RevisionError(BenchError, ValueError):
+    """A revision of the server's code is unknown, or cannot be checked out."""
+
+
+class YardstickError(BenchError, OSError):
+    """The speed of this machine could not be measured."""
+
+
 class JoinError(BenchError):
     """A server did not let a member in."""
 
@@ -39,12 +47,36 @@ class ResultsError(BenchError, ValueError):
     """Stored results are missing, damaged or of another format."""
 
 
+class NotStoredError(ResultsError):
+    """A campaign of the manifest has no stored result yet; `campaign` is its name."""
+
+    def __init__(self, message: str, campaign: str) -> None:
+        super().__init__(message)
+        self.campaign = campaign
+
+
+class NoFigureError(ResultsError):
+    """A stored result is without the valid figure that is asked for."""
+
+
+class ManifestError(BenchError, ValueError):
+    """The manifest of campaigns and claims is invalid, or does not have what was asked for."""
+
+
+class FiguresError(BenchError, ValueError):
+    """A page's markers of generated figures are wrong."""
+
+
 class ScenarioError(BenchError, ValueError):
     """A scenario does not exist, or its file is not valid."""
 
 
 class SloError(BenchError, ValueError):
     """A service-level objective is not written as the gate reads it."""
+
+
+class VariantError(BenchError, ValueError):
+    """A campaign does not have the variants that are to be compared."""
 
 
 class ChartLeftOutError(BenchError):

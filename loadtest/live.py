@@ -21,7 +21,7 @@ def sample(generator: Generator, request: Any) -> NoReturn:
     while True:
         gevent.sleep(PERIOD_S)
         now_ns = time.time_ns()
-        for _, data, _, read_ns in generator.newest_reads(SAMPLES):
+        for _, data, _, read_ns, _ in generator.newest_reads(SAMPLES):
             sent_ns = sent_ns_in(data)
             if sent_ns is not None and now_ns - read_ns < PERIOD_S * 1e9:
                 request.fire(

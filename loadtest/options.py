@@ -178,7 +178,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         count,
         metavar="BYTES",
     )
-    flag("--arrival", "constant", f"how messages are spaced: {' or '.join(ARRIVALS)}", _arrival)
+    flag(
+        "--arrival",
+        "poisson",
+        f"how messages are spaced: {' or '.join(ARRIVALS)}; evenly spaced (constant) ones never queue",
+        _arrival,
+    )
     flag("--seed", 1, "seed of the schedule: the same seed sends the same messages at the same times", count)
     flag(
         "--steps",
@@ -187,7 +192,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         steps,
         metavar="N,N",
     )
-    flag("--dwell", 5.0, "seconds of a window", positive, metavar="S")
+    flag("--dwell", 12.0, "seconds of a window; a p99 needs 1,000 messages in it", positive, metavar="S")
     flag("--warmup", 2.0, "seconds of the same load before a window that are not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")

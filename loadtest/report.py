@@ -1,15 +1,20 @@
-"""The delivery table that the swarm prints at its end, and its exit code."""
+"""The tables that the swarm prints at its end, and its exit code."""
 
 from __future__ import annotations
+
+import math
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.ledger.result import Step, SwarmResult
+from loadtest.ledger.percentile_support import PERCENTILES, is_supported, messages_needed
+from loadtest.ledger.result import Step, SwarmResult, wide_bracket_ms
 
 MIN_WIDTH = 110
+NOT_SUPPORTED = "-"
+"""Stands for a percentile that the window's messages do not support."""
 
 
 def exit_code(result: SwarmResult | None) -> int:
@@ -24,10 +29,13 @@ def show(result: SwarmResult) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, MIN_WIDTH)
     if result.steps:
-        console.print(_counts(result.steps), _times(result.steps))
+        console.print(_counts(result.steps), _times(result.steps), _lags(result.steps))
     else:
         console.print("nothing was measured: no window was reached")
     for step in result.steps:
+        for note in (_unsupported(step), _withdrawn(step)):
+            if note:
+                console.print(f"{step.users} users: {note}")
         for reason in step.reasons:
             console.print(Text(f"{step.users} users: NOT VALID: {reason}", style="red"))
         for warning in step.warnings:
@@ -58,19 +66,69 @@ def _counts(steps: list[Step]) -> Table:
 
 def _times(steps: list[Step]) -> Table:
     table = _table(
-        "Delivery latency, and the swarm's own lag, in ms (p50 / p99); its CPU in us",
-        ("users", "p50", "p90", "p99", "p99.9", "max", "schedule lag", "read lag", "CPU a delivery"),
+        "Delivery latency in ms; p99 until all members have a message, and of deliveries from due",
+        ("users", "messages", "p50", "p90", "p99", "p99.9", "max", "p99 until all have it", "p99 from due"),
     )
     for step in steps:
-        latency, generator = step.latency_ms, step.generator
+        latency = step.latency_ms
+        all_have_it, from_due = step.last_receiver_ms.p99, step.response_ms.p99
+        bracket = wide_bracket_ms(step)
+        p99 = f"{bracket[0]:.2f} to {bracket[1]:.2f}" if bracket else _ms(latency.p99)
+        percentiles = (_ms(latency.p50), _ms(latency.p90), p99, _ms(latency.p99_9))
+        messages = step.offered_messages
         table.add_row(
             str(step.users),
-            *(_ms(value) for value in (latency.p50, latency.p90, latency.p99, latency.p99_9, latency.max)),
+            str(messages),
+            *(
+                text if is_supported(percentile, messages) else NOT_SUPPORTED
+                for percentile, text in zip(PERCENTILES, percentiles, strict=True)
+            ),
+            _ms(latency.max),
+            *(_ms(value) if is_supported(99, messages) else NOT_SUPPORTED for value in (all_have_it, from_due)),
+        )
+    return table
+
+
+def _lags(steps: list[Step]) -> Table:
+    table = _table(
+        "The swarm's own lag in ms (p50 / p99), its CPU in us",
+        ("users", "schedule lag", "read lag", "CPU a delivery"),
+    )
+    for step in steps:
+        generator = step.generator
+        table.add_row(
+            str(step.users),
             f"{generator.schedule_lag_p50_ms:.2f} / {generator.schedule_lag_p99_ms:.2f}",
             f"{generator.read_lag_p50_ms:.2f} / {generator.read_lag_p99_ms:.2f}",
             f"{generator.cpu_us_per_delivery:.1f}",
         )
     return table
+
+
+def _unsupported(step: Step) -> str:
+    """Say which percentiles the window does not support and how long it would have to be, if it had any messages."""
+    messages = step.offered_messages
+    lacking = [percentile for percentile in PERCENTILES if not is_supported(percentile, messages)]
+    if not lacking or not messages:
+        return ""
+    needs = (
+        f"p{percentile:g} needs {messages_needed(percentile):,} messages, "
+        f"{math.ceil(messages_needed(percentile) * step.window_s / messages)} s at this rate"
+        for percentile in lacking
+    )
+    return f"{messages} messages were sent: {'; '.join(needs)} (--dwell)"
+
+
+def _withdrawn(step: Step) -> str:
+    """Say how much of the load was withdrawn, if any."""
+    if not step.withdrawn_messages:
+        return ""
+    planned = step.planned_messages + step.withdrawn_messages
+    return (
+        f"{step.withdrawn_messages} of {planned} planned messages "
+        f"({100 * step.withdrawn_messages / planned:.1f} %) were withdrawn, as their senders were away by plan: "
+        "the load was lower by as much"
+    )
 
 
 def _table(title: str, headings: tuple[str, ...]) -> Table:

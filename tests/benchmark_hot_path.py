@@ -84,7 +84,7 @@ def test_digesting_reads(benchmark: Any, frames_a_read: int) -> None:
     tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
     timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()
     data = stream(frames_a_read)
-    reads = [(tags[n % 500], data, timespec, NOW_NS) for n in range(FRAMES // frames_a_read)]
+    reads = [(tags[n % 500], data, timespec, NOW_NS, 0) for n in range(FRAMES // frames_a_read)]
 
     def digest() -> None:
         recorder.reads.extend(reads)

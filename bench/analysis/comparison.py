@@ -73,16 +73,21 @@ def baseline_of(plan: Plan) -> Arm:
     return next((arm for arm in plan.arms if arm.strategy == "direct"), plan.arms[0])
 
 
+def baseline_for(plan: Plan, arm: Arm) -> Arm:
+    """Return what an arm is compared with: among revisions its strategy's first one, else `baseline_of`."""
+    revisions = [each for each in plan.arms if each.revision is not None and each.strategy == arm.strategy]
+    return revisions[0] if arm.revision is not None and len(revisions) > 1 else baseline_of(plan)
+
+
 def compare_arms(summary: Summary) -> list[Comparison]:
     """Compare the p99 of every arm with the baseline's at every user count, as one family.
 
     A block counts where both of its cells are valid. One arm alone makes no comparison.
     """
-    baseline = baseline_of(summary.plan)
     places = [
-        _Place(arm.label, users, _pairs(summary, arm.label, baseline.label, users))
+        _Place(arm.label, baseline.label, users, _pairs(summary, arm.label, baseline.label, users))
         for arm in summary.plan.arms
-        if arm is not baseline
+        if (baseline := baseline_for(summary.plan, arm)) is not arm
         for users in summary.plan.workload.users
     ]
     judged = judge_family([place.log_ratios for place in places])
@@ -99,6 +104,7 @@ class _Place:
     """Where an arm meets the baseline: their pairs of cells, one a block that measured both."""
 
     arm: str
+    baseline: str
     users: int
     pairs: Sequence[Pair]
 
@@ -149,7 +155,7 @@ def _comparison(plan: Plan, place: _Place, judgement: Judgement, without_bracket
         verdict = _why_none(plan, place, needed)
     return Comparison(
         arm=place.arm,
-        baseline=baseline_of(plan).label,
+        baseline=place.baseline,
         users=place.users,
         metric=METRIC,
         ratio=ratio,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.model.environment import Environment
+from bench.model.environment import Environment, Yardstick
+
+MAX_SPEED_RATIO = 2.0
+"""Readings of the yardstick on one shared machine differ by up to 1.5 times; one beyond this is of another machine."""
 
 
 def machine_differences(then: Environment, now: Environment) -> list[str]:
@@ -19,7 +22,20 @@ def machine_differences(then: Environment, now: Environment) -> list[str]:
             "cores of the swarm": (then.pinning.swarm_cores, now.pinning.swarm_cores),
         }.items()
         if values[0] != values[1]
-    ]
+    ] + _speed_difference(then.yardstick, now.yardstick)
+
+
+def _speed_difference(then: Yardstick | None, now: Yardstick | None) -> list[str]:
+    if then is None or now is None:
+        return []
+    ratio = now.times_slower_than(then)
+    if 1 / MAX_SPEED_RATIO <= ratio <= MAX_SPEED_RATIO:
+        return []
+    return [_differs("yardstick", *(_yardstick(each) for each in (then, now)))]
+
+
+def _yardstick(found: Yardstick) -> str:
+    return f"{found.loopback_send_us:.1f} us a loopback send and {found.interpreter_loop_us:.0f} us a loop"
 
 
 def software_differences(then: Environment, now: Environment) -> list[str]:

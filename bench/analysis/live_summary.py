@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analysis.cells import summarise
+from bench.analysis.cells import summarise, used_runs
 from bench.model.environment import Environment
 from bench.model.plan import Plan
 from bench.model.run import Run
@@ -21,8 +21,9 @@ class LiveSummary:
         self.summary = summarise(plan, environment, [])
 
     def update(self, runs: Sequence[Run]) -> None:
-        """Summarise all runs so far, given in the order of the plan, and write the result."""
+        """Summarise all runs so far, given in the order of the plan, each with its repeats, and write the result."""
         self.summary = summarise(self._plan, self._environment, runs)
         self._store.write_summary(self.summary)
-        self._store.write_timeline(runs)
-        self._store.write_telemetry(runs)
+        used = used_runs(self.summary, runs)
+        self._store.write_timeline(used)
+        self._store.write_telemetry(used)

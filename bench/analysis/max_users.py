@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bench.model.summary import Cell, Summary
+from bench.analysis.slo import is_within_slo
+from bench.model.percentile import Percentile
+from bench.model.summary import Summary
 
 MIN_DELIVERED_RATIO = 0.95
 """A server that delivers this share of what is offered keeps up: a window's edges move a few per cent either way."""
-
-
-def cell_within_slo(cell: Cell, slo_ms: float) -> bool:
-    """Whether a cell is valid, misses nothing and has a p99 of at most `slo_ms`."""
-    p99 = cell.latency_ms.p99
-    return cell.valid and cell.missing == 0 and p99 is not None and p99 <= slo_ms
 
 
 def within_slo(summary: Summary, strategy: str, users: int) -> bool | None:
     """Whether `strategy` is within the SLO at a user count, or `None` where that is unknown.
 
     It has to be in every valid block, and these have to be more than half. A block is excused only where the run itself
-    was at fault, not where the server failed or kicked members, or nothing was measured.
+    was at fault, not where the server failed or kicked members, or nothing was measured, or where the bounds of its
+    latency lie on either side of the SLO.
     """
     cells = summary.blocks_of(strategy, users)
     valid = [cell for cell in cells if cell.valid]
-    if not all(cell_within_slo(cell, summary.plan.slo_ms) for cell in valid):
+    found = [is_within_slo(cell, Percentile.P99, summary.plan.slo_ms) for cell in valid]
+    if False in found:
         return False
+    if None in found:
+        return None
     failed = {failure.block for failure in summary.failures if failure.strategy == strategy}
     excused = [cell for cell in cells if not (cell.valid or cell.server.kicked or cell.block in failed)]
     blocks = summary.plan.blocks

@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGNIFICANCE = 0.05
+DIGITS = 12  # of a log-ratio less a bound: what is exactly on the bound lies on it, whatever its last bit
 
 Floats = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A log-ratio and its 95 % interval; infinite where it has no bound, `nan` where it cannot be known."""
+    """A log-ratio and its 95 % interval, unless told otherwise.
+
+    An end is infinite where there is no bound; what cannot be known is `nan`.
+    """
 
     centre: float
     low: float
@@ -35,19 +39,20 @@ def p_value(log_ratios: Floats) -> float:
     return min(1.0, 2 * min(p_above(log_ratios), p_above(-log_ratios)))
 
 
-def p_above(log_ratios: Floats) -> float:
-    """Return the one-sided p of the same test: how often chance alone lies as far above 0."""
-    telling = log_ratios[~np.isnan(log_ratios) & (log_ratios != 0)]
+def p_above(log_ratios: Floats, bound: float = 0.0) -> float:
+    """Return the one-sided p of the sign-flip test that log-ratios are not above `bound`; exact as `p_value` is."""
+    beyond = np.round(log_ratios - bound, DIGITS)
+    telling = beyond[~np.isnan(beyond) & (beyond != 0)]
     ranks = _doubled_ranks(np.abs(telling))
-    negative = int(ranks[telling < 0].sum())
     chances = _rank_sums(tuple(sorted(ranks.tolist())))
-    return min(1.0, float(chances[: negative + 1].sum()))
+    return min(1.0, float(chances[int(ranks[telling > 0].sum()) :].sum()))
 
 
-def estimate(log_ratios: Floats) -> Estimate:
+def estimate(log_ratios: Floats, error_rate: float = SIGNIFICANCE) -> Estimate:
     """Return the Hodges-Lehmann estimate, and the interval of all shifts that `p_value` does not reject.
 
-    Fewer than six pairs can reject no shift: their interval has no bounds.
+    The interval misses the truth with a probability of `error_rate`, half of it on each side. Too few pairs can reject
+    no shift: with fewer than six, a 95 % interval has no bounds.
     """
     number = len(log_ratios)
     if number == 0:
@@ -56,7 +61,7 @@ def estimate(log_ratios: Floats) -> Estimate:
     with np.errstate(invalid="ignore"):  # inf less inf: which side is larger is not known
         averages = (log_ratios[first] + log_ratios[second]) / 2
     chances = _rank_sums(tuple(range(2, 2 * number + 1, 2)))
-    cut = int(np.searchsorted(np.cumsum(chances[::2]), SIGNIFICANCE / 2, side="right"))
+    cut = int(np.searchsorted(np.cumsum(chances[::2]), error_rate / 2, side="right"))
     return median_and_ends(averages, cut)
 
 

@@ -9,6 +9,11 @@ MIN_WINDOW_RATIO = 0.999
 """A window of at least this share of its planned length was not cut short: its ends are rounded."""
 
 
+def invalid_users(run: Run, planned_s: float) -> list[int]:
+    """Return the user counts of a run, planned with windows of `planned_s` seconds, whose steps are invalid."""
+    return [step.users for step in run.steps if reasons(run, step, planned_s)]
+
+
 def reasons(run: Run, step: Step, planned_s: float) -> list[str]:
     """Collect the reasons why a step of a run, planned as a window of `planned_s` seconds, is invalid.
 

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from bench.analysis.paired_tests import SIGNIFICANCE, Floats, holm, p_above
 
 RELEVANT = 1.05
 """A verdict says that the ratio is beyond this factor, one way or the other: below 1 / 1.05, or above 1.05."""
-_DIGITS = 12  # of a log-ratio less the margin: a ratio of exactly 1.05 lies on it, whatever its last bit
 
 
 class Verdict(StrEnum):
@@ -86,5 +83,4 @@ def _two_sided(log_ratios: LogRatios, margin: float) -> float:
 
 def _one_sided(log_ratios: LogRatios, margin: float) -> tuple[float, float]:
     """Return the p of lying above the margin, and of lying below its inverse."""
-    above, below = np.round(log_ratios.low - margin, _DIGITS), np.round(-log_ratios.high - margin, _DIGITS)
-    return p_above(above), p_above(below)
+    return p_above(log_ratios.low, margin), p_above(-log_ratios.high, margin)

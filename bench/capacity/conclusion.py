@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.analysis.window_length import supported_percentile
 from bench.capacity.judge import is_generator_busy, is_server_busy
+from bench.capacity.prediction import predict
 from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult, Limit, Try
 from bench.capacity.search import Outcome, Search
 from bench.model.environment import Environment
@@ -19,7 +21,7 @@ def conclude(plan: CapacityPlan, environment: Environment, tries: Sequence[Try])
     capacities = [
         _capacity(plan, arm.label, [each for each in tries if each.strategy == arm.label]) for arm in plan.arms
     ]
-    return CapacityResult(FORMAT, environment, plan, list(tries), capacities)
+    return CapacityResult(FORMAT, environment, plan, list(tries), capacities, supported_percentile(plan.workload))
 
 
 def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
@@ -36,6 +38,7 @@ def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
         evidence=evidence,
         confirmed=search.next_load() is None,
         tries=len(tries),
+        predicted=predict(plan, tries),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.analysis.cells import summarise
+from bench.analysis.slo import SloFinding, judge_slo
 from bench.capacity.result import CapacityPlan, Try
 from bench.capacity.search import Outcome
 from bench.model.environment import Environment
@@ -41,35 +42,13 @@ def _verdict(plan: CapacityPlan, run: Run, summary: Summary) -> tuple[Outcome, s
     kicked = run.stats_after.kicked if run.stats_after else 0
     if cell.joined < cell.users and is_server_busy(cell) and not is_generator_busy(cell):
         return Outcome.FAILED, f"only {cell.joined:,} of {cell.users:,} users could join"
-    if not (cell.valid or kicked):  # kicked members make a step invalid, but the server kicked them
-        return Outcome.DOUBTFUL, "; ".join(cell.reasons)
-    missed = f"the server kicked {kicked:,} members" if kicked else _missed(plan, cell)
-    if missed and is_generator_busy(cell) and not is_server_busy(cell):
-        return Outcome.DOUBTFUL, f"{missed}, but the generator's core was busy and the server's not known to be"
-    if missed and not kicked and is_generator_busy(cell) and _may_be_within_slo(plan, cell):
-        uncertainty_ms = cell.generator.arrival_uncertainty_p99_ms
-        return (
-            Outcome.DOUBTFUL,
-            f"{missed}, but the generator was busy and may have noticed {uncertainty_ms:,.1f} ms late",
-        )
-    if missed:
-        return Outcome.FAILED, missed
+    found = judge_slo(cell, plan.percentile, plan.slo_ms)
+    if kicked:  # that makes a step invalid, but it is the server that kicked them
+        found = SloFinding(False, f"the server kicked {kicked:,} members")
+    if found.is_within is None:
+        return Outcome.DOUBTFUL, found.reason
+    if not found.is_within and is_generator_busy(cell) and not is_server_busy(cell):
+        return Outcome.DOUBTFUL, f"{found.reason}, but the generator's core was busy and the server's not known to be"
+    if not found.is_within:
+        return Outcome.FAILED, found.reason
     return (Outcome.DOUBTFUL, run.failure.message) if run.failure else (Outcome.HELD, "")
-
-
-def _may_be_within_slo(plan: CapacityPlan, cell: Cell) -> bool:
-    """Whether nothing is missing, and the SLO is missed by no more than the uncertainty of the arrival times."""
-    latency_ms = plan.percentile.of(cell)
-    if cell.missing or latency_ms is None:
-        return False
-    return latency_ms - cell.generator.arrival_uncertainty_p99_ms <= plan.slo_ms
-
-
-def _missed(plan: CapacityPlan, cell: Cell) -> str:
-    """Describe what misses the SLO; empty if nothing does."""
-    if cell.missing:
-        return f"{cell.missing:,} of {cell.expected:,} deliveries missing"
-    latency_ms = plan.percentile.of(cell)
-    if latency_ms is None or latency_ms > plan.slo_ms:
-        return f"{plan.percentile.label} {'never' if latency_ms is None else f'{latency_ms:,.1f} ms'}"
-    return ""

@@ -9,6 +9,8 @@ import msgspec
 
 from bench.capacity.search import Outcome, Rules
 from bench.model.environment import Environment
+from bench.model.message_cost import MessageCost
+from bench.model.percentile import Percentile
 from bench.model.plan import Arm, Workload
 from bench.model.summary import Cell
 from bench.storage.files import read_struct, write_struct
@@ -27,25 +29,6 @@ class Axis(StrEnum):
     def unit(self) -> str:
         """The unit of a load."""
         return "users" if self is Axis.USERS else "messages/s"
-
-
-class Percentile(StrEnum):
-    """The percentile of the delivery latency that the SLO limits."""
-
-    P50 = "50"
-    P90 = "90"
-    P99 = "99"
-    P99_9 = "99.9"
-
-    @property
-    def label(self) -> str:
-        """Its name in tables."""
-        return f"p{self}"
-
-    def of(self, cell: Cell) -> float | None:
-        """Read it from a cell, in milliseconds; `None` where it falls among missing deliveries."""
-        latency = cell.latency_ms
-        return {"50": latency.p50, "90": latency.p90, "99": latency.p99, "99.9": latency.p99_9}[self]
 
 
 class CapacityPlan(msgspec.Struct, frozen=True):
@@ -96,11 +79,20 @@ class Limit(StrEnum):
     UNFINISHED = "unfinished"
 
 
-class Capacity(msgspec.Struct, frozen=True):
-    """The largest load within the SLO: `held` in most of its tries, `low` in all of them; at `high` all tries failed.
+class Prediction(msgspec.Struct, frozen=True):
+    """The largest room within the SLO if the server were a FIFO queue with this cost, fitted to so many `tries`."""
 
-    0 means no load; `high` is `None` if no load failed in all its tries. `evidence` describes the tries at the edge. It
-    is not `confirmed` if a load was tried fewer times than asked for.
+    users: int
+    cost: MessageCost
+    tries: int
+
+
+class Capacity(msgspec.Struct, frozen=True):
+    """The bracket of the largest load within the SLO: `low` was in all its tries, `high` failed in all of them.
+
+    `held`, within it in most of its tries, is a lower end too, and no estimate of the edge. 0 means no load; `high` is
+    `None` if no load failed in all its tries. `evidence` describes the tries at the edge. It is not `confirmed` if a
+    load was tried fewer times than asked for. `predicted` is `None` where the costs are not known.
     """
 
     strategy: str
@@ -111,6 +103,7 @@ class Capacity(msgspec.Struct, frozen=True):
     evidence: str
     confirmed: bool
     tries: int
+    predicted: Prediction | None = None
 
 
 class CapacityResult(msgspec.Struct, frozen=True):
@@ -121,6 +114,8 @@ class CapacityResult(msgspec.Struct, frozen=True):
     plan: CapacityPlan
     tries: list[Try]
     capacities: list[Capacity]
+    supported_percentile: float | None = None
+    """The highest percentile that a window of the first try carries."""
 
     @property
     def valid(self) -> bool:

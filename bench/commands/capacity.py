@@ -7,17 +7,22 @@ from typing import Any
 
 import click
 
-from bench.capacity.result import Axis, CapacityPlan, Percentile
+from bench.analysis.window_length import seconds_needed
+from bench.capacity.result import Axis, CapacityPlan
 from bench.capacity.search import Rules
 from bench.capacity.search_runner import SearchRunner
 from bench.commands.options import ABOVE_0, FROM_0, strategies_option, workload_options
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.execution.server_process import probe
+from bench.model.percentile import Percentile
 from bench.model.plan import Workload, make_plan
 from bench.presentation.capacity_answer import capacity_answer
 from bench.presentation.charts.capacity import draw_capacity
 from bench.presentation.terminal import answer_in_terminal
+from bench.presentation.window_wording import too_few_messages
 from bench.storage.campaign_folder import CampaignFolder
+
+MIN_DURATION_S = 5.0
 
 
 @click.command
@@ -36,6 +41,12 @@ from bench.storage.campaign_folder import CampaignFolder
 )
 @click.option("--repeats", default=3, type=click.IntRange(1), help="Tries of each load that the answer rests on.")
 @click.option("--max-minutes", default=30.0, type=ABOVE_0, help="No try begins that would end later.")
+@click.option(
+    "--duration",
+    "duration_s",
+    type=ABOVE_0,
+    help="Seconds of each window.  [default: as long as the percentile needs, at least 5]",
+)
 @workload_options
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the schedules.")
 @click.option(
@@ -53,15 +64,17 @@ def capacity(
     resolution: float,
     repeats: int,
     max_minutes: float,
+    duration_s: float | None,
     seed: int,
     out: Path | None,
     **workload: Any,
 ) -> None:
     """Find the maximum load of each strategy within the SLO.
 
-    A load passes if nothing is missing and the percentile is within --slo-ms. It grows until it fails; then the edge
-    is bisected, and the loads that decide the answer are repeated. Each try has a fresh server. Says whether the server
-    or the generator was the limit. Ctrl-C keeps what is known. Exit codes: 0 done and valid, 2 wrong use, 3
+    A load passes if nothing is missing, the backlog does not grow and the percentile is within --slo-ms. The load grows
+    until it fails; then the edge is bisected, and the loads that decide the answer are repeated. Each try has a fresh
+    server. The answer is a bracket; it says whether the server or the generator was the limit, and what a FIFO queue
+    with the measured costs predicts. Ctrl-C keeps what is known. Exit codes: 0 done and valid, 2 wrong use, 3
     interrupted, not a single try, or invalid tries at the edge.
     """
     if start > limit:
@@ -70,7 +83,10 @@ def capacity(
         )
     axis = Axis(by)
     by_users = axis is Axis.USERS
-    shared = Workload(users=(start if by_users else users,), room_rate=room_rate if by_users else start, **workload)
+    rate = room_rate if by_users else float(start)
+    if duration_s is None:
+        duration_s = max(MIN_DURATION_S, seconds_needed(float(percentile), rate))
+    shared = Workload(users=(start if by_users else users,), room_rate=rate, duration_s=duration_s, **workload)
     plan = CapacityPlan(
         by=axis,
         workload=shared,
@@ -83,9 +99,11 @@ def capacity(
     )
     with running(limit if by_users else users) as session:
         environment = session.environment()
+        if shortage := too_few_messages(shared, plan.percentile.number):
+            session.print(shortage)
         store = CampaignFolder(results_folder(out, "capacity"))
         with session.starting():
-            probe(strategies, shared.notice_limit, session.interruption)
+            probe(plan.arms, shared.notice_limit, session.interruption)
             store.create()
         with session.writing(kept_in(store.directory)), store.locked():
             result = SearchRunner(plan, environment, store, session.interruption, session.console).run()

@@ -12,18 +12,21 @@ import click
 from bench.analysis.environment_diff import machine_differences, software_differences
 from bench.commands.exit_codes import FAILED, INVALID
 from bench.commands.options import user_counts
+from bench.errors import VariantError
+from bench.gate.between_campaigns import check_against_campaign
 from bench.gate.check import Outcome, overall
 from bench.gate.measures import MEASURES
-from bench.gate.regression import Place, check_regressions
+from bench.gate.regression import Place
 from bench.gate.slo import Slo, check_slo, parse_slo
-from bench.model.plan import Plan, Workload
+from bench.gate.within_campaign import check_against_variant, pairs_of
+from bench.model.plan import Arm, Plan, Workload
 from bench.model.summary import Summary
-from bench.presentation.gate_answer import REGRESSION_NOTE, gate_in_markdown, gate_verdict
+from bench.presentation.gate_answer import BETWEEN_NOTES, WITHIN_NOTE, gate_in_markdown, gate_verdict
 from bench.presentation.text import listing
 from bench.storage.campaign_folder import CampaignFolder
 
 EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: INVALID}
-DEFAULT_ALLOWANCE = 0.1
+DEFAULT_ALLOWANCE = {"--against": 0.05, "--baseline": 0.1}
 CAMPAIGN = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -54,16 +57,28 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
     help="A bound to keep in every block, such as 'p99<50ms' or 'missing==0'; may be given more than once.",
 )
 @click.option(
+    "--variant",
+    metavar="NAME",
+    help="What is judged with --against: a label of the campaign, or a revision for all strategies at it.",
+)
+@click.option(
+    "--against", metavar="NAME", help="The variant of the same campaign that --variant must not be worse than."
+)
+@click.option(
     "--baseline", type=CAMPAIGN, metavar="DIR", help="An earlier campaign that this one must not be worse than."
 )
-@click.option("--max-regression", callback=_share, help="How much worse is allowed.  [default: 10%]")
+@click.option(
+    "--max-regression",
+    callback=_share,
+    help="How much worse is allowed.  [default: 5% with --against, 10% with --baseline]",
+)
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     default=("p99",),
     type=click.Choice([name for name, measure in MEASURES.items() if not measure.is_count]),
-    help="What is compared with the baseline; may be given more than once.",
+    help="What is compared; may be given more than once.",
 )
 @click.option("--strategies", metavar="NAMES", help="Check these only, as in direct,queue.  [default: all]")
 @click.option(
@@ -79,6 +94,8 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str | No
 def gate(
     directory: Path,
     slos: list[Slo],
+    variant: str | None,
+    against: str | None,
     baseline: Path | None,
     max_regression: float | None,
     metrics: tuple[str, ...],
@@ -89,29 +106,45 @@ def gate(
 ) -> None:
     """Decide whether the campaign in DIR may pass, and print why as Markdown.
 
+    A change is judged within one campaign that ran both sides (`compare --revision`): --variant HEAD --against main.
+    An earlier campaign (--baseline) was run at another time, which alone can make it differ.
+
     Exit codes: 0 passed, 1 an SLO is missed or something is worse with confidence, 2 wrong use or a baseline that is
     refused, 3 undecided: too few blocks, or invalid figures.
     """
-    if not slos and not baseline:
-        raise click.UsageError("there is nothing to check the campaign against; give --slo, --baseline or both")
-    if max_regression is not None and not baseline:
-        raise click.UsageError("--max-regression needs a --baseline; give one")
+    if (variant is None) != (against is None):
+        raise click.UsageError("--variant and --against belong together; give both, or neither")
+    if not (slos or baseline or against):
+        raise click.UsageError("there is nothing to check the campaign against; give --slo, --against or --baseline")
+    if against and baseline:
+        raise click.UsageError("--against is of the same campaign, --baseline of another; give one of them")
+    if max_regression is not None and not (baseline or against):
+        raise click.UsageError("--max-regression needs something to compare with; give --against or --baseline")
     summary = _read(directory)
-    places = _places(summary.plan, strategies, users)
-    checks = [check_slo(each, summary, *place) for each in slos for place in places]
     remarks: list[str] = []
+    if variant is not None and against is not None:
+        pairs = _pairs(summary.plan, variant, against, strategies)
+        counts = _counts(summary.plan, users)
+        allowed = DEFAULT_ALLOWANCE["--against"] if max_regression is None else max_regression
+        checks = [check_slo(each, summary, new.label, count) for each in slos for new, _ in pairs for count in counts]
+        checks += check_against_variant(summary, pairs, counts, dict.fromkeys(metrics), allowed)
+        remarks += [f"{new.label} is compared with {old.label}" for new, old in pairs]
+        remarks.append(WITHIN_NOTE)
+    else:
+        places = _places(summary.plan, strategies, users)
+        checks = [check_slo(each, summary, *place) for each in slos for place in places]
     if baseline:
         earlier = _read(baseline)
         then, now = earlier.environment, summary.environment
-        remarks = _accept("machine", machine_differences(then, now), allow_different_machine)
+        remarks += _accept("machine", machine_differences(then, now), allow_different_machine)
         remarks += _accept("plan", _plan_differences(earlier.plan, summary.plan, places), allow_different_plan)
         remarks += [f"Another version: {each}" for each in software_differences(then, now)]
         common = [place for place in places if place in _planned(earlier.plan)]
         if not common:
             raise click.UsageError(f"the baseline has nothing of {_names(places)}, so there is nothing to compare")
-        allowed = DEFAULT_ALLOWANCE if max_regression is None else max_regression
-        checks += check_regressions(summary, earlier, common, dict.fromkeys(metrics), allowed)
-        remarks.append(REGRESSION_NOTE)
+        allowed = DEFAULT_ALLOWANCE["--baseline"] if max_regression is None else max_regression
+        checks += check_against_campaign(summary, earlier, common, dict.fromkeys(metrics), allowed)
+        remarks += BETWEEN_NOTES
     click.echo(gate_in_markdown(checks, remarks), nl=False)
     if not sys.stdout.isatty():
         click.echo(gate_verdict(checks), err=True)
@@ -141,6 +174,33 @@ def _places(plan: Plan, strategies: str | None, users: tuple[int, ...] | None) -
             f"with {listing([str(count) for count in plan.workload.users])} users"
         )
     return places
+
+
+def _pairs(plan: Plan, variant: str, against: str, strategies: str | None) -> list[tuple[Arm, Arm]]:
+    """Choose the variants to compare, of all strategies or of those named, or refuse."""
+    try:
+        pairs = pairs_of(plan, variant, against)
+    except VariantError as error:
+        raise click.UsageError(str(error)) from error
+    if strategies is None:
+        return pairs
+    named = {name.strip() for name in strategies.split(",")}
+    if unknown := named - {new.strategy for new, _ in pairs}:
+        raise click.UsageError(
+            f"--variant {variant} has no strategy {listing(sorted(unknown))}; "
+            f"it has {listing([new.strategy for new, _ in pairs])}"
+        )
+    return [pair for pair in pairs if pair[0].strategy in named]
+
+
+def _counts(plan: Plan, users: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Choose the user counts to check, or refuse those that the campaign does not have."""
+    planned = plan.workload.users
+    if absent := [str(count) for count in users or () if count not in planned]:
+        raise click.UsageError(
+            f"the campaign has no {listing(absent)} users; it has {listing(list(map(str, planned)))}"
+        )
+    return users or planned
 
 
 def _plan_differences(then: Plan, now: Plan, places: Sequence[Place]) -> list[str]:

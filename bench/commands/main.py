@@ -7,11 +7,14 @@ import copy
 import click
 
 from bench.commands.capacity import capacity
+from bench.commands.claims import claims
 from bench.commands.compare import compare
 from bench.commands.connections import connections
 from bench.commands.cross_check import cross_check
 from bench.commands.doctor import doctor
+from bench.commands.figures import figures
 from bench.commands.gate import gate
+from bench.commands.measure import measure
 from bench.commands.plot import plot
 from bench.commands.report import report
 from bench.commands.run import run
@@ -34,6 +37,7 @@ def _hidden(command: click.Command) -> click.Command:
 for _subcommand in (
     *(compare, capacity, scenarios, run, report, plot),
     *(gate, doctor, connections, cross_check, selftest),
+    *(measure, claims, figures),
 ):
     main.add_command(_subcommand)
 main.add_command(_hidden(cross_check), "second-opinion")

@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+from bench.errors import RevisionError
+from bench.execution.git import Repository
+from bench.model.revision import Revision
 from loadtest.schedule import stamp
 
 
@@ -26,6 +29,7 @@ class FiniteRange(click.FloatRange):
 
 ABOVE_0 = FiniteRange(0, min_open=True)
 FROM_0 = FiniteRange(0)
+NO_STRATEGY = "none"
 
 
 def strategies_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -56,6 +60,17 @@ def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[st
     return commands
 
 
+def revisions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[Revision]:
+    """Find the commit that each revision stands for; one may be given twice."""
+    if not values:
+        return []
+    try:
+        repository = Repository()
+        return [repository.resolve(value) for value in values]
+    except RevisionError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """Read `50,100`, in any order, as ascending counts."""
     words = [word.strip() for word in value.split(",")]
@@ -79,9 +94,11 @@ def rates(_context: click.Context, _parameter: click.Parameter, value: str) -> t
 _WORKLOAD_OPTIONS = (
     click.option("--message-size", default=64, type=click.IntRange(stamp.LENGTH), help="Bytes of text per message."),
     click.option(
-        "--arrival", default="constant", type=click.Choice(["constant", "poisson"]), help="When messages are due."
+        "--arrival",
+        default="poisson",
+        type=click.Choice(["constant", "poisson"]),
+        help="When messages are due: at random, or evenly spaced, so that they never wait for each other.",
     ),
-    click.option("--duration", "duration_s", default=5.0, type=ABOVE_0, help="Seconds of each window."),
     click.option("--warmup", "warmup_s", default=2.0, type=FROM_0, help="Seconds of load before each window."),
     click.option(
         "--drain", "drain_s", default=5.0, type=ABOVE_0, help="Seconds at most to wait for the last deliveries."
@@ -98,7 +115,7 @@ _WORKLOAD_OPTIONS = (
 
 
 def workload_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a subcommand the flags of a `Workload`, except the user counts and the rate."""
+    """Give a subcommand the flags of a `Workload`, except the user counts, the rate and the duration."""
     for option in reversed(_WORKLOAD_OPTIONS):
         command = option(command)
     return command
@@ -114,4 +131,12 @@ new_folder = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="A new folder for the result as JSON.  [default: nothing is kept]",
+)
+
+checkout = click.option(
+    "--root",
+    default=".",
+    show_default="this folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True),
+    help="A checkout of this project.",
 )

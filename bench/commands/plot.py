@@ -25,7 +25,7 @@ def plot(directory: Path) -> None:
     store = CampaignFolder(directory)
     try:
         summary = store.read_summary()
-        details = read_distributions(directory, summary.plan)
+        details = read_distributions(directory, summary.cells)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     try:

@@ -32,14 +32,31 @@ def report(directory: Path) -> None:
     The page needs no other file and no network. The charts are drawn again, into DIRECTORY/charts.
     """
     try:
-        page = _page(directory)
-        for name, text in {"report.html": to_html(page), "report.md": to_markdown(page)}.items():
-            (directory / name).write_text(text)
-            click.echo(directory / name)
+        for path in write_report(directory):
+            click.echo(path)
     except ResultsError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"the report cannot be written: {error}; copy the folder to where it can") from error
+
+
+def write_report(directory: Path) -> list[Path]:
+    """Write the report of a folder's results, and return its files.
+
+    Raises:
+        ResultsError: there are no results with a report, or they are damaged.
+
+    """
+    page = _page(directory)
+    texts = {directory / "report.html": to_html(page), directory / "report.md": to_markdown(page)}
+    for path, text in texts.items():
+        path.write_text(text)
+    return [*texts]
+
+
+def has_report(directory: Path) -> bool:
+    """Whether a folder has results that a report is made of."""
+    return any((directory / name).exists() for name in PAGES)
 
 
 def _page(directory: Path) -> Page:

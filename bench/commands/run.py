@@ -10,6 +10,7 @@ from bench.commands.options import ABOVE_0, scenario_folder, strategies_option
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
 from bench.errors import ScenarioError
 from bench.execution.server_process import probe
+from bench.model.plan import Arm
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
@@ -54,7 +55,8 @@ def run(
     directory = results_folder(out, chosen.name)
     with running(max(variation.conditions.users for variation in chosen.variations)) as session:
         with session.starting():
-            probe(strategies, chosen.variations[0].conditions.notice_limit, session.interruption)
+            arms = [Arm(strategy, strategy) for strategy in strategies]
+            probe(arms, chosen.variations[0].conditions.notice_limit, session.interruption)
             make_folder(directory)
         environment = session.environment()
         with session.writing(kept_in(directory)):

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from bench.commands.exit_codes import INVALID
 from bench.doctor.examination import examine
-from bench.doctor.machine import this_machine
+from bench.doctor.machine import this_machine, yardstick_or_none
 from bench.errors import FolderInUseError, RefusedFlagsError, TrialError
 from bench.execution.campaign import report_failure
 from bench.execution.environment_reader import read_environment
 from bench.execution.interruption import Interruption, interruptible
 from bench.execution.pinning import choose_pinning
-from bench.model.environment import Environment, Pinning
+from bench.model.environment import Environment, Pinning, Yardstick
 from bench.model.finding import Finding
 from bench.model.run import Failure
 from bench.presentation.doctor_answer import print_findings
@@ -37,6 +37,7 @@ class Session:
     pinning: Pinning
     findings: tuple[Finding, ...]
     interruption: Interruption
+    yardstick: Yardstick | None
 
     @property
     def is_interrupted(self) -> bool:
@@ -44,8 +45,8 @@ class Session:
         return self.interruption.signal_name is not None
 
     def environment(self) -> Environment:
-        """Describe this machine, with what the doctor found."""
-        return read_environment(self.pinning, self.findings)
+        """Describe this machine, with what the doctor found and how fast it is."""
+        return read_environment(self.pinning, self.findings, self.yardstick or yardstick_or_none(self.pinning))
 
     def print(self, line: str) -> None:
         """Print a line on standard error, as it is."""
@@ -90,10 +91,11 @@ def running(users: int | None = None) -> Iterator[Session]:
     Without `users` nothing is examined.
     """
     console = Console(stderr=True)
-    findings = () if users is None else tuple(examine(this_machine(users)))
+    machine = None if users is None else this_machine(users)
+    findings = tuple(examine(machine)) if machine else ()
     print_findings(findings, console)
     with interruptible() as interruption:
-        yield Session(console, choose_pinning(), findings, interruption)
+        yield Session(console, choose_pinning(), findings, interruption, machine.yardstick if machine else None)
 
 
 def exit_with(*, is_valid: bool) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.doctor import clocks, cpu, limits, software
+from bench.doctor import clocks, cpu, limits, software, speed
 from bench.doctor.check import Check
 from bench.doctor.machine import Machine
 from bench.model.finding import Finding, Status, by_severity
 
 CHECKS: dict[str, Check] = {
-    check.name: check for check in (*cpu.CHECKS, *clocks.CHECKS, *limits.CHECKS, *software.CHECKS)
+    check.name: check for check in (*cpu.CHECKS, *speed.CHECKS, *clocks.CHECKS, *limits.CHECKS, *software.CHECKS)
 }
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psutil
 
+from bench.errors import YardstickError
 from bench.execution.pinning import choose_pinning
-from bench.model.environment import Pinning
+from bench.execution.yardstick import measure_yardstick
+from bench.model.environment import Pinning, Yardstick
 
 SAMPLE_S = 0.5
 BUSY = ("user", "nice", "system", "irq", "softirq")  # a core that waits for a disk is free; steal is a check of its own
@@ -40,6 +42,8 @@ class Machine:
     pinning: Pinning
     cpu: CpuUse
     root: Path = Path("/")
+    yardstick: Yardstick | None = None
+    """How fast the planned cores are; `None` where it could not be measured."""
 
     def read(self, path: str) -> str:
         """Read a file of `/proc` or `/sys`, given without the leading slash.
@@ -56,8 +60,17 @@ class Machine:
 
 
 def this_machine(users: int) -> Machine:
-    """Inspect this machine; takes `SAMPLE_S`."""
-    return Machine(users, choose_pinning(), measure_cpu())
+    """Inspect this machine; takes `SAMPLE_S`, and about a second for the yardstick."""
+    pinning, cpu = choose_pinning(), measure_cpu()
+    return Machine(users, pinning, cpu, yardstick=yardstick_or_none(pinning))
+
+
+def yardstick_or_none(pinning: Pinning) -> Yardstick | None:
+    """Measure how fast some cores are; `None` where it cannot be measured, which keeps nobody from a run."""
+    try:
+        return measure_yardstick(pinning)
+    except YardstickError:
+        return None
 
 
 def measure_cpu() -> CpuUse:

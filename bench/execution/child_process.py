@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -33,12 +33,17 @@ class Child:
         cores: Sequence[int] = (),
         grace_s: float = 10,
         directory: Path = PACKAGES,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start `command` in `directory`, pinned to `cores` if any; asked to end, it gets `grace_s` seconds."""
+        """Start `command` in `directory`, pinned to `cores` if any; asked to end, it gets `grace_s` seconds.
+
+        `environment` are variables beside those of the bench, or in place of them.
+        """
         self._command = command
         self._cores = cores
         self._grace_s = grace_s
         self._directory = directory
+        self._environment = os.environ | (environment or {})
         self._start(log)
 
     def _start(self, log: Path, *more: str) -> None:
@@ -48,6 +53,7 @@ class Child:
             self._process = subprocess.Popen(
                 [*self._command, *more],
                 cwd=self._directory,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

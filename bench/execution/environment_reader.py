@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from bench.execution.child_process import PACKAGES
-from bench.model.environment import Commit, Environment, Pinning
+from bench.model.environment import Commit, Environment, Pinning, Yardstick
 from bench.model.finding import Finding
 
 DISTRIBUTIONS = (
@@ -28,8 +28,10 @@ DISTRIBUTIONS = (
 )
 
 
-def read_environment(pinning: Pinning, findings: Sequence[Finding] = ()) -> Environment:
-    """Describe this machine as it is now; `findings` are the doctor's."""
+def read_environment(
+    pinning: Pinning, findings: Sequence[Finding] = (), yardstick: Yardstick | None = None
+) -> Environment:
+    """Describe this machine as it is now; `findings` are the doctor's, `yardstick` is how fast it is."""
     return Environment(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         cpu=_cpu_model(),
@@ -42,6 +44,7 @@ def read_environment(pinning: Pinning, findings: Sequence[Finding] = ()) -> Envi
         pinning=pinning,
         commit=_commit(),
         findings=tuple(findings),
+        yardstick=yardstick,
     )
 
 

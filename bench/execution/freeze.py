@@ -1,13 +1,16 @@
-"""Freezes a process and tells when that was, and how long the process worked afterwards."""
+"""Freezes a process with all below it and tells when that was, and how long they worked afterwards."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
+
+from bench.execution.process_tree import ProcessTree
 
 POLL_S = 0.0002
 STOP_LIMIT_S = 1.0
@@ -18,8 +21,9 @@ CATCH_UP_LIMIT_S = 0.1
 class Freeze:
     """One freeze, as CLOCK_REALTIME nanoseconds around its first and its last moment.
 
-    `worked_s` is the CPU time of the process in the first `CATCH_UP_LIMIT_S` seconds afterwards. If it is less than
-    that, the process had nothing left to do at some moment, and came there within `worked_s` if it had its core.
+    Of several processes the first moment is that from which all stand still, and the last that at which one goes on.
+    `worked_s` is their CPU time in the first `CATCH_UP_LIMIT_S` seconds afterwards. If it is less than that, they had
+    nothing left to do at some moment, and came there within `worked_s` if they had a core.
     """
 
     before_stop_ns: int
@@ -40,31 +44,46 @@ class Freeze:
 
 
 def freeze(pid: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> Freeze:
-    """Stop a process, and let it go on after `sleep(seconds)`, whatever happens here.
+    """Stop a process and all below it, and let them go on after `sleep(seconds)`, whatever happens here.
 
     Raises:
         psutil.NoSuchProcess: it has ended.
-        TimeoutError: it does not stop.
+        TimeoutError: one does not stop.
 
     """
-    process = psutil.Process(pid)
+    tree = ProcessTree(pid)
+    stopped: list[psutil.Process] = []
+    limit_s = time.monotonic() + STOP_LIMIT_S
     before_stop_ns = time.time_ns()
-    process.suspend()
     try:
-        limit = time.monotonic() + STOP_LIMIT_S
-        while process.status() != psutil.STATUS_STOPPED:
-            if time.monotonic() > limit:
-                raise TimeoutError(f"process {pid} did not stop within {STOP_LIMIT_S:g} s")
-            time.sleep(POLL_S)
+        while new := [process for process in tree.processes() if process not in stopped]:  # one may have just started
+            stopped += new
+            for process in new:
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+            while not all(map(_stands_still, stopped)):
+                if time.monotonic() > limit_s:
+                    raise TimeoutError(f"process {pid} did not stop within {STOP_LIMIT_S:g} s")
+                time.sleep(POLL_S)
         after_stop_ns = time.time_ns()
         sleep(seconds)
-        worked_s = cpu_s(process)
+        worked_s = {process: cpu_s(process) for process in stopped if process.pid == pid or process.is_running()}
         before_wake_ns = time.time_ns()
     finally:
-        process.resume()
+        for process in stopped:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
     after_wake_ns = time.time_ns()
     time.sleep(CATCH_UP_LIMIT_S)
-    return Freeze(before_stop_ns, after_stop_ns, before_wake_ns, after_wake_ns, cpu_s(process) - worked_s)
+    catch_up_s = sum(cpu_s(process) - before_s for process, before_s in worked_s.items() if process.is_running())
+    return Freeze(before_stop_ns, after_stop_ns, before_wake_ns, after_wake_ns, catch_up_s)
+
+
+def _stands_still(process: psutil.Process) -> bool:
+    try:
+        return process.status() in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
+    except psutil.NoSuchProcess:
+        return True
 
 
 def cpu_s(process: psutil.Process) -> float:

@@ -17,8 +17,8 @@ from bench.model.plan import Arm, Trial, Workload
 class Progress:
     """The progress of a list of trials, for the length of its `with` block.
 
-    A trial is taken to last as long as that of the same arm before it: an arm that saturates early is done early.
-    The first of each arm is estimated from the workload.
+    A trial is taken to last as long as that of the same arm before it with the same user counts: an arm that saturates
+    early is done early. The first of each is estimated from the workload.
     """
 
     def __init__(
@@ -28,12 +28,11 @@ class Progress:
         console: Console,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._users = workload.users
-        self._trials = trials
+        self._workload = workload
+        self._trials = list(trials)
         self._console = console
         self._clock = clock
-        self._estimate_s = workload.trial_seconds()
-        self._took_s: dict[Arm, float] = {}
+        self._took_s: dict[tuple[Arm, tuple[int, ...]], float] = {}
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task("starting", total=None, left="")
@@ -41,13 +40,20 @@ class Progress:
         self._steps_done = 0
         self._began_s = self._trial_began_s = clock()
 
+    def add(self, trials: Sequence[Trial]) -> None:
+        """Add those that are not there yet, each at the end of its block."""
+        for trial in trials:
+            if trial not in self._trials:
+                later = (at for at, other in enumerate(self._trials) if other.block > trial.block)
+                self._trials.insert(next(later, len(self._trials)), trial)
+
     def show(self, trial: Trial, steps_done: int) -> None:
         """Show that `trial` is running and how many of its steps are done; call it often."""
         now_s = self._clock()
         is_news = (trial, steps_done) != (self._trial, self._steps_done)
         if trial != self._trial:
             if self._trial:
-                self._took_s[self._trial.arm] = now_s - self._trial_began_s
+                self._took_s[self._trial.arm, self._trial.users] = now_s - self._trial_began_s
             self._trial, self._trial_began_s = trial, now_s
         self._steps_done = steps_done
         left_s, done_s = self.left_s(), now_s - self._began_s
@@ -62,16 +68,18 @@ class Progress:
     def left_s(self) -> float:
         """Estimate the seconds until the last trial ends; a trial slower than expected stays at its end."""
         if self._trial is None:
-            return self._estimate_s * len(self._trials)
+            return sum(map(self._expected_s, self._trials))
         _, *later = self._trials[self._trials.index(self._trial) :]
         of_this_s = self._expected_s(self._trial) - (self._clock() - self._trial_began_s)
         return max(0.0, of_this_s) + sum(map(self._expected_s, later))
 
     def _expected_s(self, trial: Trial) -> float:
-        return self._took_s.get(trial.arm, self._estimate_s)
+        took_s = self._took_s.get((trial.arm, trial.users))
+        return trial.workload_in(self._workload).trial_seconds() if took_s is None else took_s
 
     def _running(self, trial: Trial) -> str:
-        doing = f"{self._users[self._steps_done]} users" if self._steps_done < len(self._users) else "stopping"
+        users = trial.workload_in(self._workload).users
+        doing = f"{users[self._steps_done]} users" if self._steps_done < len(users) else "stopping"
         return f"[{self._trials.index(trial) + 1}/{len(self._trials)}] {trial.name}: {doing}"
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -9,26 +10,30 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-
-import psutil
+from types import MappingProxyType
 
 from bench.errors import RefusedFlagsError, TrialError
-from bench.execution.child_process import Child, how_it_ended
+from bench.execution.child_process import PACKAGES, Child, how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.process_tree import ProcessTree
+from bench.model.plan import Arm
 from bench.model.run import ServerSample
 
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
 MAX_MESSAGE_BYTES = 65_536
+NO_CHECKOUTS: Mapping[str, Path] = MappingProxyType({})
 WRONG_USE = 2  # click's exit code for invalid flags
 
 
 class ListeningProcess(Child):
     """A process that tells in its output where it accepts connections."""
+
+    _tree: ProcessTree | None = None
 
     def await_ready(self, interruption: Interruption) -> tuple[str, int]:
         """Wait until the server accepts connections and return its host and port.
@@ -49,16 +54,15 @@ class ListeningProcess(Child):
         raise TrialError(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
 
     def sample(self) -> ServerSample:
-        """Read the CPU time and memory of the server, of its first process if it has several.
+        """Read the CPU time and memory of all processes of the server.
 
         Raises:
-            psutil.NoSuchProcess: the server has ended.
+            psutil.NoSuchProcess: the server's first process has ended.
 
         """
-        process = psutil.Process(self.pid)
-        with process.oneshot():
-            cpu = process.cpu_times()
-            return ServerSample(time.time_ns(), cpu.user + cpu.system, process.memory_info().rss, self.pid)
+        if self._tree is None or self._tree.pid != self.pid:  # not yet sampled, or started again
+            self._tree = ProcessTree(self.pid)
+        return self._tree.sample()
 
     def _address(self) -> tuple[str, int] | None:
         ready = READY.search(self.output())
@@ -66,7 +70,7 @@ class ListeningProcess(Child):
 
 
 class ChatServer(ListeningProcess):
-    """A fresh server on a free port of 127.0.0.1."""
+    """A fresh server on a free port of 127.0.0.1: this tool's, or that of the checkout in `directory`."""
 
     parent_death_signal = signal.SIGKILL  # the only signal that ends a process stopped by SIGSTOP
 
@@ -78,6 +82,7 @@ class ChatServer(ListeningProcess):
         cores: Sequence[int] = (),
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         flags: Sequence[str] = (),
+        directory: Path = PACKAGES,
     ) -> None:
         command = [
             sys.executable,
@@ -91,7 +96,8 @@ class ChatServer(ListeningProcess):
             "0",
         ]
         limits = ["--notice-limit", str(notice_limit), "--max-message-bytes", str(max_message_bytes)]
-        super().__init__([*command, *limits, *flags], log, cores)
+        path = os.pathsep.join(filter(None, [str(directory), os.environ.get("PYTHONPATH")]))
+        super().__init__([*command, *limits, *flags], log, cores, directory=directory, environment={"PYTHONPATH": path})
 
     def start_again(self, address: tuple[str, int], log: Path) -> None:
         """Start a server that was killed once more, at the address it had, with another log."""
@@ -120,23 +126,42 @@ class PeerServer(ListeningProcess):
 
 
 def probe(
-    strategies: Iterable[str], notice_limit: int, interruption: Interruption, commands: Iterable[str] = ()
+    arms: Iterable[Arm],
+    notice_limit: int,
+    interruption: Interruption,
+    checkouts: Mapping[str, Path] = NO_CHECKOUTS,
 ) -> None:
-    """Start one server a strategy, and one a command of somebody else's, all at once, to see that they do start.
+    """Start one server for each that the arms need, all at once, to see that they do start.
 
-    This costs a second or two and saves a campaign that would find out in its last trial.
+    This costs a second or two and saves a campaign that would find out in its last trial. `checkouts` has the folder
+    of each commit that an arm is to be run at.
 
     Raises:
         RefusedFlagsError: a server does not accept its flags.
         TrialError: a server does not start for another reason.
 
     """
+    servers = {(arm.strategy, arm.command, arm.revision): arm for arm in arms}
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        targets: list[ListeningProcess] = [
-            stack.enter_context(ChatServer(strategy, notice_limit, Path(directory) / f"{strategy}.log"))
-            for strategy in dict.fromkeys(strategies)
-        ]
-        for number, command in enumerate(commands):
-            targets.append(stack.enter_context(PeerServer(command, Path(directory) / f"command{number}.log")))
-        for target in targets:
-            target.await_ready(interruption)
+        targets: list[tuple[Arm, ListeningProcess]] = []
+        for number, arm in enumerate(servers.values()):
+            log = Path(directory) / f"{number}.log"
+            if arm.command is None:
+                folder = server_folder(arm, checkouts)
+                target: ListeningProcess = ChatServer(arm.strategy, notice_limit, log, directory=folder)
+            else:
+                target = PeerServer(arm.command, log)
+            targets.append((arm, stack.enter_context(target)))
+        for arm, target in targets:
+            try:
+                target.await_ready(interruption)
+            except TrialError as error:
+                if arm.revision is None:
+                    raise
+                whose = f"the server of {arm.label} (commit {arm.revision[:12]})"
+                raise type(error)(f"{whose}: {error}", [f"{whose}:", *error.failure.log]) from error
+
+
+def server_folder(arm: Arm, checkouts: Mapping[str, Path]) -> Path:
+    """Return the folder whose server an arm of our own runs."""
+    return PACKAGES if arm.revision is None else checkouts[arm.revision]

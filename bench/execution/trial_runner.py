@@ -13,7 +13,14 @@ import psutil
 from bench.errors import TrialError
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
-from bench.execution.server_process import MAX_MESSAGE_BYTES, ChatServer, ListeningProcess, PeerServer
+from bench.execution.server_process import (
+    MAX_MESSAGE_BYTES,
+    NO_CHECKOUTS,
+    ChatServer,
+    ListeningProcess,
+    PeerServer,
+    server_folder,
+)
 from bench.execution.swarm_process import NO_FLAGS, SwarmProcess
 from bench.execution.telemetry_reader import TelemetryReader, read_stats
 from bench.model.environment import Pinning
@@ -48,8 +55,12 @@ class TrialRunner:
         interruption: Interruption,
         on_progress: Callable[[int], None],
         extras: Extras = NO_EXTRAS,
+        checkouts: Mapping[str, Path] = NO_CHECKOUTS,
     ) -> None:
-        """Prepare a trial whose logs go to `logs`; `on_progress` is told the number of finished steps."""
+        """Prepare a trial whose logs go to `logs`; `on_progress` is told the number of finished steps.
+
+        `checkouts` has the folder of each commit that an arm may be run at.
+        """
         self._trial = trial
         self._workload = workload
         self._logs = logs
@@ -57,6 +68,7 @@ class TrialRunner:
         self._interruption = interruption
         self._on_progress = on_progress
         self._extras = extras
+        self._checkouts = checkouts
         self._swarm_result: SwarmResult | None = None
         self._samples: list[ServerSample] = []
         self._telemetry: list[ServerStats] = []
@@ -110,7 +122,15 @@ class TrialRunner:
         if arm.command is not None:
             return PeerServer(arm.command, log, cores)
         max_message_bytes = max(MAX_MESSAGE_BYTES, workload.message_size)
-        return ChatServer(arm.strategy, workload.notice_limit, log, cores, max_message_bytes, self._extras.server_flags)
+        return ChatServer(
+            arm.strategy,
+            workload.notice_limit,
+            log,
+            cores,
+            max_message_bytes,
+            self._extras.server_flags,
+            server_folder(arm, self._checkouts),
+        )
 
     def _watch(self, server: ListeningProcess, address: tuple[str, int], swarm: SwarmProcess) -> None:
         """Sample the server and follow the steps until the swarm ends."""

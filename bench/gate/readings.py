@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.gate.measures import Measure
@@ -11,13 +12,18 @@ from bench.model.summary import Summary
 
 @dataclass(frozen=True)
 class Readings:
-    """A value for each valid block, and for each other block the reason why it has none.
+    """A value for each valid block, by its number, and for each other block the reason why it has none.
 
     A block that did not reach the user count, because the server was overloaded at a smaller one, has the worst value.
     """
 
-    values: tuple[float, ...]
+    by_block: Mapping[int, float]
     problems: tuple[str, ...]
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The values in the order of the blocks."""
+        return tuple(self.by_block.values())
 
 
 def read_measure(summary: Summary, strategy: str, users: int, measure: Measure) -> Readings:
@@ -25,7 +31,8 @@ def read_measure(summary: Summary, strategy: str, users: int, measure: Measure) 
     cells = {cell.block: cell for cell in summary.blocks_of(strategy, users)}
     gaps = {gap.block: gap for gap in summary.not_measured if (gap.strategy, gap.users) == (strategy, users)}
     failed = {failure.block for failure in summary.failures if failure.strategy == strategy}
-    values, problems = [], []
+    values: dict[int, float] = {}
+    problems = []
     for block in range(1, summary.plan.blocks + 1):
         if cell := cells.get(block):
             value = measure.read(cell)
@@ -34,9 +41,9 @@ def read_measure(summary: Summary, strategy: str, users: int, measure: Measure) 
             elif math.isnan(value):
                 problems.append(f"block {block} has no such figure")
             else:
-                values.append(value)
+                values[block] = value
         elif block in failed or block not in gaps:
             problems.append(f"block {block} was not measured: {gaps[block].reason if block in gaps else 'not planned'}")
         else:
-            values.append(measure.worst)
-    return Readings(tuple(values), tuple(problems))
+            values[block] = measure.worst
+    return Readings(values, tuple(problems))

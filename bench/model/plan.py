@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from bench.model.revision import Revision
+
 SETTLE_S = 1.5  # quiet before a warm-up, and a drain that ends early: for estimates only
 NO_PEERS: Mapping[str, str] = MappingProxyType({})
 START_S = 3.0  # a server's and a swarm's start: for estimates only
@@ -41,29 +43,54 @@ class Workload(msgspec.Struct, frozen=True):
 class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     """One side of the comparison: a strategy under the label that results show.
 
-    A peer (another server) has the `command` that starts it, and its own name as its strategy.
+    A peer (another server) has the `command` that starts it, and its own name as its strategy. `revision` is the id of
+    the commit whose server is run; without one it is the server beside this tool.
     """
 
     label: str
     strategy: str
     command: str | None = None
+    revision: str | None = None
 
 
-class Trial(msgspec.Struct, frozen=True):
-    """One fresh server under one swarm that sweeps all user counts."""
+class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fresh server under one swarm that sweeps all user counts.
+
+    An `attempt` above 1 measures only `users`, again, because they were invalid.
+    """
 
     block: int
     arm: Arm
     seed: int
+    attempt: int = 1
+    users: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
         """The stem of this trial's file names."""
-        return f"block{self.block}-{self.arm.label}"
+        again = f"-{self.users[0]}" if self.attempt > 1 else ""
+        return attempt_name(self.block, self.arm.label, self.attempt) + again
+
+    def workload_in(self, campaign: Workload) -> Workload:
+        """Return the part of a campaign's workload that this trial has."""
+        return msgspec.structs.replace(campaign, users=self.users or campaign.users)
+
+
+def first_attempt(trial: Trial) -> Trial:
+    """Return the trial of the plan that this one is, or of which it measures some user counts again."""
+    return msgspec.structs.replace(trial, attempt=1, users=())
+
+
+def attempt_name(block: int, label: str, attempt: int) -> str:
+    """Return how names of files begin that belong to an attempt: without a number, if it is the first."""
+    return f"block{block}-{label}" + (f".attempt{attempt}" if attempt > 1 else "")
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A whole campaign; `slo_ms` is the SLO for the p99 of the delivery latency."""
+    """A whole campaign; `slo_ms` is the SLO for the p99 of the delivery latency.
+
+    An invalid cell is measured again up to `retries` times.
+    """
 
     workload: Workload
     arms: tuple[Arm, ...]
@@ -71,6 +98,7 @@ class Plan(msgspec.Struct, frozen=True):
     slo_ms: float
     seed: int
     trials: tuple[Trial, ...]
+    retries: int = 0
 
 
 def make_plan(
@@ -80,25 +108,34 @@ def make_plan(
     slo_ms: float,
     seed: int,
     peers: Mapping[str, str] = NO_PEERS,
+    revisions: Sequence[Revision] = (),
+    retries: int = 0,
 ) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
     All trials of a block share one swarm seed, so that its arms meet the same schedule. `peers` are other servers by
-    name, each with its command.
+    name, each with its command. With `revisions` every strategy is run once at each of them.
     """
-    arms = (*_arms(strategies), *(Arm(name, name, command) for name, command in peers.items()))
+    arms = (*_arms(strategies, revisions), *(Arm(name, name, command) for name, command in peers.items()))
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
     )
-    return Plan(workload, arms, blocks, slo_ms, seed, trials)
+    return Plan(workload, arms, blocks, slo_ms, seed, trials, retries)
 
 
-def _arms(strategies: Sequence[str]) -> tuple[Arm, ...]:
-    """Label the strategies; one named twice is set against itself as `direct#1` and `direct#2`."""
-    total, seen = Counter(strategies), Counter[str]()
-    arms = []
-    for strategy in strategies:
-        seen[strategy] += 1
-        arms.append(Arm(f"{strategy}#{seen[strategy]}" if total[strategy] > 1 else strategy, strategy))
+def _arms(strategies: Sequence[str], revisions: Sequence[Revision]) -> tuple[Arm, ...]:
+    """Label each strategy, at each revision as `direct@main`; equal labels are told apart as `direct#1`, `direct#2`."""
+    arms = [Arm(strategy, strategy) for strategy in strategies]
+    if revisions:
+        arms = [
+            Arm(f"{arm.label}@{revision.name}", arm.strategy, revision=revision.commit)
+            for arm in arms
+            for revision in revisions
+        ]
+    total, seen = Counter(arm.label for arm in arms), Counter[str]()
+    for position, arm in enumerate(arms):
+        if total[arm.label] > 1:
+            seen[arm.label] += 1
+            arms[position] = msgspec.structs.replace(arm, label=f"{arm.label}#{seen[arm.label]}")
     return tuple(arms)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import msgspec
 
 from bench.model.plan import Trial
-from loadtest.ledger.result import SwarmResult
+from loadtest.ledger.result import Step, SwarmResult
 
 
 class ServerSample(msgspec.Struct, frozen=True):
-    """A server process's CPU seconds so far and bytes resident at one moment, CLOCK_REALTIME nanoseconds."""
+    """A server's CPU seconds so far and bytes resident at one moment, CLOCK_REALTIME nanoseconds.
+
+    Both are sums over its `processes`, of which `pid` is the first. Samples stored without that number are of the first
+    process alone.
+    """
 
     time_ns: int
     cpu_s: float
     rss_bytes: int
     pid: int = 0
+    processes: int = 1
 
 
 class LoopLag(msgspec.Struct, frozen=True):
@@ -85,3 +90,13 @@ class Run(msgspec.Struct, frozen=True):
     server_ended: str | None
     failure: Failure | None
     telemetry: list[ServerStats] = []
+
+    @property
+    def steps(self) -> list[Step]:
+        """What was measured, by ascending user count."""
+        return self.swarm.steps if self.swarm else []
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial got to its end; one that failed or measured nothing has to be run again."""
+        return self.failure is None and bool(self.steps)

@@ -30,7 +30,7 @@ class ServerUse(msgspec.Struct, frozen=True):
 class Cell(StepFigures, frozen=True, kw_only=True):
     """One user count of one trial, in the counts and units of a swarm's `Step`.
 
-    `strategy` is the label of its arm.
+    `strategy` is the label of its arm. An `attempt` above 1 says that earlier ones were invalid.
     """
 
     strategy: str
@@ -40,6 +40,18 @@ class Cell(StepFigures, frozen=True, kw_only=True):
     order_conflicts: int = 0  # these three were not written at first
     foreign: int = 0
     not_judged: int = 0
+    attempt: int = 1
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One measurement of a cell that was measured more than once, and the reasons if it is invalid."""
+
+    strategy: str
+    users: int
+    block: int
+    attempt: int
+    valid: bool
+    reasons: list[str]
 
 
 class NotMeasured(msgspec.Struct, frozen=True):
@@ -57,10 +69,14 @@ class FailedTrial(msgspec.Struct, frozen=True):
     strategy: str
     block: int
     reason: str
+    attempt: int = 1
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A whole campaign in figures."""
+    """A whole campaign in figures; of a cell that was measured several times it has the first valid attempt.
+
+    `attempts` lists all attempts of those cells.
+    """
 
     format: int
     environment: Environment
@@ -68,6 +84,9 @@ class Summary(msgspec.Struct, frozen=True):
     cells: list[Cell]
     not_measured: list[NotMeasured]
     failures: list[FailedTrial]
+    supported_percentile: float | None = None
+    """The highest percentile that the planned messages of a window carry; `None` in older results, too."""
+    attempts: list[Attempt] = []
 
     @property
     def valid(self) -> bool:

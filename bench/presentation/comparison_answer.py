@@ -6,16 +6,19 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
-from bench.analysis.max_users import cell_within_slo, within_slo
+from bench.analysis.max_users import within_slo
+from bench.analysis.slo import is_within_slo
 from bench.analysis.support import all_carry
+from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
+from bench.presentation.attempts_wording import measured_again
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import listing, milliseconds
-from loadtest.ledger.percentile_support import MIN_TAIL_MESSAGES, messages_needed
-from loadtest.ledger.result import wide_p99_bracket_ms
+from bench.presentation.window_wording import too_few_messages
+from loadtest.ledger.result import wide_bracket_ms
 from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 NOT_MEASURED = "not measured"
@@ -65,13 +68,11 @@ def footnotes(summary: Summary) -> list[str]:
         f"A window has {amount} messages. `from due` is from when a message was due instead of sent; `to all` is until "
         "every member has a message, over messages."
     ]
-    if not all_carry(summary.cells, workload, 99):
+    if shortage := too_few_messages(workload, Percentile.P99.number):
         found.append(
-            f"`{UNSUPPORTED}`: the window has too few messages for the percentile. {MIN_TAIL_MESSAGES} have to lie "
-            f"beyond it, as all copies of a message share its fate: a p99 needs {messages_needed(99):,}. Give a longer "
-            "--duration. Verdicts and the SLO use the p99 all the same."
+            f"{shortage}. A percentile that a window does not carry is `{UNSUPPORTED}`; verdicts use it anyway."
         )
-    if any(wide_p99_bracket_ms(cell) for cell in summary.cells):
+    if any(wide_bracket_ms(cell) for cell in summary.cells):
         found.append(
             f"A p99 of two values is a bracket, shown where it is wider than {MAX_BRACKET_RATIO:.0%}: the deliveries' "
             "receive times are known as upper and lower bounds only.".replace("%", " %")
@@ -80,7 +81,7 @@ def footnotes(summary: Summary) -> list[str]:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """Name every fault and gap, once for all blocks that share it."""
+    """Say what was measured again, and name every fault and gap, once for all blocks that share it."""
     found = [
         (cell.strategy, cell.users, f"{kind}: {text}", cell.block)
         for cell in summary.cells
@@ -91,9 +92,13 @@ def remarks(summary: Summary) -> list[str]:
     blocks: dict[tuple[str, int, str], list[str]] = {}
     for strategy, users, text, block in found:
         blocks.setdefault((strategy, users, text), []).append(str(block))
+    again = measured_again(summary)
     return [
-        f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
-        for (strategy, users, text), shared in blocks.items()
+        *([again] if again else []),
+        *(
+            f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
+            for (strategy, users, text), shared in blocks.items()
+        ),
     ]
 
 
@@ -174,9 +179,12 @@ def _within_slo(cells: Sequence[Cell], summary: Summary) -> tuple[str, Tone]:
     valid = [cell for cell in cells if cell.valid]
     if not valid:
         return "invalid", Tone.DOUBTFUL
-    within = sum(cell_within_slo(cell, summary.plan.slo_ms) for cell in valid)
+    found = [is_within_slo(cell, Percentile.P99, summary.plan.slo_ms) for cell in valid]
+    within = found.count(True)
     word, tone = f"{within} of {len(valid)}", Tone.PLAIN
-    if not within:
+    if None in found and False not in found:
+        word, tone = "unknown", Tone.DOUBTFUL
+    elif not within:
         word, tone = "no", Tone.BAD
     elif within == len(valid):
         is_known = within_slo(summary, cells[0].strategy, cells[0].users)

@@ -43,7 +43,18 @@ def headline(comparisons: Sequence[Comparison], blocks: int) -> str:
     if not shortage:
         by_arm = groupby(comparisons, key=lambda one: one.arm)
         found = "; ".join(_in_short(arm, list(of_arm)) for arm, of_arm in by_arm)
-    return f"Against {comparisons[0].baseline}, by {comparisons[0].metric}: {found}"
+    return f"Against {listing(baselines(comparisons))}, by {comparisons[0].metric}: {found}"
+
+
+def baselines(comparisons: Sequence[Comparison]) -> list[str]:
+    """Name what is compared with: one arm, but for several strategies at several revisions one a strategy."""
+    return list(dict.fromkeys(one.baseline for one in comparisons))
+
+
+def of_baseline(comparisons: Sequence[Comparison]) -> str:
+    """Return the possessive of what is compared with: `direct's`."""
+    names = baselines(comparisons)
+    return f"{names[0]}'s" if len(names) == 1 else f"its baseline's ({', '.join(names)})"
 
 
 def _in_short(arm: str, ones: Sequence[Comparison]) -> str:
@@ -180,6 +191,27 @@ def _blocks(ones: Iterable[Comparison], planned: int) -> str:
     if fewest == planned:
         return counted(planned, "block")
     return f"{fewest if fewest == most else f'{fewest} to {most}'} of {planned} blocks"
+
+
+def ratio_and_interval(one: Comparison) -> tuple[str, str]:
+    """Write both; what is saturated has no factor, as its latency depends on the length of the window."""
+    if not _has_factor(one):
+        return "no factor", "none"
+    ratio = ratio_in_words(one.ratio, one.ratio_low, one.ratio_high)
+    return ratio, ratio if one.ratio in (0, math.inf) else span(one.low, one.high)
+
+
+def _has_factor(one: Comparison) -> bool:
+    return not (one.blocks_saturated and one.ratio in (0, math.inf))
+
+
+def verdict_in_words(one: Comparison) -> str:
+    """Name the verdict, and why a factor is missing."""
+    if one.verdict in CLAIMS:
+        if _has_factor(one):
+            return f"{one.verdict} (beyond {MARGIN})"
+        return f"{one.verdict}: {f'{one.baseline} ' * (one.verdict == Verdict.FASTER)}saturated"
+    return f"{one.verdict} (not shown beyond {MARGIN})" if one.verdict == Verdict.DIFFERS else one.verdict
 
 
 def ratio_in_words(ratio: float, low: float, high: float) -> str:

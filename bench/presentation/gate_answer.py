@@ -14,10 +14,23 @@ SIGNS = {
     Outcome.FAILED: ":x: **failed**",
     Outcome.UNDECIDED: ":grey_question: **undecided**",
 }
-REGRESSION_NOTE = (
+WITHIN_NOTE = (
+    "Ratios are of the same block, so machine drift cancels out; the interval is one of 90 %. What is worse than "
+    "allowed with a p of at most 0.05 (tested against the allowance, adjusted by Holm for all comparisons) fails. What "
+    "passes may have changed within its interval."
+)
+FALSE_ALARMS = {5: 0.199, 10: 0.34}
+"""How often a comparison with another campaign fails unchanged code, by the drift between both in per cent.
+
+Of `results/gate-simulation`, which an installed tool does not have.
+"""
+BETWEEN_NOTES = (
+    "Warning: the two campaigns were run at different times. If machine drift between campaigns is 5 %, this check "
+    f"fails {100 * FALSE_ALARMS[5]:.0f} % of unchanged code, at 10 % {100 * FALSE_ALARMS[10]:.0f} % (simulated, see "
+    "docs/ci.md). Better run both sides in one campaign (`compare --revision`), and give --variant and --against.",
     "Ratios compare this campaign with the baseline, with a 90 % interval. A ratio beyond the allowance with a p of at "
     "most 0.05 (adjusted by Holm for all comparisons with the baseline) fails. What passes may have changed within its "
-    "interval."
+    "interval.",
 )
 TONES = {Outcome.PASSED: Tone.GOOD, Outcome.FAILED: Tone.BAD, Outcome.UNDECIDED: Tone.DOUBTFUL}
 

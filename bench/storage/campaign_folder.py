@@ -7,8 +7,9 @@ import fcntl
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hdrh.histogram import HdrHistogram
 
 from bench.errors import FolderInUseError, ResultsError
 from bench.model.environment import Environment
-from bench.model.plan import Plan, Trial
+from bench.model.plan import Plan, Trial, attempt_name, first_attempt
 from bench.model.run import Run
 from bench.model.summary import FORMAT, Summary
 from bench.model.telemetry import intervals, readings_of
@@ -58,7 +59,10 @@ CELL_COLUMNS = (
     "order_conflicts",
     "foreign",
     "not_judged",
+    "withdrawn_messages",
     "latency_lower_ms",
+    "backlog_growth",
+    "attempt",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 
@@ -121,13 +125,14 @@ class CampaignFolder:
         write_struct(self._run_file(run.trial), run)
 
     def write_percentiles(self, run: Run) -> None:
-        """Write the percentile files of a run (`hgrm/`, milliseconds) in place of those of an earlier attempt."""
-        name = run.trial.name
+        """Write the percentile files of a run (`hgrm/`, milliseconds) in place of those of the trial run before."""
+        name = attempt_name(run.trial.block, run.trial.arm.label, run.trial.attempt)
+        counts = "|".join(map(str, run.trial.users)) or r"\d+"
         self.hgrm.mkdir(exist_ok=True)
         for path in self.hgrm.iterdir():
-            if re.fullmatch(rf"{re.escape(name)}-\d+\.hgrm", path.name):
+            if re.fullmatch(rf"{re.escape(name)}-({counts})\.hgrm", path.name):
                 path.unlink()
-        for step in run.swarm.steps if run.swarm else []:
+        for step in run.steps:
             write_file(self.hgrm / f"{name}-{step.users}.hgrm", _percentiles(HdrHistogram.decode(step.histogram)))
 
     def write_summary(self, summary: Summary) -> None:
@@ -143,7 +148,7 @@ class CampaignFolder:
             {"strategy": run.trial.arm.label, "users": step.users, "block": run.trial.block, "second": number}
             | msgspec.to_builtins(second)
             for run in runs
-            for step in (run.swarm.steps if run.swarm else [])
+            for step in run.steps
             for number, second in enumerate(step.timeline)
         ]
         _write_rows(self.directory / "timeline.csv", rows)
@@ -151,7 +156,9 @@ class CampaignFolder:
     def write_telemetry(self, runs: Sequence[Run]) -> None:
         """Write `telemetry.csv`, a row for the time from each reading of the server's telemetry to the next."""
         rows = [
-            {"strategy": run.trial.arm.label, "block": run.trial.block} | msgspec.to_builtins(interval)
+            {"strategy": run.trial.arm.label, "block": run.trial.block}
+            | msgspec.to_builtins(interval)
+            | {"attempt": run.trial.attempt}
             for run in runs
             for interval in intervals(readings_of(run))
         ]
@@ -159,8 +166,9 @@ class CampaignFolder:
 
     def discard_logs(self, trial: Trial) -> None:
         """Remove what an earlier attempt at `trial` left in `logs/`, so the next attempt cannot pick up its result."""
-        for path in self.logs.glob(f"{trial.name}.*"):
-            path.unlink()
+        for path in self.logs.iterdir():
+            if re.fullmatch(rf"{re.escape(trial.name)}\.[a-z-]+\.\w+", path.name):
+                path.unlink()  # a label may have dots: block1-direct@v1 is not block1-direct@v1.0
 
     def read_plan(self) -> StoredPlan:
         """Read `plan.json`.
@@ -189,12 +197,19 @@ class CampaignFolder:
 
         """
         path = self._run_file(trial)
-        if not path.exists():
-            return None
-        run = self._read_run_file(path)
-        if run.trial != trial:
-            raise ResultsError(f"{path} belongs to another trial; {self._run_again()}")
-        return run
+        return self._read_run_of(trial, path) if path.exists() else None
+
+    def read_attempts(self, trial: Trial, report: Callable[[ResultsError], None]) -> list[Run]:
+        """Read the run of a trial of the plan and its repeats; one that cannot be read is reported and left out."""
+        repeats = self.runs.glob(f"{escape(trial.name)}.attempt*.json")
+        runs = []
+        for path in (self._run_file(trial), *sorted(repeats)):
+            try:
+                if path.exists():
+                    runs.append(self._read_run_of(trial, path))
+            except ResultsError as error:
+                report(error)
+        return runs
 
     def read_runs(self) -> list[Run]:
         """Read every run that is there, by block and label; a folder that was copied without its runs has none.
@@ -204,7 +219,14 @@ class CampaignFolder:
 
         """
         runs = [self._read_run_file(path) for path in self.runs.glob("*.json")]
-        return sorted(runs, key=lambda run: (run.trial.block, run.trial.arm.label))
+        return sorted(runs, key=lambda run: (run.trial.block, run.trial.arm.label, run.trial.attempt, run.trial.users))
+
+    def _read_run_of(self, trial: Trial, path: Path) -> Run:
+        """Read a run of `trial`, or one that repeats some of it."""
+        run = self._read_run_file(path)
+        if path != self._run_file(run.trial) or first_attempt(run.trial) != trial:
+            raise ResultsError(f"{path} belongs to another trial; {self._run_again()}")
+        return run
 
     def _read_run_file(self, path: Path) -> Run:
         return read_struct(path, Run, "run", self._run_again())

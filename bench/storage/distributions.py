@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import ResultsError
-from bench.model.plan import Plan
+from bench.model.plan import attempt_name
+from bench.model.summary import Cell
 from bench.storage.campaign_folder import US_PER_MS
 from loadtest.ledger.result import HIGHEST_US, Second
 
@@ -51,22 +52,23 @@ class Distributions:
     timeline: tuple[TimelineSecond, ...] = ()
 
 
-def read_distributions(directory: Path, plan: Plan) -> Distributions:
-    """Read `hgrm/` and `timeline.csv` of a campaign's folder; what is not there is left out.
+def read_distributions(directory: Path, cells: Sequence[Cell]) -> Distributions:
+    """Read `timeline.csv` of a campaign's folder, and from `hgrm/` the attempts that are its cells.
+
+    What is not there is left out.
 
     Raises:
         ResultsError: a file is damaged.
 
     """
-    return Distributions(tuple(_spectra(directory / "hgrm", plan)), tuple(_timeline(directory / "timeline.csv")))
+    return Distributions(tuple(_spectra(directory / "hgrm", cells)), tuple(_timeline(directory / "timeline.csv")))
 
 
-def _spectra(directory: Path, plan: Plan) -> Iterator[Spectrum]:
-    for trial in plan.trials:
-        for users in plan.workload.users:
-            path = directory / f"{trial.name}-{users}.hgrm"
-            if path.exists():
-                yield Spectrum(trial.arm.label, users, trial.block, *_read_percentiles(path))
+def _spectra(directory: Path, cells: Sequence[Cell]) -> Iterator[Spectrum]:
+    for cell in cells:
+        path = directory / f"{attempt_name(cell.block, cell.strategy, cell.attempt)}-{cell.users}.hgrm"
+        if path.exists():
+            yield Spectrum(cell.strategy, cell.users, cell.block, *_read_percentiles(path))
 
 
 def _read_percentiles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -24,7 +24,9 @@ FROM_REPOSITORY = {
 }
 """Files outside `docs/` that are pages of the site, and where."""
 
-ASSETS = ("docs/images", "results/reference/charts")
+ASSETS = tuple(
+    str(folder.relative_to(ROOT)) for folder in (ROOT / "docs" / "images", *sorted((ROOT / "results").glob("*/charts")))
+)
 """Folders that pages show pictures from."""
 
 LINK = re.compile(
@@ -71,7 +73,7 @@ def _is_on_site(path: str) -> bool:
 
 def _site_path(path: str) -> str:
     """Return where a file of the repository is on the site."""
-    return FROM_REPOSITORY.get(path, path.removeprefix("docs/").replace("results/reference/", "reference/"))
+    return FROM_REPOSITORY.get(path, path.removeprefix("docs/").removeprefix("results/"))
 
 
 def _write(page: str, markdown: str) -> None:

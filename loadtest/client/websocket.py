@@ -25,8 +25,9 @@ from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
 
 _CLOSE = 0x80 | Opcode.CLOSE
-Read = tuple[int, bytes, bytes | None, int]
-"""A connection's tag, a read's bytes, their receive time (a timespec, where there is one), the time of the read."""
+Read = tuple[int, bytes, bytes | None, int, int]
+"""A connection's tag, a read's bytes, their receive time (a timespec, where there is one), the time of the read, and a
+time at which the socket was empty if it was watched and not read since (0: none is known)."""
 
 
 class WebSocket:
@@ -77,14 +78,16 @@ class WebSocket:
         keep: Callable[[Read], None],
         tag: int,
         gate_ns: list[int],
+        polled_ns: list[int],
         catch_up: Callable[[], None],
         request_parse: Callable[[], None],
     ) -> None:
         """Read in hub callbacks from now on.
 
-        `keep` gets every read, and at the end one of no bytes. After a read at or after `gate_ns[0]`, `catch_up` is
-        called: hundreds of reads in one turn of the hub must not delay what is due. `request_parse` is called when
-        a read looks like a close frame, so that a member that was kicked soon stops sending.
+        `keep` gets every read, with the time in `polled_ns[0]`, and at the end one of no bytes. After a read at or
+        after `gate_ns[0]`, `catch_up` is called: hundreds of reads in one turn of the hub must not delay what is due.
+        `request_parse` is called when a read looks like a close frame, so that a member that was kicked soon stops
+        sending.
         """
         now_ns = time.time_ns
         recvmsg = self._socket.recvmsg
@@ -102,7 +105,7 @@ class WebSocket:
                     ancillary = []  # the time of a record's last bytes is not that of the message inside
                     if tls.error:
                         if data:
-                            keep((tag, data, None, read_ns))
+                            keep((tag, data, None, read_ns, polled_ns[0]))
                         self._end(tls.error)
                         return
                     if not data:
@@ -112,15 +115,15 @@ class WebSocket:
             except OSError as error:
                 self._end(error.strerror or str(error))
                 return
-            keep((tag, data, ancillary[0][2] if ancillary else None, read_ns))
+            keep((tag, data, ancillary[0][2] if ancillary else None, read_ns, polled_ns[0]))
             if data[0] == _CLOSE:
                 request_parse()
             if read_ns >= gate_ns[0]:
                 catch_up()
 
-        self._keep_end = lambda: keep((tag, b"", None, now_ns()))
+        self._keep_end = lambda: keep((tag, b"", None, now_ns(), 0))
         if self._first_bytes:
-            keep((tag, self._first_bytes, self._first_time, now_ns()))
+            keep((tag, self._first_bytes, self._first_time, now_ns(), 0))
             self._first_bytes = b""
         self._watch(READABLE, readable)
 

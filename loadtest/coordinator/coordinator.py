@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import gevent
@@ -64,6 +65,7 @@ class Coordinator:
         self._workers = Workers(send)
         self._judge = Judge()
         self._numbers = iter(range(2**31))
+        self._windows_of = Counter[int]()  # by user count
         self._next_seq = 0
         self._stop = gevent.event.Event()
         self._collector = Collector(options.drain_s, self._workers, self._judge, send, self._stop)
@@ -183,7 +185,9 @@ class Coordinator:
         collecting = []
         while True:
             end_ns = start_ns + int(self._options.dwell_s * 1e9)
-            order = WindowOrder(next(self._numbers), room, begin_ns, start_ns, end_ns, self._next_seq)
+            nth, self._windows_of[users] = self._windows_of[users], self._windows_of[users] + 1
+            number = next(self._numbers)
+            order = WindowOrder(number, room, begin_ns, start_ns, end_ns, self._next_seq, users=users, nth=nth)
             planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1
             logger.info("%d users: window %d", users, order.number)

@@ -20,9 +20,10 @@ from loadtest.ledger.result import (
     shared_fields,
 )
 from loadtest.ledger.timeline import seconds_of
+from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH
 
 _TIMES = (
-    *("latency", "response", "first_receiver", "last_receiver", "spread"),
+    *("latency", "latency_lower", "response", "first_receiver", "last_receiver", "spread"),
     *("uncertainty", "read_lag", "schedule_lag"),
 )
 TIMELINE_SECONDS = 3600
@@ -89,14 +90,16 @@ class Figures(WindowFigures, frozen=True, kw_only=True):
 class Aggregate:
     """The running sum over windows.
 
-    Histograms hold microseconds. In those of deliveries (`latency`, `response`, `by_position`) and of messages
-    (`first_receiver`, `last_receiver`, `spread`) a missing one is at `HIGHEST_US`.
+    Histograms hold microseconds. In those of deliveries (`latency`, `latency_lower`, `response`, `by_position`) and of
+    messages (`first_receiver`, `last_receiver`, `spread`) a missing one is at `HIGHEST_US`. `backlog_growth` is that of
+    the window with the highest.
     """
 
     windows: int = 0
     counts: Counts = field(default_factory=Counts.zero)
-    saturated: bool = False
+    backlog_growth: float = 0.0
     latency: HdrHistogram = field(default_factory=new_histogram)
+    latency_lower: HdrHistogram = field(default_factory=new_histogram)
     response: HdrHistogram = field(default_factory=new_histogram)
     first_receiver: HdrHistogram = field(default_factory=new_histogram)
     last_receiver: HdrHistogram = field(default_factory=new_histogram)
@@ -112,10 +115,11 @@ class Aggregate:
         self.timeline += seconds_of(judgement)
         self.windows += 1
         self.counts += judgement.counts
-        self.saturated |= judgement.saturated
+        self.backlog_growth = max(self.backlog_growth, judgement.backlog_growth)
         for name in _TIMES:
             record(getattr(self, name), getattr(judgement, name))
         _record_missing(self.latency, judgement.counts.missing)
+        _record_missing(self.latency_lower, judgement.counts.missing)
         _record_missing(self.response, judgement.counts.missing)
         for position, histogram in enumerate(self.by_position):
             record(histogram, judgement.latency[judgement.position == position])
@@ -126,8 +130,10 @@ class Aggregate:
         return Figures(
             **shared_fields(Counts, self.counts),
             windows=self.windows,
-            saturated=self.saturated,
+            saturated=self.backlog_growth > MAX_BACKLOG_GROWTH,
+            backlog_growth=self.backlog_growth,
             latency_ms=latency(self.latency),
+            latency_lower_ms=latency(self.latency_lower),
             response_ms=latency(self.response),
             first_receiver_ms=p50_and_p99(self.first_receiver),
             last_receiver_ms=p50_and_p99(self.last_receiver),

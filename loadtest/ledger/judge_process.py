@@ -193,6 +193,7 @@ def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
         _join(Members, case.members),
         complete(unpack(Sends, case.planned), sends, withdrawn),
         _join(Deliveries, deliveries),
+        withdrawn,
     )
 
 

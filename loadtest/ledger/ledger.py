@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from loadtest.ledger.backlog import backlog_growth
 from loadtest.ledger.records import MAX_SEQ, NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 from loadtest.ledger.result import Counts
-from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH, MAX_BACKLOG_RATIO
 
 POSITIONS = 10
 
@@ -18,7 +18,8 @@ POSITIONS = 10
 class Judgement:
     """The counts and times of a window's messages; nanoseconds.
 
-    `latency`, `response` (from due), `uncertainty` and `read_lag` have one value a delivery, `schedule_lag` one a
+    `latency`, `latency_lower` (of the arrival's lower bound), `response` (from due), `uncertainty` (by how much the
+    arrival may be too late) and `read_lag` have one value a delivery, `schedule_lag` one a
     message that was sent, `first_receiver`, `last_receiver` and `spread` (last less first) one a message that is
     expected anywhere, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
@@ -28,8 +29,9 @@ class Judgement:
 
     start_ns: int
     counts: Counts
-    saturated: bool
+    backlog_growth: float
     latency: Integers
+    latency_lower: Integers
     response: Integers
     uncertainty: Integers
     read_lag: Integers
@@ -44,8 +46,10 @@ class Judgement:
     expected_by_second: Integers
 
 
-def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries) -> Judgement:
-    """Judge one window by the design's definition of *expected*.
+def judge(
+    window: Window, members: Members, sends: Sends, deliveries: Deliveries, withdrawn: Sends | None = None
+) -> Judgement:
+    """Judge one window by the design's definition of *expected*; `withdrawn` messages are only counted.
 
     Every pair of message and member is judged on its own, so a duplicate never compensates for a loss. A delivery
     that matches no message of the window in sender, number and due time is foreign: another swarm's, or an echo. It is
@@ -88,6 +92,8 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
     expected, delivered = int(is_expected.sum()), int(in_time.sum())
+    latency = judged.arrival_ns - sent_ns
+    uncertainty = judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns)
     return Judgement(
         start_ns=window.start_ns,
         counts=Counts(
@@ -102,11 +108,13 @@ def judge(window: Window, members: Members, sends: Sends, deliveries: Deliveries
             order_conflicts=_order_conflicts(receiver, message),
             foreign=foreign,
             not_judged=int(not_judged.sum()),
+            withdrawn_messages=_due_within(window, withdrawn) if withdrawn else 0,
         ),
-        saturated=_is_saturated(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
-        latency=judged.arrival_ns - sent_ns,
+        backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
+        latency=latency,
+        latency_lower=latency - uncertainty,
         response=judged.arrival_ns - judged.due_ns,
-        uncertainty=judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns),
+        uncertainty=uncertainty,
         read_lag=judged.read_ns - judged.arrival_ns,
         schedule_lag=(sends.sent_ns - sends.due_ns)[was_sent],
         first_receiver=np.where(first == NEVER, NEVER, first - sends.sent_ns)[is_expected_anywhere],
@@ -171,13 +179,5 @@ def _order_conflicts(receiver: Integers, message: Integers) -> int:
     return int((position < np.maximum.accumulate(position)).sum())
 
 
-def _is_saturated(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> bool:
-    """Tell whether the deliveries in flight grew through the window's second half to over 2 % of those expected."""
-
-    def in_flight(at_ns: int) -> int:
-        sent = (sends.sent_ns <= at_ns)[:, None] & is_expected
-        return int(sent.sum()) - int((sent & (arrival <= at_ns)).sum())
-
-    half = in_flight((window.start_ns + window.end_ns) // 2)
-    end = in_flight(window.end_ns)
-    return bool(end > MAX_BACKLOG_RATIO * is_expected.sum() and end > MAX_BACKLOG_GROWTH * half)
+def _due_within(window: Window, messages: Sends) -> int:
+    return int(np.count_nonzero((messages.due_ns >= window.start_ns) & (messages.due_ns < window.end_ns)))

@@ -65,7 +65,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     `planned_messages` were due and `offered_messages` of them sent. The others count deliveries, a pair of message and
     receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
-    member received later.
+    member received later. `withdrawn_messages` were taken out of the plan because their sender was away by plan.
     """
 
     planned_messages: int
@@ -79,6 +79,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     order_conflicts: int
     foreign: int
     not_judged: int
+    withdrawn_messages: int = 0
 
     @classmethod
     def zero(cls) -> Self:
@@ -96,7 +97,8 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
     `latency_ms` (from sending) and `response_ms` (from due) are over deliveries; `first_receiver_ms`,
     `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
     tenth of the room by order of joining. `latency_ms` is of the upper bound of each arrival and `latency_lower_ms` of
-    the tightest lower one; `None` in older files.
+    the tightest lower one; `None` in older files. `backlog_growth` is the growth rate of the deliveries under way, as
+    a share of the offered rate.
     """
 
     saturated: bool
@@ -107,6 +109,7 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
     spread_ms: MedianAndTail
     position_ms: list[MedianAndTail]
     latency_lower_ms: Latency | None = None
+    backlog_growth: float = 0.0
 
 
 class StepFigures(WindowFigures, frozen=True, kw_only=True):
@@ -165,10 +168,13 @@ class SwarmResult(msgspec.Struct, frozen=True):
     members_lost: int = 0
 
 
-def wide_p99_bracket_ms(figures: WindowFigures) -> tuple[float, float] | None:
-    """Return the bounds of the latency's p99 if they are further apart than `MAX_BRACKET_RATIO` allows, else `None`."""
-    upper_ms = figures.latency_ms.p99
-    lower_ms = figures.latency_lower_ms.p99 if figures.latency_lower_ms else None
+def wide_bracket_ms(figures: WindowFigures, percentile: str = "p99") -> tuple[float, float] | None:
+    """Return both bounds of a latency's percentile if they are further apart than `MAX_BRACKET_RATIO` allows.
+
+    `percentile` is a field of `Latency`. `None` where the bounds are close, or where there is none.
+    """
+    upper_ms = getattr(figures.latency_ms, percentile)
+    lower_ms = getattr(figures.latency_lower_ms, percentile, None)
     if upper_ms is None or lower_ms is None or upper_ms - lower_ms <= MAX_BRACKET_RATIO * upper_ms:
         return None
     return lower_ms, upper_ms

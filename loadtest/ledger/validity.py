@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.measured import Measured
-from loadtest.ledger.result import Generator
+from loadtest.ledger.percentile_support import is_supported
+from loadtest.ledger.result import Generator, wide_bracket_ms
 from loadtest.ledger.validity_limits import (
     MAX_BUSY_PERCENT,
     MAX_CLOCK_STEP_NS,
+    MAX_RESPONSE_RATIO,
     MAX_SCHEDULE_LAG_MS,
     MAX_SCHEDULE_LAG_RATIO,
-    MAX_UNCERTAINTY_RATIO,
     MIN_ATTEMPTED_RATIO,
 )
 
@@ -54,13 +55,19 @@ def reasons(measured: Measured, figures: Figures, generator: Generator) -> list[
 def warnings(measured: Measured, figures: Figures, generator: Generator) -> list[str]:
     """Say what to bear in mind when reading valid figures; empty where there is nothing."""
     found = []
-    p99_ms = figures.latency_ms.p99
     if generator.cpu_percent > MAX_BUSY_PERCENT:
         found.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
-    if p99_ms is not None and generator.arrival_uncertainty_p99_ms > MAX_UNCERTAINTY_RATIO * p99_ms:
+    tail = "p99" if is_supported(99, figures.offered_messages) else "p90"
+    sent_ms, due_ms = getattr(figures.latency_ms, tail), getattr(figures.response_ms, tail)
+    if sent_ms is not None and due_ms is not None and due_ms > MAX_RESPONSE_RATIO * sent_ms:
         found.append(
-            f"deliveries may have arrived up to {generator.arrival_uncertainty_p99_ms:.1f} ms (p99) earlier than "
-            "recorded, as one read brought many; the latencies are upper bounds"
+            f"{tail} from due is {due_ms:.2f} ms, from sending {sent_ms:.2f} ms: the generator sent late, so the load "
+            "was not quite the planned one; quote the response time, or give the generator a core of its own"
+        )
+    if bracket_ms := wide_bracket_ms(figures, tail):
+        found.append(
+            f"{tail} lies between {bracket_ms[0]:.2f} and {bracket_ms[1]:.2f} ms: a read that brought several messages "
+            "has one receive time; use more workers or fewer messages a second to narrow it"
         )
     if generator.reads_without_timestamp:
         found.append(
@@ -73,7 +80,10 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
             "and so is every latency between machines"
         )
     if figures.saturated:
-        found.append("saturated: the messages in flight grew through the window, so latency depends on its length")
+        found.append(
+            f"saturated: the deliveries under way grew by {100 * figures.backlog_growth:.0f} % of the offered rate, "
+            "so latency depends on the window's length"
+        )
     if figures.foreign:
         found.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return found

@@ -12,11 +12,9 @@ MAX_CLOCK_STEP_NS = 1_000_000
 """The system's clock may be set by this much within a window."""
 MAX_BUSY_PERCENT = 90.0
 """A process that uses more of a core than this has no time to spare: its own delays may show in the figures."""
-MAX_UNCERTAINTY_RATIO = 0.5
-"""The p99 of the arrivals' uncertainty may be this share of the latency's p99."""
 MAX_BRACKET_RATIO = 0.1
 """Between the lower and the upper bound of the latency's p99 may be this share of the upper one."""
-MAX_BACKLOG_RATIO = 0.02
-"""A window is saturated where more than this share of its deliveries is under way at its end..."""
-MAX_BACKLOG_GROWTH = 1.5
-"""...and more than this many times as many as at its half."""
+MAX_RESPONSE_RATIO = 1.2
+"""The p99 from due may be this many times the p99 from sending."""
+MAX_BACKLOG_GROWTH = 0.02
+"""The deliveries under way may grow by this share of the offered rate; beyond it a window is saturated."""

@@ -17,7 +17,7 @@ def plan(load: Load, order: WindowOrder) -> Sends:
 
     Each sender numbers its own from `order.first_seq` on.
     """
-    random = np.random.default_rng((load.seed, order.number))
+    random = np.random.default_rng(order.draw(load.seed))
     burst = replace(load.burst, start_ns=load.burst.start_ns + order.start_ns - order.begin_ns)
     length_ns = order.end_ns - order.begin_ns
     schedule = with_burst(ARRIVALS[load.arrival], burst, load.rate, len(order.room), length_ns, random)

@@ -10,6 +10,7 @@ class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
 
     `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
     number of an earlier window's messages. `ahead_ns` is how far the worker's clock is ahead of the coordinator's.
+    `users` is the user count that is measured, and `nth` counts its windows from 0.
     """
 
     number: int
@@ -19,3 +20,9 @@ class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     end_ns: int
     first_seq: int = 0
     ahead_ns: int = 0
+    users: int = 0
+    nth: int = 0
+
+    def draw(self, seed: int) -> tuple[int, int, int]:
+        """Return the seed of this window's random numbers: the same whichever user counts were measured before."""
+        return seed, self.users, self.nth

@@ -22,6 +22,7 @@ from loadtest.schedule.window_order import WindowOrder
 from loadtest.worker.membership import Membership
 from loadtest.worker.messages import Collect, Ledger, Ping, Pong, State, Stop, ToCoordinator, ToWorker
 from loadtest.worker.open_window import OpenWindow
+from loadtest.worker.poll_clock import PollClock
 from loadtest.worker.read_batching import ReadBatching, may_batch
 from loadtest.worker.recorder import Counters, Recorder
 
@@ -53,6 +54,7 @@ class Generator:
         self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
         self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
         self._read_batching = ReadBatching(self._recorder.reads, self._sender.gate_ns)
+        self._poll_clock = PollClock(self._recorder.reads)
         self._received = 0
         self._windows: dict[int, OpenWindow] = {}
         self._counted = Counters()
@@ -67,6 +69,7 @@ class Generator:
         self.members.cancel()
         self._sender.close()
         self._read_batching.close()
+        self._poll_clock.close()
         self._free_memory()
 
     @property
@@ -81,7 +84,12 @@ class Generator:
 
     def _watch(self, websocket: WebSocket, tag: int) -> None:
         websocket.watch(
-            self._recorder.reads.append, tag, self._sender.gate_ns, self._sender.catch_up, self._request_parse
+            self._recorder.reads.append,
+            tag,
+            self._sender.gate_ns,
+            self._poll_clock.polled_ns,
+            self._sender.catch_up,
+            self._request_parse,
         )
 
     def _request_parse(self) -> None:
@@ -114,7 +122,7 @@ class Generator:
         planned = self._sender.begin(order, self.members.owns)
         self._windows[order.number] = OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
         if self._churn:
-            random = np.random.default_rng((self._seed, order.number, 1))
+            random = np.random.default_rng((*order.draw(self._seed), 1))
             self.members.plan(self._churn.departures(order, random))
 
     def _cut(self, end_ns: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loadtest.client.connect import READ_BYTES
 from loadtest.client.websocket import Read, WebSocket
 from loadtest.ledger.records import Deliveries
 from loadtest.schedule.clock import Clock
@@ -29,7 +30,14 @@ class _Stream:
     member: int
     websocket: WebSocket
     on_end: Callable[[], None]
-    last_read_ns: int
+    watched_ns: int
+    empty_ns: int = 0  # what is read next came after this
+    is_emptied: bool = True  # by its last read
+
+    def floor_ns(self, polled_ns: int) -> int:
+        """Return a lower bound of the arrival of what was read now; see `PollClock` for `polled_ns`."""
+        is_known = self.is_emptied and polled_ns > self.watched_ns
+        return max(self.empty_ns, polled_ns) if is_known else self.empty_ns
 
 
 class Recorder:
@@ -44,6 +52,7 @@ class Recorder:
         self.counters = Counters()
         self._streams: dict[int, _Stream] = {}
         self._next_tag = 0
+        self._parsed_read_ns = 0  # of the last read that was parsed
 
     def add(self, member: int, websocket: WebSocket, on_end: Callable[[], None]) -> int:
         """Register a connection and return the tag of its reads; `on_end` is called when its end has been parsed."""
@@ -75,7 +84,8 @@ class Recorder:
         timespecs: list[bytes] = []
         base = without_timestamp = reads = size = 0
         while self.reads and reads + len(starts) < max_items and size < max_bytes:
-            tag, received, timespec, read_ns = self.reads.popleft()
+            tag, received, timespec, read_ns, polled_ns = self.reads.popleft()
+            began_after_ns, self._parsed_read_ns = self._parsed_read_ns, read_ns
             reads += 1
             size += len(received)
             stream = self._streams.get(tag)
@@ -88,16 +98,22 @@ class Recorder:
             if stream.websocket.protocol.writes:
                 stream.websocket.send_replies()
             count = len(messages.starts)
+            floor_ns = stream.floor_ns(polled_ns)
+            # A shorter read has emptied its socket. Without a receive time it may be what TLS left of a full one.
+            is_full = len(received) >= (READ_BYTES if timespec else READ_BYTES // 2)
+            is_last_exact = messages.whole and timespec is not None and not is_full
             if count:
                 data.append(messages.data)
                 starts += messages.starts
                 ends += messages.ends
-                per_read.append((count, base, stream.member, stream.last_read_ns, read_ns, messages.whole))
+                per_read.append((count, base, stream.member, floor_ns, read_ns, is_last_exact))
                 timespecs.append(timespec or _as_timespec(read_ns))
                 base += len(messages.data)
                 if timespec is None:
                     without_timestamp += count
-            stream.last_read_ns = read_ns
+            # Bytes may have come between this read and its clock; the clock of the read before was read before it.
+            stream.empty_ns = floor_ns if is_full else max(floor_ns, began_after_ns)
+            stream.is_emptied = not is_full
         self.counters = Counters(
             self.counters.reads + reads,
             self.counters.frames + len(starts),
@@ -105,15 +121,15 @@ class Recorder:
         )
         if not per_read:
             return Deliveries.concatenate([])
-        count, bases, member, last_read_ns, read_ns, whole = np.array(per_read, np.int64).T
+        count, bases, member, floor_ns, read_ns, is_exactly_timed = np.array(per_read, np.int64).T
         seconds, nanoseconds = np.frombuffer(b"".join(timespecs), np.int64).reshape(-1, 2).T
         arrival_ns = seconds * 1_000_000_000 + nanoseconds - self._clock.ahead_ns
-        last_read_ns -= self._clock.ahead_ns
+        floor_ns -= self._clock.ahead_ns
         read_ns -= self._clock.ahead_ns
         read = np.repeat(np.arange(len(count)), count)
         shift = bases[read]
         is_exact = np.zeros(len(read), np.bool_)
-        is_exact[np.cumsum(count) - 1] = whole.astype(np.bool_)
+        is_exact[np.cumsum(count) - 1] = is_exactly_timed.astype(np.bool_)
         stamps = find_stamps(b"".join(data), np.array(starts, np.int64) + shift, np.array(ends, np.int64) + shift)
         read, is_exact = read[stamps.payload], is_exact[stamps.payload]
         return Deliveries(
@@ -122,7 +138,7 @@ class Recorder:
             seq=stamps.seq,
             due_ns=stamps.due_ns,
             arrival_ns=arrival_ns[read],
-            floor_ns=np.where(is_exact, arrival_ns[read], last_read_ns[read]),
+            floor_ns=np.where(is_exact, arrival_ns[read], floor_ns[read]),
             read_ns=read_ns[read],
         )
 

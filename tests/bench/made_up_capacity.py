@@ -9,9 +9,10 @@ import msgspec
 
 from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
-from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Percentile, Try
+from bench.capacity.result import Axis, CapacityPlan, CapacityResult, Try
 from bench.capacity.search import Rules, Search
 from bench.capacity.search_runner import round_robin
+from bench.model.percentile import Percentile
 from bench.model.plan import Trial, make_plan
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, run, step, workload

@@ -16,7 +16,7 @@ from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.terminal import answer_in_terminal
 from bench.presentation.text import listing
 from loadtest.ledger.result import MedianAndTail, Step
-from tests.bench.made_up import ENVIRONMENT, plan, run, step, typical_summary
+from tests.bench.made_up import ENVIRONMENT, latency, plan, run, step, typical_summary
 
 
 def summary_of(*steps: Step) -> Summary:
@@ -131,6 +131,35 @@ def test_an_unknown_count_neither_passes_nor_fails() -> None:
     )
 
 
+def test_a_saturated_cell_is_not_within_the_slo_however_fast_it_was() -> None:
+    saturated = msgspec.structs.replace(step(100), saturated=True)
+    assert max_users_within_slo(summary_of(step(50), saturated), "direct") == MaxUsers(50)
+    assert [row[-1] for row in rows(printed(summary_of(step(50), saturated)), "direct")] == ["yes", "no, saturated"]
+
+
+@pytest.mark.parametrize(
+    ("lower_p50", "upper_p50", "most", "word"),
+    [
+        (10, 12, MaxUsers(100), "yes"),
+        (10, 15, MaxUsers(50, (100,)), "unknown"),
+        (13, 15, MaxUsers(50), "no"),
+    ],
+)
+def test_the_bounds_of_the_p99_decide_where_they_agree(
+    lower_p50: float, upper_p50: float, most: MaxUsers, word: str
+) -> None:
+    made = msgspec.structs.replace(step(100, p50=upper_p50), latency_lower_ms=latency(lower_p50))
+    summary = summary_of(step(50), made)
+    assert max_users_within_slo(summary, "direct") == most
+    assert [row[-1] for row in rows(printed(summary), "direct")] == ["yes", word]
+
+
+def test_windows_too_short_for_a_p99_are_told_in_the_answer_and_the_summary() -> None:
+    summary = summary_of(step(50))
+    assert summary.supported_percentile == 90
+    assert "A window of 5 s has about 500 messages, which carry p90: p99 needs 1,000" in printed(summary)
+
+
 def test_names_are_joined_with_commas_and_and() -> None:
     assert listing(["a"]) == "a"
     assert listing(["a", "b", "c"]) == "a, b and c"
@@ -200,10 +229,12 @@ def test_a_percentile_that_too_few_messages_carry_is_not_printed() -> None:
     (row,) = rows(printed(summary_of(step(50))), "direct")
     assert row[2:6] == ["2.00", "-", "-", "-"]
     assert "A window has 500 messages." in printed(summary_of(step(50)))
-    assert "a p99 needs 1,000" in " ".join(printed(summary_of(step(50))).split())
-    enough = printed(summary_of(step(50, seconds=10)))
-    assert rows(enough, "direct")[0][2:6] == ["2.00", "8.00", "8.00", "8.00"]
-    assert "a p99 needs" not in enough
+    assert "p99 needs 1,000, so that 10 lie beyond it" in " ".join(printed(summary_of(step(50))).split())
+    enough = summary_of(step(50, seconds=10))
+    workload = msgspec.structs.replace(enough.plan.workload, duration_s=10)
+    enough = msgspec.structs.replace(enough, plan=msgspec.structs.replace(enough.plan, workload=workload))
+    assert rows(printed(enough), "direct")[0][2:6] == ["2.00", "8.00", "8.00", "8.00"]
+    assert "p99 needs" not in printed(enough)
 
 
 def test_a_poisson_window_carries_what_its_mean_carries() -> None:

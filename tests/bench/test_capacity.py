@@ -40,8 +40,9 @@ class Search:
         return self.process.returncode, output, read_capacity(self.out)
 
 
+BY_RATE = ("--by", "rate", "--users", "3", "--start", "40", "--arrival", "constant")  # as many are due as the rate says
 AT_ONCE = {
-    "rate": ("--strategies", "direct,queue", "--slo-ms", "9000", "--by", "rate", "--users", "3", "--start", "40"),
+    "rate": ("--strategies", "direct,queue", "--slo-ms", "9000", *BY_RATE),
     "impossible": ("--strategies", "direct", "--slo-ms", "0.001", "--start", "2"),
     "interrupted": ("--strategies", "direct", "--slo-ms", "9000", "--start", "2"),
 }
@@ -104,13 +105,44 @@ def test_an_impossible_slo_is_met_by_no_strategy(searches: dict[str, Search]) ->
     assert (search.out / "charts" / "capacity.svg").exists()
 
 
-def test_without_time_for_a_try_there_is_no_result(tmp_path: Path) -> None:
-    run = CliRunner().invoke(
-        capacity, ["--strategies", "direct", "--max-minutes", "0.01", "--out", str(tmp_path / "new")]
-    )
+def planned(out: Path, *flags: str) -> tuple[CapacityResult, str]:
+    """Plan a search that has no time for a try, and return its result and its messages."""
+    run = CliRunner().invoke(capacity, ["--strategies", "direct", "--max-minutes", "0.01", "--out", str(out), *flags])
     assert run.exit_code == 3
-    assert "the time is up: --max-minutes 0.01" in run.output
-    assert read_capacity(tmp_path / "new").tries == []
+    return read_capacity(out), " ".join(run.stderr.split())
+
+
+def test_without_time_for_a_try_there_is_no_result(tmp_path: Path) -> None:
+    result, messages = planned(tmp_path / "new")
+    assert "the time is up: --max-minutes 0.01" in messages
+    assert result.tries == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "duration_s"),
+    [
+        ((), 10),
+        (("--percentile", "99.9"), 100),
+        (("--percentile", "50"), 5),
+        (("--room-rate", "30"), 34),
+        (("--by", "rate", "--start", "40"), 25),
+    ],
+    ids=["default", "p99.9", "p50", "30/s", "by rate"],
+)
+def test_windows_are_as_long_as_the_percentile_needs(tmp_path: Path, flags: tuple[str, ...], duration_s: int) -> None:
+    result, messages = planned(tmp_path / "new", *flags)
+    assert result.plan.workload.duration_s == duration_s
+    assert result.plan.workload.arrival == "poisson"
+    assert result.supported_percentile is not None
+    assert result.supported_percentile >= result.plan.percentile.number
+    assert "A window" not in messages
+
+
+def test_windows_that_are_too_short_for_the_percentile_are_told_at_once(tmp_path: Path) -> None:
+    result, messages = planned(tmp_path / "new", "--duration", "3")
+    assert "A window of 3 s has about 300 messages, which carry p90: p99 needs 1,000, so that 10 lie beyond" in messages
+    assert "give --duration 10 or more" in messages
+    assert result.supported_percentile == 90
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,19 @@ from rich.console import Console
 
 from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
-from bench.capacity.result import Capacity, CapacityResult, Limit, Percentile, read_capacity
+from bench.capacity.result import Capacity, CapacityResult, Limit, Prediction, read_capacity
 from bench.capacity.search import Outcome
 from bench.capacity.search_runner import SearchRunner
 from bench.execution.interruption import Interruption
+from bench.model.message_cost import MessageCost
+from bench.model.percentile import Percentile
 from bench.model.plan import Trial
 from bench.model.run import Failure, LoopLag, Run, ServerStats
-from bench.presentation.capacity_answer import amount, capacity_finding, sentences
+from bench.presentation.capacity_answer import amount, capacity_answer, capacity_finding, sentences
+from bench.presentation.resolution import rounded_down, rounded_to_resolution, rounded_up
 from bench.storage.campaign_folder import CampaignFolder
 from loadtest.ledger.result import Step
-from tests.bench.made_up import ENVIRONMENT, run, samples, step, with_details
+from tests.bench.made_up import ENVIRONMENT, latency, run, samples, step, with_details
 from tests.bench.made_up_capacity import LATE, capacity_plan, late_step, made_up_search
 
 PLAN = capacity_plan("direct")
@@ -142,23 +145,36 @@ def test_a_miss_is_not_the_servers_where_its_own_load_is_unknown() -> None:
     assert outcome_of(made)[0] is Outcome.DOUBTFUL
 
 
+def with_lower_bound(made: Step, p50: float) -> Step:
+    """Give a step the percentiles around another p50 as the lower bounds of its latencies."""
+    return msgspec.structs.replace(made, latency_lower_ms=latency(p50))
+
+
 @pytest.mark.parametrize(
-    ("made", "generator_percent", "outcome"),
+    ("made", "outcome", "reason"),
     [
-        (step(100, p50=15), 99, Outcome.DOUBTFUL),
-        (step(100, p50=15), 50, Outcome.FAILED),
-        (step(100, p50=30), 99, Outcome.FAILED),
-        (step(100, p50=15, missing=1), 99, Outcome.FAILED),
+        (with_lower_bound(step(100, p50=15), 14), Outcome.FAILED, "p99 60.0 ms"),
+        (with_lower_bound(step(100, p50=30), 14), Outcome.FAILED, "p99 56.0 to 120.0 ms"),
+        (with_lower_bound(step(100, p50=15), 5), Outcome.DOUBTFUL, "p99 is between 20.0 and 60.0 ms, as reads brought"),
+        (with_lower_bound(step(100, p50=12), 5), Outcome.HELD, ""),
+        (with_lower_bound(step(100, p50=15, missing=1), 5), Outcome.FAILED, "1 of 50,000 deliveries missing"),
     ],
-    ids=["60 ms", "60 ms, read at once", "120 ms", "missing"],
+    ids=["both beyond", "both far beyond", "between", "both within", "missing"],
 )
-def test_a_miss_that_may_be_the_time_until_it_was_read_is_the_generators(
-    made: Step, generator_percent: float, outcome: Outcome
+@pytest.mark.parametrize("generator_percent", [50, 99])
+def test_the_slo_is_judged_by_the_bounds_of_the_percentile(
+    made: Step, outcome: Outcome, reason: str, generator_percent: float
 ) -> None:
-    late = msgspec.structs.replace(made.generator, cpu_percent=generator_percent, arrival_uncertainty_p99_ms=40.0)
-    result, reason = outcome_of(with_server_at([msgspec.structs.replace(made, generator=late)], 0.99))
-    assert result is outcome
-    assert ("may have noticed 40.0 ms late" in reason) == (outcome is Outcome.DOUBTFUL)
+    """The uncertainty of the arrivals bounds nothing: its p99 and that of the latency are of different deliveries."""
+    uncertain = msgspec.structs.replace(made.generator, arrival_uncertainty_p99_ms=40.0, cpu_percent=generator_percent)
+    result, found = outcome_of(with_server_at([msgspec.structs.replace(made, generator=uncertain)], 0.99))
+    assert (result, found[: len(reason)]) == (outcome, reason)
+    assert bool(found) == bool(reason)
+
+
+def test_a_saturated_load_has_failed_however_fast_it_was() -> None:
+    saturated = msgspec.structs.replace(step(100), saturated=True)
+    assert outcome_of(run(TRIAL, [saturated])) == (Outcome.FAILED, "saturated, as the backlog grew through the window")
 
 
 def test_a_busy_generator_does_not_spoil_a_passed_load() -> None:
@@ -205,8 +221,8 @@ def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> Non
     assert (capacity.low, capacity.held, capacity.high) == (436, 436, 456)
     assert (capacity.limited_by, capacity.confirmed, capacity.tries) == (Limit.SERVER, True, len(result.tries))
     found = sentences(result.plan, capacity)
-    assert found[0] == "direct: 436 users (all tries within the SLO at 436, all failed at 456)"
-    assert found[1].startswith("The server was the limit: at 456 users: p99 120.0 ms; ")
+    assert found[0] == "direct: between 430 and 460 users (all tries within the SLO at 436, all failed at 456)"
+    assert found[1].startswith("The server was the limit: at 456 users: p99 120.0 ms, saturated, as the backlog grew ")
     assert result.valid
     assert at_the_edge(server_share=0.99) == (
         "at 100 users: p99 120.0 ms; the server's core 99 % busy, the generator's core 40 % busy"
@@ -221,7 +237,7 @@ def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:
     result = made_up_search("coalesced")
     capacity = only(result)
     assert (capacity.held, capacity.high, capacity.limited_by) == (3200, None, Limit.GENERATOR)
-    assert amount(capacity) == "at least 3,200"
+    assert amount(result.plan, capacity) == "at least 3,200"
     assert f"The generator was the limit: at 3,341 users: {LATE}" in sentences(result.plan, capacity)[1]
     assert result.valid
 
@@ -251,29 +267,86 @@ def test_the_largest_load_that_was_to_be_tried_is_no_limit_of_the_server() -> No
 
 def test_a_server_without_a_passing_load_has_none() -> None:
     capacity = only(made_up_search("direct", holds={"direct": 0}))
-    assert (amount(capacity), capacity.low, capacity.high, capacity.confirmed) == ("none", 0, 1, True)
+    assert (amount(PLAN, capacity), capacity.low, capacity.high, capacity.confirmed) == ("none", 0, 1, True)
 
 
 @pytest.mark.parametrize(
     ("tries", "answer", "limit"),
     [
         (0, "unknown", Limit.UNFINISHED),
-        (2, "about 100, not confirmed", Limit.UNFINISHED),
-        (5, "about 400, not confirmed", Limit.SERVER),
+        (2, "at least 100, not confirmed", Limit.UNFINISHED),
+        (5, "between 400 and 800, not confirmed", Limit.SERVER),
     ],
 )
 def test_a_search_that_ended_early_claims_no_more_than_it_saw(tries: int, answer: str, limit: Limit) -> None:
     result = made_up_search("direct", max_tries=tries)
     capacity = only(result)
-    assert (amount(capacity), capacity.limited_by, capacity.confirmed) == (answer, limit, False)
+    assert (amount(PLAN, capacity), capacity.limited_by, capacity.confirmed) == (answer, limit, False)
     assert "Not confirmed: the search ended early" in sentences(result.plan, capacity)
     assert result.valid == (tries > 0)
 
 
 def test_the_finding_names_the_most_first() -> None:
     assert capacity_finding(made_up_search("gather", "direct", "coalesced")) == (
-        "Maximum users within the SLO (p99 <= 50 ms): coalesced at least 3,200, direct 436, gather 147"
+        "Maximum users within the SLO (p99 <= 50 ms): coalesced at least 3,200, direct between 430 and 460, "
+        "gather between 140 and 160"
     )
+
+
+@pytest.mark.parametrize(
+    ("load", "resolution", "down", "nearest", "up"),
+    [
+        (2_263, 0.05, 2_200, 2_300, 2_300),
+        (2_300, 0.05, 2_300, 2_300, 2_300),
+        (2_263, 0.01, 2_260, 2_260, 2_270),
+        (2_263, 0.5, 2_000, 2_000, 3_000),
+        (2_263, 0, 2_263, 2_263, 2_263),
+        (7, 0.05, 7, 7, 7),
+        (0, 0.05, 0, 0, 0),
+    ],
+)
+def test_a_load_has_the_digits_that_the_resolution_carries(
+    load: int, resolution: float, down: int, nearest: int, up: int
+) -> None:
+    assert rounded_down(load, resolution) == down
+    assert rounded_to_resolution(load, resolution) == nearest
+    assert rounded_up(load, resolution) == up
+
+
+def test_tries_that_disagree_widen_the_bracket() -> None:
+    capacity = msgspec.structs.replace(only(made_up_search("direct")), low=400, held=436, high=617)
+    assert sentences(PLAN, capacity)[0] == (
+        "direct: between 400 and 620 users (all tries within the SLO at 400, most at 436, all failed at 617)"
+    )
+    assert amount(PLAN, msgspec.structs.replace(capacity, high=None)) == "at least 400"
+    assert amount(PLAN, msgspec.structs.replace(capacity, low=0)) == "below 620"
+
+
+@pytest.mark.parametrize("strategy", ["direct", "coalesced"])
+def test_the_prediction_is_beside_what_was_found(strategy: str) -> None:
+    plan = capacity_plan(strategy)
+    found = only(made_up_search(strategy, limit=300))
+    capacity = msgspec.structs.replace(found, predicted=Prediction(1574, MessageCost(106, 4.404), 12))
+    text = sentences(plan, capacity)[-1]
+    assert text.startswith(
+        "Predicted by a FIFO queue: 1,600 users, with constant arrivals and 106 us of CPU a message and 4.40 us "
+    )
+    assert ("too low" in text) == (strategy == "coalesced")
+    (row,) = capacity_answer(CapacityResult(1, ENVIRONMENT, plan, [], [capacity])).table.rows
+    assert row.cells[2] == "1,600"
+
+
+def test_a_window_too_short_for_its_percentile_is_told_in_the_answer_and_the_result() -> None:
+    result = made_up_search("direct")
+    assert result.supported_percentile == 90
+    assert capacity_answer(result).remarks[-1] == (
+        "A window of 5 s has about 500 messages, which carry p90: p99 needs 1,000, so that 10 lie beyond it; give "
+        "--duration 10 or more."
+    )
+    enough = msgspec.structs.replace(PLAN, workload=msgspec.structs.replace(PLAN.workload, duration_s=10))
+    found = conclude(enough, ENVIRONMENT, result.tries)
+    assert found.supported_percentile == 99
+    assert not any("A window" in remark for remark in capacity_answer(found).remarks)
 
 
 def test_the_strategies_take_turns() -> None:

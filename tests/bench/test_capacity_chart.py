@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 
-from bench.capacity.result import Axis
+from bench.capacity.result import Axis, Prediction
+from bench.model.message_cost import MessageCost
 from bench.presentation.capacity_answer import capacity_finding
 from bench.presentation.charts.capacity import capacity_chart, draw_capacity
 from tests.bench.made_up_capacity import made_up_search
@@ -45,7 +46,11 @@ def test_a_mark_and_whiskers_for_each_strategy_the_most_on_top() -> None:
         assert line(axes, strategy).get_markerfacecolor() == line(axes, strategy).get_color()
     heights = [float(np.asarray(line(axes, strategy).get_ydata())[0]) for strategy in ("gather", "queue", "direct")]
     assert heights == sorted(set(heights))
-    assert sorted(label.get_text() for label in end_labels(axes)) == ["direct: 436", "gather: 147", "queue: 367"]
+    assert sorted(label.get_text() for label in end_labels(axes)) == [
+        "direct: between 430 and 460",
+        "gather: between 140 and 160",
+        "queue: between 360 and 390",
+    ]
     assert axes.get_xlabel() == "users within the SLO: p99 <= 50 ms, nothing missing"
     assert "Hollow" not in texts(figure)
 
@@ -73,6 +78,20 @@ def test_a_server_without_a_passing_load_is_a_cross_at_the_low_end() -> None:
     assert line(axes, "direct").get_marker() == "x"
     assert x(axes, "direct") == [axes.get_xlim()[0]]
     assert "direct: none" in [label.get_text() for label in end_labels(axes)]
+
+
+def test_what_a_fifo_queue_predicts_is_a_star() -> None:
+    result = made_up_search("direct", "coalesced")
+    with_stars = [
+        msgspec.structs.replace(each, predicted=Prediction(1590, MessageCost(106, 4.4), 9))
+        for each in result.capacities
+    ]
+    figure = capacity_chart(msgspec.structs.replace(result, capacities=with_stars))
+    assert x(figure.axes[0], "direct predicted") == [1590]
+    assert figure.axes[0].get_xlim()[1] > 1590
+    assert "too low for coalesced, which writes waiting messages together" in texts(figure)
+    without = [msgspec.structs.replace(each, predicted=None) for each in result.capacities]
+    assert "FIFO" not in texts(capacity_chart(msgspec.structs.replace(result, capacities=without)))
 
 
 def test_a_chart_of_no_try_at_all_can_be_drawn() -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bench.commands.compare import compare
 from bench.commands.main import main
+from bench.model.plan import Workload
 from bench.storage.campaign_folder import CampaignFolder
+from loadtest.ledger.percentile_support import is_supported
 from tests.bench.made_up import typical_summary
 
 
@@ -40,6 +43,15 @@ def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, expected: str,
     assert code == 2
     assert expected in output
     assert not (tmp_path / "new").exists()
+
+
+def test_windows_of_a_comparison_carry_a_p99_of_poisson_arrivals() -> None:
+    given = compare.make_context("compare", []).params
+    assert given["arrival"] == "poisson"
+    assert is_supported(99, round(given["room_rate"] * given["duration_s"]))
+    workload = Workload(**{name: given[name] for name in Workload.__struct_fields__})
+    minutes = len(given["strategies"]) * workload.trial_seconds() / 60
+    assert 3.5 < minutes < 5.5
 
 
 def test_old_names_work_and_are_not_listed() -> None:

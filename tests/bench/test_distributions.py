@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.analysis.cells import summarise
 from bench.model.plan import Plan
+from bench.model.run import Run
+from bench.model.summary import Cell
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import Distributions, read_distributions
 from loadtest.ledger.result import Step
-from tests.bench.made_up import plan, run, step, with_details
+from tests.bench.made_up import ENVIRONMENT, plan, run, step, with_details
 
 
 @pytest.fixture
@@ -33,9 +36,13 @@ def write(store: CampaignFolder, made: Plan, *steps: Step) -> None:
     store.write_timeline([ran])
 
 
+def cells(made: Plan, *again: Run) -> list[Cell]:
+    return summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50), step(100)]), *again]).cells
+
+
 def test_percentiles_come_back_with_the_maximum_at_one_in_all(store: CampaignFolder, made: Plan) -> None:
     write(store, made, with_details(step(50), [1_000 * n for n in range(1, 101)]))
-    (spectrum,) = read_distributions(store.directory, made).spectra
+    (spectrum,) = read_distributions(store.directory, cells(made)).spectra
     assert (spectrum.strategy, spectrum.users, spectrum.block) == ("direct", 50, 1)
     assert spectrum.inverse[0] == 1
     assert spectrum.inverse[-1] == 100
@@ -47,7 +54,7 @@ def test_percentiles_come_back_with_the_maximum_at_one_in_all(store: CampaignFol
 
 def test_missing_deliveries_come_back_as_infinite(store: CampaignFolder, made: Plan) -> None:
     write(store, made, with_details(step(50), [1_000] * 90, missing=10))
-    (spectrum,) = read_distributions(store.directory, made).spectra
+    (spectrum,) = read_distributions(store.directory, cells(made)).spectra
     below = spectrum.inverse < 1 / (1 - 0.89)
     assert np.isfinite(spectrum.latency_ms[below]).all()
     assert spectrum.latency_ms[-1] == math.inf
@@ -55,13 +62,13 @@ def test_missing_deliveries_come_back_as_infinite(store: CampaignFolder, made: P
 
 def test_seconds_come_back_with_their_cell(store: CampaignFolder, made: Plan) -> None:
     write(store, made, with_details(step(50), [1_000]))
-    first, second = read_distributions(store.directory, made).timeline
+    first, second = read_distributions(store.directory, cells(made)).timeline
     assert (first.strategy, first.users, first.block, first.second, first.p99) == ("direct", 50, 1, 0, 2.5)
     assert (second.second, second.delivered, second.p99) == (1, 4_000, None)
 
 
 def test_a_folder_without_details_has_none(store: CampaignFolder, made: Plan) -> None:
-    assert read_distributions(store.directory, made) == Distributions()
+    assert read_distributions(store.directory, cells(made)) == Distributions()
 
 
 @pytest.mark.parametrize(
@@ -77,5 +84,5 @@ def test_a_damaged_file_is_named(store: CampaignFolder, made: Plan, name: str, c
     path.parent.mkdir(exist_ok=True)
     path.write_text(content)
     with pytest.raises(ValueError, match="remove it to leave it out") as error:
-        read_distributions(store.directory, made)
+        read_distributions(store.directory, cells(made))
     assert str(path) in str(error.value)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bench.capacity.result import CapacityResult
+from bench.claims.stored_results import Measured
 from bench.connections.stored import ConnectionsResult
 from bench.model.run import Run
 from bench.model.summary import Cell, Summary
@@ -71,6 +72,7 @@ def test_the_files_that_are_said_to_carry_a_format_do_and_runs_do_not() -> None:
         "cross_check.json": CrossCheckResult,
         "connections.json": ConnectionsResult,
         "simulation.json": SimulationResult,
+        "campaign.json": Measured,
     }
     assert quoted(in_prose("# Formats", " carry ")) == set(carry)
     assert all("format" in names(kind) for kind in carry.values())

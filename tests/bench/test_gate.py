@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -24,10 +25,12 @@ from scipy.stats import mannwhitneyu
 from bench.analysis.cells import summarise
 from bench.analysis.unpaired_tests import blocks_needed, p_larger, shift, smallest_p
 from bench.commands.gate import gate
+from bench.commands.main import main
 from bench.gate.check import Check, Outcome
 from bench.gate.slo import parse_slo
 from bench.model.environment import Environment, Pinning
-from bench.model.plan import Plan
+from bench.model.plan import Plan, make_plan
+from bench.model.revision import Revision, revision_name
 from bench.model.run import Run
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import gate_in_markdown
@@ -103,6 +106,13 @@ def test_a_campaign_worse_than_allowed_fails_with_place_and_ratio(use: Use) -> N
 
 def test_a_regression_within_the_allowance_passes(use: Use) -> None:
     assert use(campaign(slower=1.3, seed=2), "--baseline", campaign(), "--max-regression", "50%")[0] == 0
+
+
+def test_a_comparison_of_two_campaigns_warns_how_often_it_fails_unchanged_code(use: Use) -> None:
+    output = use(campaign(seed=2), "--baseline", campaign())[1]
+    assert "Warning: the two campaigns were run at different times. If machine drift between campaigns is 5 %" in output
+    assert "fails 20 % of unchanged code, at 10 % 34 %" in output
+    assert "Warning" not in use(campaign(), "--slo", "p99<50ms")[1]
 
 
 def test_an_improvement_passes(use: Use) -> None:
@@ -285,12 +295,15 @@ def test_another_version_is_reported_but_not_refused(use: Use) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "give --slo, --baseline or both"),
+        ([], "nothing to check the campaign against; give --slo, --against or --baseline"),
         (["--slo", "fast"], "invalid SLO 'fast'; write a measure, one of <= >= == < >, and a number: p99<50ms"),
         (["--slo", "p98<5"], "there is no measure 'p98'; choose from p50, p90, p99,"),
         (["--slo", "p99<5MiB"], "p99 is not measured in 'MiB'; give it in us, ms, s"),
         (["--slo", "missing<5%"], "missing is not measured in '%'; it is a count, give no unit"),
-        (["--slo", "p99<5", "--max-regression", "5%"], "--max-regression needs a --baseline; give one"),
+        (
+            ["--slo", "p99<5", "--max-regression", "5%"],
+            "--max-regression needs something to compare with; give --against or --baseline",
+        ),
         (["--baseline", ".", "--max-regression", "5"], "invalid share '5'; write it in percent, such as 10%"),
         (["--slo", "p99<5", "--users", "77"], "the campaign has no direct with 77 users and queue with 77 users"),
         (["--slo", "p99<5", "--strategies", "fast"], "it has direct and queue with 50 and 100 users"),
@@ -429,6 +442,7 @@ def test_html_and_column_separators_are_escaped_for_job_summaries() -> None:
 class TestWorkflow:
     """The example of docs/ci.md works as described."""
 
+    BASE = "24efd9faae0111ec28ec3537f45c66d2b6690503"
     steps = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)[0])[
         "jobs"
     ]["gate"]["steps"]
@@ -445,23 +459,55 @@ class TestWorkflow:
     def test_the_workflows_gate_decides_on_campaigns_of_its_size(
         self, slower: float, expected: int, tmp_path: Path
     ) -> None:
-        for name, factor, seed in (("before", 1.0, 1), ("now", slower, 2)):
-            folder = tmp_path / "results" / name
-            folder.mkdir(parents=True)
-            users = [int(word) for word in self.flag("users").split(",")]
-            made = campaign(
-                factor / 4, seed, int(self.flag("blocks")), ENVIRONMENT, self.flag("strategies").split(","), users
-            )
-            CampaignFolder(folder).write_summary(made)
-        (tmp_path / "now").mkdir()
-        (tmp_path / "now" / ".venv").symlink_to(sys.prefix)
+        folder = tmp_path / "results" / "change"
+        folder.mkdir(parents=True)
+        users = [int(word) for word in self.flag("users").split(",")]
+        revisions = [Revision(revision_name(given), given) for given in (self.BASE, "HEAD")]
+        made = make_plan(
+            workload(users), self.flag("strategies").split(","), int(self.flag("blocks")), 50, 1, revisions=revisions
+        )
+        CampaignFolder(folder).write_summary(summarise(made, ENVIRONMENT, revised(made, slower / 4)))
         page = tmp_path / "summary.md"
         outcome = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", self.script("gate")],
             cwd=tmp_path,
-            env=os.environ | {"GITHUB_STEP_SUMMARY": str(page)},
+            env=os.environ
+            | {
+                "GITHUB_STEP_SUMMARY": str(page),
+                "BASE": self.BASE,
+                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+                "PYTHONPATH": str(ROOT),
+            },
             capture_output=True,
             text=True,
         )
         assert outcome.returncode == expected, outcome.stderr
         assert page.read_text().startswith(f"### Gate {'failed' if expected else 'passed'}")
+
+
+def revised(of: Plan, slower: float) -> list[Run]:
+    """Make runs in which only what is at HEAD is slower, than a quarter of what others take."""
+    noise = np.random.default_rng(1)
+    return [
+        run(
+            trial,
+            [
+                step(
+                    count, p50=count / 50 * (slower if "@HEAD" in trial.arm.label else 1 / 4) * noise.lognormal(0, 0.02)
+                )
+                for count in of.workload.users
+            ],
+        )
+        for trial in of.trials
+    ]
+
+
+def test_the_commands_of_the_page_are_accepted() -> None:
+    """Each is read by the command line itself, with HEAD in the place of the revisions it names."""
+    text = (ROOT / "docs" / "ci.md").read_text().replace("\\\n", " ")
+    commands = re.findall(r"python -m bench ((?:compare|gate) (?!DIR)[^`\n#|>]*(?:HEAD#\d[^`\n#|>]*)*)", text)
+    assert len(commands) >= 8
+    for command in commands:
+        words = shlex.split(re.sub(r'"?\$(BASE|SLOWER)"?|\bmain\b', "HEAD", command))
+        words = [str(ROOT) if word.startswith("results/") else word for word in words]
+        main.commands[words[0]].make_context(words[0], words[1:])

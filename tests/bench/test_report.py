@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.analysis.cells import summarise
-from bench.analysis.cost_growth import growths
+from bench.analysis.cost_model import cost_models
 from bench.capacity.result import Axis, write_capacity
 from bench.capacity.search import Rules
 from bench.commands.capacity import capacity
@@ -260,14 +260,16 @@ def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Pa
     runs = [run(trial, [step(users) for users in (50, 100, 200)]) for trial in made.trials]
     summary = summarise(made, ENVIRONMENT, runs)
     CampaignFolder(tmp_path).write_summary(summary)
-    (growth,) = growths(summary)
+    (model,) = cost_models(summary)
     markdown = report(tmp_path)[1]
-    heading = "| strategy | power | 95 % interval | blocks | 50 users | 100 users | 200 users |"
-    costs = [f"{cpu_us:,.0f}" for cpu_us in growth.cpu_us]
-    assert growth.power == pytest.approx(0)
-    assert heading in markdown
-    assert f"| direct | 0.00 | 0.00 to 0.00 | 2 | {' | '.join(costs)} |" in markdown
-    assert all("O(n)" not in text for text in texts), "two user counts make no line"
+    costs = [f"{at.cpu_us:,.0f}" for at in model.at_users]
+    assert model.cost.per_member_us == pytest.approx(0)
+    assert "| strategy | fixed us | 95 % interval | us a member | 95 % interval | residual | of a power law" in markdown
+    assert "| direct | 5,000 | 5,000 to 5,000 | 0.00 | 0.00 to 0.00 | 0.0 % | 0.0 % | 2 |" in markdown
+    assert f"| direct | us a message | {' | '.join(costs)} |" in markdown
+    assert "| | slope to the next | 0.00 | 0.00 | - |" in markdown
+    assert "O(1), is not excluded" in markdown
+    assert all("Cost model" not in text for text in texts), "two user counts make no line"
 
 
 def test_a_campaign_without_a_cell_is_not_called_valid(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def test_the_rank_is_exact_for_hundreds_of_millions(missing: int, p99_9: float |
 
 def test_figures_are_those_of_the_aggregate() -> None:
     counts = msgspec.structs.replace(Counts.zero(), expected=7, delivered=5, missing=2)
-    aggregate = Aggregate(windows=2, counts=counts, saturated=True)
+    aggregate = Aggregate(windows=2, counts=counts, backlog_growth=0.03)
+    assert not Aggregate(backlog_growth=0.01).figures().saturated
     record(aggregate.latency, np.array([1_000_000, NEVER]))
     record(aggregate.by_position[9], np.array([5_000_000]))
     record(aggregate.schedule_lag, np.array([2_000_000]))

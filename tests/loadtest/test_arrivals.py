@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+from typing import Any
+
 import numpy as np
 import pytest
 
+from loadtest.options import add_arguments
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate, with_burst
 
 SECOND_NS = 1_000_000_000
@@ -55,6 +59,21 @@ def test_poisson_gaps_are_exponential() -> None:
     assert gaps_s.mean() == pytest.approx(1 / 500, rel=0.03)
     assert gaps_s.std() == pytest.approx(1 / 500, rel=0.03)
     assert (gaps_s > 2 / 500).mean() == pytest.approx(np.exp(-2), rel=0.05)
+
+
+class Parser(argparse.ArgumentParser):
+    """Stands in for Locust's parser: importing Locust would patch this whole process."""
+
+    def add_argument(self, *names: Any, include_in_web_ui: bool = True, **more: Any) -> argparse.Action:
+        del include_in_web_ui
+        return super().add_argument(*names, **more)
+
+
+def test_the_swarm_sends_poisson_unless_told_otherwise() -> None:
+    parser = Parser()
+    add_arguments(parser)
+    assert parser.parse_args([]).arrival == "poisson"
+    assert parser.parse_args(["--arrival", "constant"]).arrival == "constant"
 
 
 def make_burst(arrival: str, burst: Burst, rate: Rate, seconds: int = 20) -> np.ndarray:

@@ -18,7 +18,19 @@ from tests.swarm_process import free_port, is_valid_unless_busy, only_step, run_
 
 SECOND_NS = 1_000_000_000
 ORDER = WindowOrder(0, list(range(100, 200)), 0, 2 * SECOND_NS, 22 * SECOND_NS)
-SHORT = ("--only-summary", "-r", "200", "--warmup", "0.3", "--drain", "1", "--room-rate", "100")
+SHORT = (
+    "--only-summary",
+    "-r",
+    "200",
+    "--warmup",
+    "0.3",
+    "--drain",
+    "1",
+    "--room-rate",
+    "100",
+    "--arrival",
+    "constant",
+)
 
 
 def test_churn_is_poisson_over_the_whole_window_and_its_warm_up() -> None:
@@ -58,7 +70,7 @@ def test_a_churning_room_misses_nothing(start_server: Callable[..., ServerProces
     assert (step.joined, step.missing, step.duplicates, step.reordered, step.foreign) == (10, 0, 0, 0, 0)
     assert step.not_judged > 0
     assert 0 < step.expected == step.delivered
-    assert step.offered_messages == step.planned_messages <= 400
+    assert step.offered_messages == step.planned_messages == 400 - step.withdrawn_messages <= 400
     assert step.drained
     if sys.platform == "linux":
         assert step.generator.reads_without_timestamp == 0, "also what came together with a handshake has its time"
@@ -71,7 +83,8 @@ def test_after_a_storm_every_delivery_is_expected_again(
 ) -> None:
     server = start_server("--strategy", "queue")
     flags = ("--steps", "10", "--dwell", "6", "--reconnect-at", "2.5", "--reconnect-jitter", "1")
-    step = only_step(run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags))
+    run = run_swarm(server.url, tmp_path / "out.json", *SHORT, *flags)
+    step = only_step(run)
     assert is_valid_unless_busy(step), step.reasons
     assert (step.missing, step.duplicates, step.reordered) == (0, 0, 0)
     by_second = [second.expected for second in step.timeline]
@@ -79,7 +92,8 @@ def test_after_a_storm_every_delivery_is_expected_again(
     assert by_second[2] < 300  # the second before the storm is not judged, and after it they come back one by one
     assert by_second[3] < 1000
     assert step.planned_messages < 600, "who is away has nothing to send"
-    assert step.offered_messages == step.planned_messages
+    assert step.offered_messages == step.planned_messages == 600 - step.withdrawn_messages
+    assert f"{step.withdrawn_messages} of 600 planned messages" in run.output
 
 
 def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from loadtest.ledger import result
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, swarm_command, wait_until
 
-SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "30", "--room-rate", "100")
+LOAD = ("--room-rate", "100", "--arrival", "constant")
+SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "30", *LOAD)
 
 
 @pytest.mark.parametrize("has_workers", [False, True])

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TypeVar
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,6 +135,13 @@ def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
     assert (judgement.counts.planned_messages, judgement.counts.offered_messages, judgement.counts.missing) == (2, 1, 2)
 
 
+def test_messages_that_were_withdrawn_from_the_plan_are_counted() -> None:
+    withdrawn = columns(Sends, [(3, 0, 99, NEVER), (3, 1, 100, NEVER), (3, 2, 199, NEVER), (3, 3, 200, NEVER)])
+    records = (columns(Members, ROOM), columns(Sends, SENDS), columns(Deliveries, ALL))
+    counts = judge(WINDOW, *records, withdrawn).counts
+    assert (counts.planned_messages, counts.withdrawn_messages, counts.missing) == (2, 2, 0)
+
+
 def test_a_message_has_a_first_and_a_last_receiver() -> None:
     judgement = judged(ROOM, SENDS, [*ALL[:2], delivery(2, 1, 0, 110, 125)])
     assert judgement.first_receiver.tolist() == [9, 9]
@@ -155,6 +163,8 @@ def test_the_uncertainty_of_an_arrival_is_cut_at_its_sending() -> None:
     floors = [(1, 1, 0, 110, 130, 90, 131), (2, 1, 0, 110, 130, 128, 131)]
     judgement = judged(ROOM, SENDS[:1], floors)
     assert judgement.uncertainty.tolist() == [19, 2]
+    assert judgement.latency.tolist() == [19, 19]
+    assert judgement.latency_lower.tolist() == [0, 17]
     assert judgement.read_lag.tolist() == [1, 1]
 
 
@@ -162,8 +172,9 @@ def test_saturation_is_a_backlog_that_grows() -> None:
     sends = [(1, n, 100 + n, 100 + n) for n in range(100)]
     steady = [delivery(r, 1, n, 100 + n, 105 + n) for r in (1, 2) for n in range(100)]
     falling_behind = [delivery(r, 1, n, 100 + n, 100 + n + n // 2) for r in (1, 2) for n in range(100)]
-    assert not judged(ROOM, sends, steady).saturated
-    assert judged(ROOM, sends, falling_behind).saturated
+    assert judged(ROOM, sends, steady).backlog_growth == 0
+    # Of three that are sent, two arrive.
+    assert judged(ROOM, sends, falling_behind).backlog_growth == pytest.approx(1 / 3, abs=0.02)
 
 
 @given(rooms())

@@ -25,7 +25,7 @@ def recorder() -> Recorder:
 def read(recorder: Recorder, sizes: list[int]) -> None:
     for frames in sizes:
         tag = recorder.add(frames, Connection(), lambda: None)  # type: ignore[arg-type]
-        recorder.reads.append((tag, stream(frames), None, 0))
+        recorder.reads.append((tag, stream(frames), None, 0, 0))
 
 
 @pytest.mark.parametrize("sizes", [[], [1], [1, 5], [3] * 40])
@@ -56,6 +56,7 @@ def test_big_messages_are_parsed_while_the_window_runs(
         "from loadtest.locustfile import *\n"
     )
     load = ["--steps", str(USERS), "-r", "100", "--room-rate", str(RATE), "--dwell", str(DURATION_S)]
+    load += ["--arrival", "constant"]
     run = run_swarm(
         start_server("--notice-limit", "0").url,
         tmp_path / "out.json",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from loadtest.ledger.ledger import complete
 from loadtest.ledger.records import NEVER, Sends
@@ -31,6 +32,21 @@ def test_each_sender_numbers_its_messages_in_order_from_first_seq(arrival: str) 
     again = plan(load, order)
     assert again.due_ns.tolist() == planned.due_ns.tolist()
     assert again.sender.tolist() == planned.sender.tolist()
+
+
+@pytest.mark.parametrize("arrival", ["constant", "poisson"])
+def test_a_user_count_has_its_schedule_whatever_was_measured_before(arrival: str) -> None:
+    load = replace(LOAD, arrival=arrival)
+    alone = WindowOrder(0, ROOM, 10**9, 2 * 10**9, 4 * 10**9, users=3)
+    in_a_sweep = replace_struct(alone, number=7, first_seq=40)
+    planned, swept = plan(load, alone), plan(load, in_a_sweep)
+    assert swept.due_ns.tolist() == planned.due_ns.tolist()
+    assert swept.sender.tolist() == planned.sender.tolist()
+    for other in (replace_struct(alone, nth=1), replace_struct(alone, users=4)):
+        assert (plan(load, other).due_ns.tolist(), plan(load, other).sender.tolist()) != (
+            planned.due_ns.tolist(),
+            planned.sender.tolist(),
+        )
 
 
 def test_planned_and_neither_attempted_nor_withdrawn_means_never_sent() -> None:

@@ -17,7 +17,8 @@ from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import JUDGE_MODULE, ROOT, free_port, swarm_command, wait_until
 
-SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", "--room-rate", "50")
+LOAD = ("--room-rate", "50", "--arrival", "constant")
+SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "2", *LOAD)
 
 
 class Processes:

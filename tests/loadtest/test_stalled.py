@@ -40,7 +40,16 @@ def test_workers_have_their_stalled_members(start_server: Callable[..., ServerPr
     port = str(free_port())
     flags = ("--steps", "4,8", "--stalled", "2", "--room-rate", "100", "--message-size", "64", "--processes", "2")
     run = run_swarm(
-        server.url, tmp_path / "out.json", *SHORT, *flags, "--master-bind-port", port, "--master-port", port
+        server.url,
+        tmp_path / "out.json",
+        *SHORT,
+        *flags,
+        "--arrival",
+        "constant",
+        "--master-bind-port",
+        port,
+        "--master-port",
+        port,
     )
     assert run.result is not None, run.output
     assert [(step.users, step.joined, step.stalled) for step in run.result.steps] == [(4, 4, 2), (8, 8, 2)]

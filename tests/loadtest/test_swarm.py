@@ -87,7 +87,8 @@ def trusting(tmp_path: Path) -> dict[str, str]:
 
 def against(host: str, tmp_path: Path, *flags: str, environment: dict[str, str] | None = None) -> SwarmRun:
     """One step of 5 users, 200 messages, every stamped message of which is judged."""
-    rest = ("--steps", str(USERS), "--room-rate", str(RATE), "--warmup", "0", "--url-path", "/room/{user}")
+    load = ("--steps", str(USERS), "--room-rate", str(RATE), "--arrival", "constant", "--warmup", "0")
+    rest = (*load, "--url-path", "/room/{user}")
     return run_swarm(host, tmp_path / "out.json", *SHORT, *rest, *flags, environment=environment)
 
 
@@ -125,7 +126,7 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
         server.url,
         tmp_path / "out.json",
         *SHORT,
-        *("--steps", "3,6", "--room-rate", "100", "--message-size", "100"),
+        *("--steps", "3,6", "--room-rate", "100", "--arrival", "constant", "--message-size", "100"),
         *("--csv", str(tmp_path / "locust"), "--html", str(tmp_path / "locust.html")),
     )
     assert run.result is not None, run.output
@@ -142,6 +143,9 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
         assert percentiles[0] > 0
         assert percentiles == sorted(percentiles)
         assert (step.response_ms.p50 or 0) >= percentiles[0] * 0.99
+        assert step.latency_lower_ms is not None
+        assert 0 < (step.latency_lower_ms.p50 or 0) <= percentiles[0]
+        assert f"{step.users} users: 100 messages were sent: p99 needs 1,000 messages" in run.output
         if sys.platform == "linux":
             assert step.generator.reads_without_timestamp == 0
     for heading in (
@@ -162,6 +166,20 @@ def test_a_sweep_against_our_server(start_server: Callable[..., ServerProcess], 
     assert "delivery (sampled)" in (tmp_path / "locust.html").read_text()
     # All sent messages arrived at the server, those of the warm-up too.
     assert server.stats()["messages_in"] == 2 * (100 + 30)
+
+
+def test_a_step_has_the_same_schedule_in_a_sweep_and_alone(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    flags = ("--only-summary", "--warmup", "0.2", "--dwell", "2.5", "--room-rate", "100", "--arrival", "poisson")
+    steps = []
+    for counts in ("2,3", "3"):
+        run = run_swarm(start_server().url, tmp_path / f"{counts}.json", *flags, "--steps", counts)
+        assert run.result is not None, run.output
+        steps.append(run.result.steps[-1])
+    in_a_sweep, alone = steps
+    assert alone.planned_messages == in_a_sweep.planned_messages
+    assert [second.messages for second in alone.timeline] == [second.messages for second in in_a_sweep.timeline]
 
 
 def test_another_server_wraps_texts_in_its_own_way(faulty: Callable[..., str], tmp_path: Path) -> None:
@@ -359,6 +377,7 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
             wait_until(lambda: responds(web))
             page = web.get("/").text
             assert "room_rate" in page
+            assert "poisson" in page
             form = {"user_count": "4", "spawn_rate": "50", "room_rate": "40", "dwell": "1", "warmup": "0"}
             assert web.post("/swarm", data=form).json()["success"]
             wait_until(lambda: "delivery (sampled)" in web.get("/stats/requests").text)

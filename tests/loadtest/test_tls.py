@@ -85,9 +85,9 @@ def after_the_break(server: BreakingServer) -> WebSocket:
 def test_messages_that_arrive_with_broken_tls_are_kept(server: BreakingServer) -> None:
     websocket = after_the_break(server)
     reads: list[Read] = []
-    websocket.watch(reads.append, 7, NEVER_NS, lambda: None, lambda: None)
+    websocket.watch(reads.append, 7, NEVER_NS, [5], lambda: None, lambda: None)
     assert websocket.ended.wait(LIMIT_S)
-    assert [(tag, data) for tag, data, _, _ in reads] == [(7, b"\x81\x05first\x81\x06second"), (7, b"")]
+    assert [(tag, data) for tag, data, *_ in reads] == [(7, b"\x81\x05first\x81\x06second"), (7, b"")]
     assert "wrong version number" in websocket.why_ended().lower()
 
 

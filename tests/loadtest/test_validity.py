@@ -23,7 +23,7 @@ from loadtest.ledger.step import to_step
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
 
-SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100")
+SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100", "--arrival", "constant")
 
 
 def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
@@ -81,16 +81,17 @@ COST = Cost(
 )
 
 
-def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
-    """One member, one message a millisecond from 0, each delivered 1 ms after it was sent."""
+def step_of(sent_ns: list[int], cost: Cost = COST, bound_ns: int = 0, withdrawn: int = 0, **changes: object) -> Step:
+    """One member, one message a millisecond from 0, each delivered 1 ms after it was sent, or up to `bound_ns` less."""
     count = len(sent_ns)
     numbers = np.arange(count)
     zeros = np.zeros(count, np.int64)
     due_ns, sent = numbers * 1_000_000, np.array(sent_ns, np.int64)
     came = sent != NEVER
     arrival_ns = np.where(came, sent + 1_000_000, 0)
-    columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns, arrival_ns)
-    window = Window(0, max(count, 1) * 1_000_000, NEVER, 0)
+    columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns - bound_ns, arrival_ns)
+    away = np.arange(withdrawn)
+    window = Window(0, max(count, 1) * 1_000_000, NEVER - 1, 0)
     aggregate = Aggregate()
     aggregate.add(
         judge(
@@ -98,6 +99,7 @@ def step_of(sent_ns: list[int], cost: Cost = COST, **changes: object) -> Step:
             Members(np.array([0]), np.array([0]), np.array([NEVER])),
             Sends(zeros, numbers, due_ns, sent),
             Deliveries(*(column[came] for column in columns)),
+            Sends(away + 1, away, away, np.full(withdrawn, NEVER)),
         )
     )
     return to_step(Measured(1, 1, 0, windows=[window], costs=[[cost]], **changes), aggregate.figures())  # type: ignore[arg-type]
@@ -147,6 +149,31 @@ def test_a_busy_generator_and_missing_receive_times_are_warnings() -> None:
     assert step.valid
     assert "95 % busy" in step.warnings[0]
     assert step.warnings[1].startswith("7 messages came without a receive time")
+
+
+def sent_late(late_ms: float, count: int = 1000) -> list[int]:
+    return [int((n + late_ms) * 1e6) for n in range(count)]
+
+
+@pytest.mark.parametrize(("late_ms", "is_warned"), [(0.18, False), (0.22, True), (4.9, True)])
+def test_a_response_time_that_is_much_longer_than_the_latency_is_a_warning(late_ms: float, is_warned: bool) -> None:
+    """Below the floor of 5 ms, where a lag of many times the latency is valid."""
+    step = step_of(sent_late(late_ms))
+    assert step.valid
+    assert [warning.startswith("p99 from due is") for warning in step.warnings] == [True] * is_warned
+
+
+def test_a_warning_quotes_no_percentile_that_the_messages_do_not_support() -> None:
+    (warning,) = step_of(sent_late(0.5, 999)).warnings
+    assert warning.startswith("p90 from due is 1.50 ms, from sending 1.00 ms")
+
+
+@pytest.mark.parametrize(("bound_ns", "is_warned"), [(90_000, False), (110_000, True)])
+def test_wide_bounds_of_the_arrivals_are_a_warning(bound_ns: int, is_warned: bool) -> None:
+    step = step_of(sent_late(0), bound_ns=bound_ns)
+    assert step.latency_lower_ms is not None
+    assert step.latency_lower_ms.p99 == pytest.approx(1 - bound_ns / 1e6, abs=0.002)
+    assert ["p99 lies between 0.89 and 1.00 ms" in warning for warning in step.warnings] == [True] * is_warned
 
 
 def test_clocks_of_other_machines_are_a_warning() -> None:

@@ -19,7 +19,8 @@ from loadtest.worker.messages import Ping, Pong, State, ToWorker
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import free_port, is_valid_unless_busy, only_step, run_swarm, swarm_command, wait_until
 
-SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", "--room-rate", "100")
+LOAD = ("--room-rate", "100", "--arrival", "constant")
+SHORT = ("--only-summary", "-r", "100", "--dwell", "1", "--warmup", "0.3", "--drain", "3", *LOAD)
 USERS = 7
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.capacity.result import Axis, Capacity, CapacityPlan, CapacityResult, Limit
-from bench.presentation.capacity_answer import LIMITS, amount, capacity_finding
+from bench.presentation.capacity_answer import LIMITS, amount, capacity_finding, joins_messages
 from bench.presentation.charts.parts import style
 from bench.presentation.charts.parts.provenance import Provenance
 from bench.presentation.charts.parts.saved import SavedChart, save_chart
 from bench.presentation.charts.parts.style import LineEnd, Look
+from bench.presentation.text import listing
 
 
 def capacity_chart(result: CapacityResult) -> Figure:
-    """Draw a mark a strategy at its capacity, and whiskers where all tries are within the SLO and where all fail."""
+    """Draw the bracket of each strategy's capacity: whiskers where all tries are within the SLO and where all fail.
+
+    The mark in it is the largest load within the SLO in most tries, a star what a FIFO queue predicts.
+    """
     plan = result.plan
     ranked = sorted(result.capacities, key=lambda capacity: capacity.held)
-    labels = {each.strategy: f"{each.strategy}: {amount(each)}" for each in ranked}
+    labels = {each.strategy: f"{each.strategy}: {amount(plan, each)}" for each in ranked}
     figure, (axes,) = style.new_figure(
         Provenance(tuple(labels.values()), _load(plan), result.environment),
         capacity_finding(result),
@@ -28,7 +33,8 @@ def capacity_chart(result: CapacityResult) -> Figure:
         1,
         (6.4, 0.6 + 0.55 * len(ranked)),
     )
-    loads = [load for each in ranked for load in (each.low, each.held, each.high) if load]
+    predicted = [each.predicted.users for each in ranked if each.predicted]
+    loads = [load for load in (*_tried(ranked), *predicted) if load]
     low, high = style.padded(min(loads, default=plan.rules.start), max(loads, default=plan.rules.start), 0.15)
     style.log_axis(axes, "x", low, high, style.round_ticks(low, high))
     axes.set_ylim(-0.6, len(ranked) - 0.4)
@@ -78,7 +84,21 @@ def _draw(axes: Axes, capacity: Capacity, height: int, label: str, look: Look, l
         markeredgewidth=1.8,
         **colour,
     )
-    return LineEnd(label, end, height, look.colour)
+    if capacity.predicted:
+        axes.plot(
+            [max(capacity.predicted.users, low)],
+            [height - 0.3],
+            label=f"{capacity.strategy} predicted",
+            marker="*",
+            markersize=9,
+            markeredgewidth=0,
+            **colour,
+        )
+    return LineEnd(label, max(end, capacity.predicted.users if capacity.predicted else 0), height, look.colour)
+
+
+def _tried(capacities: Sequence[Capacity]) -> list[int | None]:
+    return [load for each in capacities for load in (each.low, each.held, each.high)]
 
 
 def _is_known(capacity: Capacity) -> bool:
@@ -88,9 +108,14 @@ def _is_known(capacity: Capacity) -> bool:
 def _notes(result: CapacityResult) -> list[str]:
     repeats = result.plan.rules.repeats
     found = [
-        f"Mark: the largest load within the SLO in most of its tries ({repeats} at the edge). Whiskers: the largest "
-        "within it in all tries, and the smallest that failed in all; an arrow where none did."
+        f"Whiskers: the bracket that the maximum lies in, from the largest load within the SLO in all of its tries "
+        f"({repeats} at the edge) to the smallest that failed in all; an arrow where none did. Mark: the largest "
+        "within it in most tries."
     ]
+    if any(each.predicted for each in result.capacities):
+        joining = [each.strategy for each in result.capacities if joins_messages(result.plan, each.strategy)]
+        too_low = f"; too low for {listing(joining)}, which writes waiting messages together" if joining else ""
+        found.append(f"Star below: predicted by a FIFO queue with the costs of the tries{too_low}.")
     hollow = [
         f"{each.strategy} ({LIMITS[each.limited_by] if each.confirmed else 'not confirmed, the search ended early'})"
         for each in result.capacities

@@ -19,7 +19,7 @@ from bench.presentation.charts.parts.notes import notes
 from bench.presentation.charts.parts.provenance import Provenance
 from bench.presentation.charts.parts.series import Point
 from bench.presentation.charts.parts.style import LineEnd, Look
-from bench.presentation.comparison_wording import CLAIMS, MARGIN, headline
+from bench.presentation.comparison_wording import CLAIMS, MARGIN, baselines, headline, of_baseline
 
 NO_FACTOR = "no\nfactor"
 FAINT_ALPHA = 0.4
@@ -50,7 +50,7 @@ def ratio_to_direct(summary: Summary) -> Figure:
     axes.axhspan(1 / RELEVANT, RELEVANT, color=style.GRID, alpha=0.8, linewidth=0, label="no claim")
     looks = style.looks(list(lines))
     axes.axhline(1, color=looks[baseline].colour, linewidth=looks[baseline].line_width, label=baseline)
-    ends = [LineEnd(baseline, users[-1], 1, looks[baseline].colour)]
+    ends = [LineEnd(baseline if len(baselines(comparisons)) == 1 else "baseline", users[-1], 1, looks[baseline].colour)]
     for label, points in lines.items():
         if points:
             gaps = [count for count in users if count > points[-1].users]
@@ -59,7 +59,7 @@ def ratio_to_direct(summary: Summary) -> Figure:
             ends.append(_draw(axes, label, within, is_solid, gaps, looks[label]))
     style.label_line_ends(axes, ends)
     axes.set_xlabel("users in the room")
-    axes.set_ylabel(f"{metric}, as a multiple of {baseline}'s (below 1 is faster)")
+    axes.set_ylabel(f"{metric}, as a multiple of {of_baseline(comparisons)} (below 1 is faster)")
     return figure
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.analysis.comparison import compare_arms
-from bench.analysis.cost_growth import growths
+from bench.analysis.cost_model import cost_models
 from bench.model.summary import Summary
+from bench.presentation.attempts_wording import attempts_table
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.gallery import Gallery, draw_all
 from bench.presentation.comparison_answer import footnotes, remarks, users_table
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.report.campaign_remarks import campaign_remarks
-from bench.presentation.report.campaign_tables import comparisons_table, growth_table
+from bench.presentation.report.campaign_tables import comparisons_table
+from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
+from bench.presentation.report.yardstick_table import yardstick_table
 from bench.presentation.table import Column, Row, Table
 from bench.presentation.text import arrivals, counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
@@ -34,7 +37,7 @@ def campaign_page(directory: Path) -> Page:
     """
     store = CampaignFolder(directory)
     summary = store.read_summary()
-    gallery = draw_all(summary, read_distributions(directory, summary.plan), store.charts)
+    gallery = draw_all(summary, read_distributions(directory, summary.cells), store.charts)
     plan, workload = summary.plan, summary.plan.workload
     charts = _charts(gallery)
     return Page(
@@ -65,18 +68,20 @@ def _charts(gallery: Gallery) -> dict[str, Chart]:
 
 def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, str]) -> Section:
     missing = [f"{name.replace('_', ' ')}: {reason}" for name, reason in left_out.items()]
-    comparisons, of_arms = compare_arms(summary), growths(summary)
+    comparisons, costs, in_yardsticks = compare_arms(summary), cost_models(summary), yardstick_table(summary)
     medians = ", medians over the valid blocks" if summary.plan.blocks > 1 else ""
     slo = f"p99 <= {summary.plan.slo_ms:g} ms and nothing missing"
+    left_out_charts = [f"Charts left out: {'; '.join(missing)}."] if missing else []
     return Section(
         "Evidence",
-        [*footnotes(summary), *([f"Charts left out: {'; '.join(missing)}."] if missing else [])],
+        [*footnotes(summary), *left_out_charts, *map(cost_finding, costs)],
         [
             users_table(summary, in_full=True).captioned(
                 f"Every strategy at every user count{medians}; the SLO is {slo}"
             ),
             *([comparisons_table(comparisons)] if comparisons else []),
-            *([growth_table(of_arms)] if of_arms else []),
+            *([cost_model_table(costs), cost_by_users_table(costs)] if costs else []),
+            *([in_yardsticks] if in_yardsticks else []),
         ],
         [chart for name, chart in charts.items() if name != HEALTH],
     )
@@ -87,6 +92,9 @@ def _health(summary: Summary, charts: dict[str, Chart]) -> Section:
     return Section(
         "Run health",
         [] if faults else ["No cell is invalid, none has a warning, and all were measured."],
-        [Table("Invalid cells, warnings, and what was not measured", (Column(),), faults)] if faults else [],
+        [
+            *([Table("Invalid cells, warnings, and what was not measured", (Column(),), faults)] if faults else []),
+            *([attempts_table(summary)] if summary.attempts else []),
+        ],
         [charts[HEALTH]] if HEALTH in charts else [],
     )

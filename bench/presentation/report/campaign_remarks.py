@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from bench.model.summary import Summary
+from bench.model.percentile import Percentile
+from bench.model.summary import FailedTrial, Summary
+from bench.presentation.attempts_wording import measured_again
 from bench.presentation.report.page import Remark
 from bench.presentation.table import Tone
 from bench.presentation.text import listed_numbers, listing
+from bench.presentation.window_wording import too_few_messages
 
 
 def campaign_remarks(summary: Summary) -> list[Remark]:
     """Return the remarks, the most important first."""
     if not summary.cells:
         return [Remark(Tone.DOUBTFUL, "Nothing was measured."), *_failures(summary)]
-    return [_missing(summary), _validity(summary), *_failures(summary)]
+    shortage = too_few_messages(summary.plan.workload, Percentile.P99.number)
+    short = [Remark(Tone.DOUBTFUL, f"{shortage}.")] if shortage else []
+    return [_missing(summary), _validity(summary), *short, *_failures(summary)]
 
 
 def _missing(summary: Summary) -> Remark:
@@ -41,7 +46,8 @@ def _validity(summary: Summary) -> Remark:
         if not cell.valid:
             invalid.setdefault((cell.strategy, cell.users), []).append(str(cell.block))
     if not invalid:
-        return Remark(Tone.GOOD, f"All {len(summary.cells):,} cells are valid.")
+        again = measured_again(summary)
+        return Remark(Tone.GOOD, f"All {len(summary.cells):,} cells are valid." + (f" {again}." if again else ""))
     listed = [
         f"{strategy} with {users:,} users ({'block' if len(blocks) == 1 else 'blocks'} {listing(blocks)})"
         for (strategy, users), blocks in invalid.items()
@@ -56,7 +62,7 @@ def _validity(summary: Summary) -> Remark:
 
 def _failures(summary: Summary) -> list[Remark]:
     failures = [
-        Remark(Tone.BAD, f"{failure.strategy}, block {failure.block}, failed: {failure.reason}.")
+        Remark(Tone.BAD, f"{failure.strategy}, block {failure.block}{_attempt(failure)}, failed: {failure.reason}.")
         for failure in summary.failures
     ]
     unmeasured: dict[str, set[int]] = {}
@@ -64,3 +70,7 @@ def _failures(summary: Summary) -> list[Remark]:
         unmeasured.setdefault(gap.strategy, set()).add(gap.users)
     gaps = [f"{strategy} with {listed_numbers(sorted(counts))} users" for strategy, counts in unmeasured.items()]
     return [*failures, *([Remark(Tone.DOUBTFUL, f"Not measured: {listing(gaps)}.")] if gaps else [])]
+
+
+def _attempt(failure: FailedTrial) -> str:
+    return f", attempt {failure.attempt}" if failure.attempt > 1 else ""

@@ -14,7 +14,10 @@ from bench.presentation.report.reproduce import command, plain, reproduce_sectio
 from bench.presentation.table import Column, Row, Table, Tone, numbers
 from bench.presentation.text import listing, milliseconds
 
-LOOK_AT = "Look whether two intervals overlap: if they do, the search does not tell which capacity is larger."
+LOOK_AT = (
+    "Look whether two brackets overlap: if they do, the search does not tell which capacity is larger. Where a bracket "
+    "lies below what the FIFO queue predicts, something other than CPU time delays messages."
+)
 TONES = {Outcome.HELD: Tone.GOOD, Outcome.FAILED: Tone.BAD, Outcome.DOUBTFUL: Tone.DOUBTFUL}
 
 
@@ -93,7 +96,7 @@ def _tries(result: CapacityResult) -> Table:
 
 def _try(plan: CapacityPlan, one: Try) -> Row:
     cell = one.cell
-    figures = ("", "") if cell is None else (milliseconds(plan.percentile.of(cell)), f"{cell.missing:,}")
+    figures = ("", "") if cell is None else (milliseconds(plan.percentile.of(cell.latency_ms)), f"{cell.missing:,}")
     return Row(
         (f"{one.number}", one.strategy, f"{one.load:,}", *figures, one.outcome.label, one.reason), TONES[one.outcome]
     )

@@ -6,6 +6,7 @@ from bench.model.environment import Environment, Pinning
 from bench.model.finding import Status
 from bench.presentation.doctor_answer import doctor_verdict, findings_table
 from bench.presentation.report.page import Remark, Section
+from bench.presentation.report.yardstick_table import yardstick_text
 from bench.presentation.table import Column, Row, Table, Tone
 from bench.presentation.text import listing
 
@@ -36,6 +37,7 @@ def _facts(environment: Environment) -> list[tuple[str, str]]:
     return [
         ("time", environment.time),
         ("processor", f"{environment.cpu}, {environment.cores} cores"),
+        ("yardstick", yardstick_text(environment.yardstick)),
         ("memory", f"{environment.memory_mib:,} MiB"),
         ("system", environment.system),
         ("pinning", _pinning(environment.pinning)),

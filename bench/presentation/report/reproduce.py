@@ -13,15 +13,19 @@ from bench.presentation.report.page import Section
 
 def compare_command(plan: Plan) -> str:
     """Return the command that makes this plan, with every flag, so that no later default changes it."""
+    ours = [arm for arm in plan.arms if arm.command is None]
+    revisions = [arm.revision for arm in ours if arm.revision is not None and arm.strategy == ours[0].strategy]
+    strategies = [arm.strategy for arm in ours]
     flags = {
-        "strategies": ",".join(arm.strategy for arm in plan.arms if arm.command is None),
+        "strategies": ",".join(strategies[:: len(revisions) or 1]) or "none",
         **workload_flags(plan.workload),
         "blocks": str(plan.blocks),
         "slo-ms": plain(plan.slo_ms),
         "seed": str(plan.seed),
+        "retries": str(plan.retries),
     }
     peers = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
-    return command("compare", flags, *peers)
+    return command("compare", flags, *peers, *(word for commit in revisions for word in ("--revision", commit)))
 
 
 def workload_flags(workload: Workload) -> dict[str, str]:

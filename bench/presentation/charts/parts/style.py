@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,11 +69,15 @@ class LineEnd:
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
-    """Give each label its fixed look, or the next spare one; `direct#1` looks like `direct`."""
+    """Give each label its strategy's look, or where that is taken or unknown the next spare one.
+
+    So `direct#1` and `direct@main` look like `direct`, and `direct#2` and `direct@HEAD` beside them do not.
+    """
     spare = 0
-    chosen = {}
+    chosen: dict[str, Look] = {}
+    free = dict(LOOKS)
     for position, label in enumerate(labels):
-        look = LOOKS.get(label.removesuffix("#1"))
+        look = free.pop(re.split("[@#]", label)[0], None)
         if look is None:
             look = SPARE_LOOKS[spare % len(SPARE_LOOKS)]
             spare += 1

@@ -1,0 +1,174 @@
+"""The cost model fitted to a campaign: what a message costs the server, in fixed CPU time and for each member.
+
+O(1) is a cost of 0 a member, O(n) one above 0. A power of the number of users is fitted too, to show that it is the
+worse model: with a fixed cost its exponent depends on the user counts that were measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from bench.analysis.max_users import MIN_DELIVERED_RATIO
+from bench.model.message_cost import MessageCost
+from bench.model.summary import Cell, Summary
+
+CONFIDENCE = 0.95
+MIN_POINTS = 3
+"""User counts from which a line and its residuals can be told."""
+MIN_BLOCKS = 2
+"""Blocks from which an interval over blocks can be told."""
+MAX_CPU_PERCENT = 95.0
+"""Of a core: above, a server takes less CPU time than it needs, and joins work that would else be done one by one."""
+
+Floats = NDArray[np.float64]
+Point = tuple[int, float]
+"""Users, and the CPU time of a message in microseconds."""
+
+
+class CostAtUsers(msgspec.Struct, frozen=True):
+    """The CPU time of a message at one user count, the median over blocks, in microseconds.
+
+    `members_share` is the share of it that the model puts down to the members, from 0 to 1. `slope_to_next` is
+    d log cost / d log users up to the next user count: 0 for a fixed cost, 1 for one proportional to the members.
+    """
+
+    users: int
+    cpu_us: float
+    members_share: float
+    slope_to_next: float | None = None
+
+
+class CostModel(msgspec.Struct, frozen=True):
+    """The cost of a message to one strategy, fitted in each block: means, and 95 % intervals over the blocks.
+
+    `residual` is the root mean square of the model's relative errors over all cells, `power_law_residual` that of a
+    power law fitted to the same cells.
+    """
+
+    strategy: str
+    cost: MessageCost
+    fixed_low_us: float
+    fixed_high_us: float
+    per_member_low_us: float
+    per_member_high_us: float
+    residual: float
+    power_law_residual: float
+    blocks: int
+    at_users: tuple[CostAtUsers, ...]
+
+    @property
+    def grows(self) -> bool:
+        """Whether the cost is known to grow with the room: O(n). If not, O(1) is not excluded."""
+        return self.per_member_low_us > 0
+
+
+def cost_models(summary: Summary) -> list[CostModel]:
+    """Fit every arm that has enough usable cells in enough blocks; the others are left out."""
+    return [model for arm in summary.plan.arms if (model := _model(summary, arm.label))]
+
+
+def is_usable(cell: Cell) -> bool:
+    """Whether a cell tells the cost of a message: valid, kept up with, and with CPU time to spare."""
+    kept_up = not cell.saturated and cell.deliveries_per_s >= MIN_DELIVERED_RATIO * cell.offered_deliveries_per_s
+    return cell.valid and kept_up and cell.server.cpu_percent is not None and cell.server.cpu_percent <= MAX_CPU_PERCENT
+
+
+def cpu_us_per_message(cell: Cell) -> float | None:
+    """Return the server's CPU time over the window for each message that was attempted in it, microseconds.
+
+    It is `None` where that is not known, or less than a tick of the clock that counts it.
+    """
+    if not (cell.server.cpu_percent and cell.offered_messages):
+        return None
+    return cell.server.cpu_percent / 100 * cell.window_s * 1e6 / cell.offered_messages
+
+
+def usable_points(cells: Sequence[Cell]) -> list[Point]:
+    """Return the users and the CPU time of a message of each usable cell."""
+    return [(cell.users, cpu_us) for cell in cells if is_usable(cell) and (cpu_us := cpu_us_per_message(cell))]
+
+
+def fit(points: Sequence[Point]) -> MessageCost | None:
+    """Fit by least squares of the relative residuals (weights 1 / cost^2); `None` with fewer than three user counts."""
+    if len({users for users, _ in points}) < MIN_POINTS:
+        return None
+    users, cpu_us = _columns(points)
+    (fixed_us, per_member_us), *_ = np.linalg.lstsq(
+        np.column_stack([1 / cpu_us, users / cpu_us]), np.ones(len(points)), rcond=None
+    )
+    return MessageCost(float(fixed_us), float(per_member_us))
+
+
+def _model(summary: Summary, strategy: str) -> CostModel | None:
+    blocks = [
+        (points, cost)
+        for block in range(1, summary.plan.blocks + 1)
+        if (points := usable_points(_cells(summary, strategy, block))) and (cost := fit(points))
+    ]
+    if len(blocks) < MIN_BLOCKS:
+        return None
+    fixed_us, fixed_margin = _mean_and_margin([cost.fixed_us for _, cost in blocks])
+    per_member_us, per_member_margin = _mean_and_margin([cost.per_member_us for _, cost in blocks])
+    cost = MessageCost(fixed_us, per_member_us)
+    return CostModel(
+        strategy=strategy,
+        cost=cost,
+        fixed_low_us=fixed_us - fixed_margin,
+        fixed_high_us=fixed_us + fixed_margin,
+        per_member_low_us=per_member_us - per_member_margin,
+        per_member_high_us=per_member_us + per_member_margin,
+        residual=_root_mean_square([_residuals(points, cost) for points, cost in blocks]),
+        power_law_residual=_root_mean_square([_power_law_residuals(points) for points, _ in blocks]),
+        blocks=len(blocks),
+        at_users=_at_users([point for points, _ in blocks for point in points], cost),
+    )
+
+
+def _cells(summary: Summary, strategy: str, block: int) -> list[Cell]:
+    return [cell for cell in summary.cells if (cell.strategy, cell.block) == (strategy, block)]
+
+
+def _at_users(points: Sequence[Point], cost: MessageCost) -> tuple[CostAtUsers, ...]:
+    medians = [
+        (users, float(np.median([cpu_us for at, cpu_us in points if at == users])))
+        for users in sorted({users for users, _ in points})
+    ]
+    slopes = [math.log(more / less) / math.log(after / before) for (before, less), (after, more) in pairwise(medians)]
+    return tuple(
+        CostAtUsers(users, cpu_us, cost.members_share(users), slope)
+        for (users, cpu_us), slope in zip(medians, [*slopes, None], strict=True)
+    )
+
+
+def _residuals(points: Sequence[Point], cost: MessageCost) -> Floats:
+    users, cpu_us = _columns(points)
+    return (cost.fixed_us + cost.per_member_us * users) / cpu_us - 1
+
+
+def _power_law_residuals(points: Sequence[Point]) -> Floats:
+    users, cpu_us = _columns(points)
+    line = np.polynomial.Polynomial.fit(np.log(users), np.log(cpu_us), 1)
+    found: Floats = np.exp(line(np.log(users))) / cpu_us - 1
+    return found
+
+
+def _columns(points: Sequence[Point]) -> tuple[Floats, Floats]:
+    users, cpu_us = np.array(points, dtype=np.float64).T
+    return users, cpu_us
+
+
+def _mean_and_margin(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean, and how far Student's interval reaches to either side of it."""
+    margin = float(stats.sem(values)) * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    return float(np.mean(values)), margin
+
+
+def _root_mean_square(residuals: Sequence[Floats]) -> float:
+    return float(np.sqrt(np.mean(np.concatenate(residuals) ** 2)))

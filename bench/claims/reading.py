@@ -1,0 +1,50 @@
+"""A claim's figure, and whether one that was measured again bears the claim out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A figure as it is read from a result.
+
+    `text` is how it is written. `side` is what the claim says beyond the number (`slower`, `isolated`), empty where it
+    is the number alone. `low` to `high` is its interval, where it has one.
+    """
+
+    value: float
+    text: str
+    side: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+class Outcome(StrEnum):
+    """What measuring again says of a claim."""
+
+    HOLDS = "holds"
+    DRIFTED = "drifted"
+    FAILED = "failed"
+    NOT_STORED = "not stored"
+    NOT_MEASURED = "not measured"
+
+
+def outcome(stored: Reading, again: Reading, tolerance: float) -> Outcome:
+    """Compare a figure with the stored one: another side is `failed`.
+
+    It holds if it is within `tolerance`, a share of the stored one, or if both intervals overlap; else it has drifted.
+    """
+    if again.side != stored.side or math.isnan(again.value):
+        return Outcome.FAILED
+    if again.value == stored.value or abs(again.value - stored.value) <= tolerance * abs(stored.value) < math.inf:
+        return Outcome.HOLDS
+    return Outcome.HOLDS if _overlap(stored, again) else Outcome.DRIFTED
+
+
+def _overlap(one: Reading, other: Reading) -> bool:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low <= other.high and other.low <= one.high

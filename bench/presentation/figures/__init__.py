@@ -1,0 +1,1 @@
+"""The figures in README and docs: tables and sentences that are written from stored results."""

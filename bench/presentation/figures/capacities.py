@@ -1,0 +1,75 @@
+"""Figures of capacity searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bench.capacity.result import Axis, Capacity, CapacityResult
+from bench.claims.stored_results import StoredResults
+from bench.presentation.capacity_answer import amount
+from bench.presentation.figures.writing import code, prose, table
+from bench.presentation.table import Column
+from bench.presentation.text import counted
+
+STRATEGIES: Mapping[str, str] = MappingProxyType(
+    {
+        "coalesced": "one frame for all; one write per member for all messages of one turn of the event loop",
+        "direct": "each member's send is awaited in turn",
+        "queue": "room queue, dispatcher, a queue and a sender for each member: the architecture of the article behind "
+        "this project",
+        "gather": "all sends at once with `asyncio.gather`: a task for each member and message",
+    }
+)
+
+
+def strategies(results: StoredResults, campaign: str) -> str:
+    """Show each strategy, how it works, and its maximum users within the SLO."""
+    result = results.capacity(campaign)
+    maximum = f"maximum {result.plan.by.unit} within {result.plan.slo} on one core"
+    return table(
+        [Column("strategy"), Column("how a message reaches everybody"), maximum],
+        [[code(one.strategy), STRATEGIES.get(one.strategy, ""), amount(result.plan, one)] for one in _ranked(result)],
+    )
+
+
+def capacities(results: StoredResults, campaign: str) -> str:
+    """Show the answer of a search: the range of each strategy, its deliveries/s, and what limited it."""
+    result = results.capacity(campaign)
+    columns: list[Column | str] = [
+        Column("strategy"),
+        f"maximum {result.plan.by.unit} within the SLO",
+        *("within the SLO in all tries", "failed in all", "deliveries/s", "tries"),
+        Column("limit"),
+        Column("evidence"),
+    ]
+    return table(columns, [_row(result, one) for one in _ranked(result)])
+
+
+def search(results: StoredResults, campaign: str) -> str:
+    """Say how many tries a search took, how long, and whether its edges are confirmed."""
+    result = results.capacity(campaign)
+    seconds = results.measured(campaign).seconds
+    took = f" in {seconds / 60:.0f} minutes" if seconds else ""
+    unconfirmed = [code(one.strategy) for one in result.capacities if not one.confirmed]
+    edges = f"not confirmed: {', '.join(unconfirmed)}" if unconfirmed else "every edge confirmed"
+    return prose(f"{counted(len(result.tries), 'try').replace('trys', 'tries')}{took}, {edges}.")
+
+
+def _ranked(result: CapacityResult) -> list[Capacity]:
+    return sorted(result.capacities, key=lambda one: -one.held)
+
+
+def _row(result: CapacityResult, one: Capacity) -> list[str]:
+    workload = result.plan.workload
+    users, rate = (one.held, workload.room_rate) if result.plan.by is Axis.USERS else (workload.users[0], one.held)
+    return [
+        code(one.strategy),
+        amount(result.plan, one),
+        f"{one.low:,}",
+        "-" if one.high is None else f"{one.high:,}",
+        f"{users * rate:,.0f}",
+        f"{one.tries:,}",
+        str(one.limited_by),
+        one.evidence,
+    ]

@@ -1,0 +1,116 @@
+"""Figures of campaigns that compare strategies: ratios, costs of a message, verdicts, and the README's answer."""
+
+from __future__ import annotations
+
+import math
+
+from bench.analysis.comparison import Comparison, compare_arms
+from bench.analysis.cost_model import cost_models
+from bench.analysis.paired_tests import blocks_needed
+from bench.analysis.verdict import Verdict
+from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
+from bench.claims.stored_results import StoredResults
+from bench.errors import FiguresError
+from bench.presentation.comparison_wording import ratio_and_interval, rounded, span, verdict_in_words, verdicts
+from bench.presentation.figures.writing import code, ms, prose, table
+from bench.presentation.markdown import table_in_markdown
+from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
+from bench.presentation.table import Column
+
+ANSWER_USERS = 1600
+FAMILIES = (1, 5, 10, 18, 25, 50)
+
+
+def answer(results: StoredResults, campaign: str) -> str:
+    """Say what the README answers: whether to choose `coalesced`, its p99, and how it compares with `direct`."""
+    summary = results.summary(campaign)
+    rate = summary.plan.workload.room_rate
+    cells, others = (valid_cells(summary, name, ANSWER_USERS) for name in ("coalesced", "direct"))
+    one = _comparison(results, campaign, "coalesced", ANSWER_USERS)
+    cpu = [spread(each, server_cpu_us, "server CPU time").median for each in (cells, others)]
+    choice = f"At {rate:g} messages a second, choose `coalesced`." if one.verdict is Verdict.FASTER else ""
+    against = ""
+    if 0 < one.ratio < math.inf:
+        low, high = 1 / one.high, 1 / one.low if one.low else math.inf
+        against = (
+            f", that of `direct` {rounded(1 / one.ratio)} times as long (95 % interval {span(low, high)}, "
+            f"{one.blocks_used} blocks)"
+        )
+    return prose(
+        f"{choice} With {ANSWER_USERS:,} users, {ANSWER_USERS * rate:,.0f} deliveries a second, the p99 of `coalesced`",
+        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms{against};",
+        f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`.",
+    )
+
+
+def ratios(results: StoredResults, campaign: str, strategy: str) -> str:
+    """Show a strategy's p99 as a multiple of the baseline's at each user count, with interval and verdict."""
+    ones = [one for one in compare_arms(results.summary(campaign)) if one.arm == strategy]
+    if not ones:
+        raise FiguresError(f"{campaign} does not compare {strategy!r}; name one of its strategies")
+    rows = {
+        f"{code(strategy)} / {code(ones[0].baseline)}": [ratio_and_interval(one)[0] for one in ones],
+        "95 % interval": [ratio_and_interval(one)[1] for one in ones],
+        "verdict": [verdict_in_words(one) for one in ones],
+    }
+    columns: list[Column | str] = [Column("users"), *(f"{one.users:,}" for one in ones)]
+    return table(columns, [[name, *cells] for name, cells in rows.items()])
+
+
+def cost_findings(results: StoredResults, campaign: str) -> str:
+    """Say for each strategy whether the cost of a message grows with the room."""
+    return prose(*map(cost_finding, cost_models(results.summary(campaign))))
+
+
+def cost_model(results: StoredResults, campaign: str) -> str:
+    """Show the fixed cost of a message and the cost per member, as the report does."""
+    return table_in_markdown(cost_model_table(cost_models(results.summary(campaign))))
+
+
+def cost_by_users(results: StoredResults, campaign: str) -> str:
+    """Show the cost of a message at each user count, as the report does."""
+    return table_in_markdown(cost_by_users_table(cost_models(results.summary(campaign))))
+
+
+def side_by_side(results: StoredResults, one: str, other: str) -> str:
+    """Show the p99 and its ratio to the baseline in two campaigns, wherever both measured a strategy."""
+    summaries = [results.summary(campaign) for campaign in (one, other)]
+    ratio_of = [{(each.arm, each.users): each for each in compare_arms(summary)} for summary in summaries]
+    measured = [{(cell.strategy, cell.users) for cell in summary.cells if cell.valid} for summary in summaries]
+    rows = []
+    for arm in summaries[0].plan.arms:
+        for users in summaries[0].plan.workload.users:
+            place = arm.label, users
+            if all(place in places for places in measured):
+                p99 = [spread(valid_cells(summary, *place), p99_ms, "p99") for summary in summaries]
+                compared = [of_campaign.get(place) for of_campaign in ratio_of]
+                rows.append(
+                    [code(arm.label), f"{users:,}", *(ms(each.median) for each in p99), *map(_with_interval, compared)]
+                )
+    headings = (f"{what}: {code(campaign)}" for what in ("p99 ms", "ratio") for campaign in (one, other))
+    return table([Column("strategy"), "users", *headings], rows)
+
+
+def _with_interval(one: Comparison | None) -> str:
+    if one is None:
+        return "1"
+    ratio, interval = ratio_and_interval(one)
+    return f"{ratio} ({interval})"
+
+
+def found(results: StoredResults, campaign: str) -> str:
+    """Say in sentences what a campaign's comparisons show."""
+    return prose(*(f"{sentence}." for sentence in verdicts(results.summary(campaign))))
+
+
+def blocks_for_a_claim(_results: StoredResults) -> str:
+    """Show how many blocks to plan for families of several sizes; needs no result."""
+    needed = [f"{blocks_needed(comparisons)}" for comparisons in FAMILIES]
+    return table([Column("comparisons in the family"), *map(str, FAMILIES)], [["blocks to plan", *needed]])
+
+
+def _comparison(results: StoredResults, campaign: str, strategy: str, users: int) -> Comparison:
+    for one in compare_arms(results.summary(campaign)):
+        if (one.arm, one.users) == (strategy, users):
+            return one
+    raise FiguresError(f"{campaign} does not compare {strategy!r} with {users:,} users; measure both")

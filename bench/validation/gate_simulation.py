@@ -1,0 +1,148 @@
+"""Simulated changes before a gate: how often it fails unchanged code, and how often it finds slower code.
+
+`python -m bench.validation.gate_simulation` prints the rates of both kinds of gate, from a fixed seed. They are judged
+by the code that judges real campaigns. `--out` stores them as `simulation.json`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.analysis.paired_tests import holm
+from bench.gate.between_campaigns import BetweenCampaigns
+from bench.gate.readings import Readings
+from bench.gate.regression import Regression
+from bench.gate.within_campaign import WithinCampaign
+from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, write_simulation
+
+SEED = 1
+CAMPAIGNS = 1000
+POWER_CAMPAIGNS = 400
+STRATEGIES, USER_COUNTS, BLOCKS = 4, 5, 10  # as `compare` has by default, with ten blocks
+FAMILY = STRATEGIES * USER_COUNTS
+NOISE = 0.05
+BLOCK_DRIFT = 0.03
+DRIFTS = (0.0, 0.05, 0.1)
+FACTORS = (1.0, 1.1, 1.2)
+BETWEEN_ALLOWED, WITHIN_ALLOWED = 0.1, 0.05  # the defaults of the gate
+MEASURE = "p99"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the code that makes every p99 `factor` times as long, measured before and after.
+
+    All spreads are standard deviations of logarithms: `drift` is the machine's between two campaigns, common to all
+    that is in one; `BLOCK_DRIFT` is common to all runs of a block. `noise` is a run's own, of which half the variance
+    belongs to its server and is common to all user counts, and half to each cell. A gate allows what is `allowed`.
+    """
+
+    gate: Callable[..., Regression]
+    drift: float
+    factor: float
+    noise: float = NOISE
+    allowed: float = BETWEEN_ALLOWED
+    blocks: int = BLOCKS
+
+    def family(self, random: np.random.Generator) -> list[Regression]:
+        """Measure once: in one campaign that has both sides, or in two campaigns."""
+        shape = (2, STRATEGIES, USER_COUNTS, self.blocks)
+        campaigns = 1 if self.gate is WithinCampaign else 2
+        drift = random.normal(0, self.drift, (campaigns, 1, 1, 1))
+        block = random.normal(0, BLOCK_DRIFT, (campaigns, 1, 1, self.blocks))
+        server = random.normal(0, self.noise / math.sqrt(2), (2, STRATEGIES, 1, self.blocks))
+        cell = random.normal(0, self.noise / math.sqrt(2), shape)
+        p99 = np.exp(drift + block + server + cell)
+        p99[1] *= self.factor
+        return [
+            self.gate(MEASURE, "any", users, _readings(p99[0, strategy, users]), _readings(new), self.allowed)
+            for strategy in range(STRATEGIES)
+            for users, new in enumerate(p99[1, strategy])
+        ]
+
+
+def failed(change: Change, campaigns: int, seed: int) -> float:
+    """Return the share of measurements of a change that fail its gate."""
+    random = np.random.default_rng(seed)
+    return sum(_fails(change.family(random)) for _ in range(campaigns)) / campaigns
+
+
+def _readings(values: Sequence[float]) -> Readings:
+    return Readings({block: float(value) for block, value in enumerate(values, 1)}, ())
+
+
+def _fails(family: Sequence[Regression]) -> bool:
+    adjusted = holm([each.p_value() for each in family])
+    return any(each.fails(p) for each, p in zip(family, adjusted, strict=True))
+
+
+def tables() -> tuple[SimulatedTable, ...]:
+    """Simulate both kinds of gate by the drift between campaigns, and the one within a campaign by the noise."""
+    gates = (("one campaign", WithinCampaign, WITHIN_ALLOWED), ("two campaigns", BetweenCampaigns, BETWEEN_ALLOWED))
+    rates = [
+        (
+            name,
+            f"{drift:.0%}",
+            f"{allowed:.0%}",
+            *(_percent(Change(gate, drift, factor, allowed=allowed), CAMPAIGNS) for factor in FACTORS),
+        )
+        for (name, gate, allowed), drift in itertools.product(gates, DRIFTS)
+    ]
+    power = [
+        (
+            f"{noise:.0%}",
+            f"{allowed:.0%}",
+            *(_percent(Change(WithinCampaign, 0, factor, noise, allowed), POWER_CAMPAIGNS) for factor in FACTORS),
+        )
+        for noise, allowed in itertools.product((0.02, 0.03, 0.05, 0.1), (0, WITHIN_ALLOWED))
+    ]
+    headings = ("unchanged", *(f"{factor - 1:.0%} slower" for factor in FACTORS[1:]))
+    judged = f"{FAMILY} comparisons of {BLOCKS} blocks"
+    return (
+        SimulatedTable(
+            "gates",
+            f"Share that fails, by the drift between campaigns: noise of {NOISE:.0%}, {judged}, {CAMPAIGNS:,} times",
+            ("judged in", "drift", "allowed", *headings),
+            tuple(rates),
+        ),
+        SimulatedTable(
+            "within-a-campaign",
+            f"Share that fails within one campaign, by the noise of a run: {judged}, {POWER_CAMPAIGNS} times",
+            ("noise", "allowed", *headings),
+            tuple(power),
+        ),
+    )
+
+
+def _percent(change: Change, campaigns: int) -> str:
+    return f"{failed(change, campaigns, SEED):.1%}"
+
+
+@click.command
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder for simulation.json.")
+def main(out: Path | None) -> None:
+    """Print how often each kind of gate fails unchanged and slower code."""
+    result = SimulationResult(FORMAT, SEED, tables())
+    if out:
+        try:
+            write_simulation(result, out)
+        except OSError as error:
+            raise click.BadParameter(str(error), param_hint="--out") from error
+    for each in result.tables:
+        shown = Table(*each.headings, title=each.caption)
+        for row in each.rows:
+            shown.add_row(*row)
+        Console(width=100).print(shown, "")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench.validation.gate_simulation")

@@ -1,0 +1,156 @@
+"""Made-up results of every campaign of the manifest, each with the strategies and loads of its command."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.analysis.cells import summarise
+from bench.capacity.result import Axis, write_capacity
+from bench.claims.manifest import Campaign, Manifest
+from bench.claims.stored_results import FORMAT, Measured, StoredResults
+from bench.commands.main import main
+from bench.connections.measurement import Connections
+from bench.connections.stored import ConnectionsResult, write_connections
+from bench.model.plan import Workload, make_plan
+from bench.model.summary import Cell, ServerUse
+from bench.scenarios.result import Row, ScenarioResult, write_scenario
+from bench.scenarios.scenario import read_scenario, scenario_file
+from bench.storage.campaign_folder import CampaignFolder
+from bench.validation.cross_check.agreement import CrossCheck, Figures, GeneratorResult, Window
+from bench.validation.cross_check.stored import CrossCheckResult, write_cross_check
+from bench.validation.selftest.results import Result
+from bench.validation.selftest.stored import SelftestResult, write_selftest
+from bench.validation.simulated_tables import SimulatedTable, SimulationResult, write_simulation
+from loadtest.ledger.result import StepFigures, shared_fields
+from tests.bench.made_up import ENVIRONMENT, run, step
+from tests.bench.made_up_capacity import made_up_search
+
+P50_MS = {"coalesced": 1.0, "direct": 2.0, "queue": 3.0, "gather": 4.0}
+
+
+def store_all(manifest: Manifest, results: StoredResults) -> None:
+    for campaign in manifest.campaigns:
+        store(campaign, results)
+
+
+def store(campaign: Campaign, results: StoredResults) -> None:
+    """Store what the command of a campaign might, with all its flags read as the bench reads them."""
+    folder = results.folder(campaign.name)
+    module, *words = campaign.words()
+    if module != "bench":
+        write_simulation(simulated(), folder)
+    else:
+        folder.mkdir(parents=True)
+        subcommand, *flags = words
+        command = main.commands[subcommand]
+        with command.make_context(subcommand, [*flags, "--out", str(folder / "new")]) as context:
+            STORE[subcommand](folder, context.params)
+    results.write_measured(campaign.name, Measured(FORMAT, shlex.join(campaign.words()), 600))
+
+
+def _compare(folder: Path, flags: dict[str, Any]) -> None:
+    workload = Workload(**{name: flags[name] for name in Workload.__struct_fields__})
+    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, flags["peers"])
+    runs = [
+        run(
+            trial,
+            [
+                step(users, p50=P50_MS.get(trial.arm.strategy, 1.5) * users / 400 * (1 + trial.block / 100))
+                for users in workload.users
+            ],
+        )
+        for trial in plan.trials
+    ]
+    summary = summarise(plan, ENVIRONMENT, runs)
+    cells = [
+        msgspec.structs.replace(
+            cell, server=ServerUse(2 * P50_MS.get(cell.strategy, 1), cell.users * P50_MS.get(cell.strategy, 1) / 50, 60)
+        )
+        for cell in summary.cells
+    ]
+    CampaignFolder(folder).write_summary(msgspec.structs.replace(summary, cells=cells))
+
+
+def _capacity(folder: Path, flags: dict[str, Any]) -> None:
+    result = made_up_search(*flags["strategies"])
+    plan = msgspec.structs.replace(result.plan, by=Axis(str(flags["by"])))
+    write_capacity(msgspec.structs.replace(result, plan=plan), folder)
+    _draw(folder, "capacity")
+
+
+def _draw(folder: Path, chart: str) -> None:
+    (folder / "charts").mkdir()
+    (folder / "charts" / f"{chart}.png").write_bytes(b"a picture")
+
+
+def _run(folder: Path, flags: dict[str, Any]) -> None:
+    scenario = read_scenario(scenario_file(str(flags["scenario"])))
+    rows = [
+        Row(
+            variation=variation.label,
+            conditions=variation.conditions,
+            strategy=strategy,
+            block=1,
+            cell=_cell(strategy, slow=strategy in ("direct", "gather") and variation.conditions.stalled > 0),
+            reason="",
+            time_to_recover_s=5.0 if strategy in ("direct", "gather") else 0.0,
+            memory_peak_mib=60.0,
+            kicked=variation.conditions.stalled,
+            dropped=0,
+        )
+        for variation in scenario.variations
+        for strategy in flags["strategies"]
+    ]
+    texts = (scenario.name, scenario.title, scenario.shows, scenario.look_at, scenario.axes)
+    write_scenario(ScenarioResult(1, ENVIRONMENT, *texts, rows), folder)
+    _draw(folder, "stalled_members")
+
+
+def _cell(strategy: str, *, slow: bool) -> Cell:
+    made = step(100, p50=1000 if slow else 1)
+    use = ServerUse(5.0, 50.0, 60.0)
+    figures = shared_fields(StepFigures, made)
+    return Cell(**figures, strategy=strategy, block=1, offered_deliveries_per_s=10_000, server=use)
+
+
+def _selftest(folder: Path, _flags: dict[str, Any]) -> None:
+    results = (Result("freeze", "p99", "900 to 915 ms", "902.1 ms", passed=True, closed_loop="0.8 ms"),)
+    write_selftest(SelftestResult(1, ENVIRONMENT, results), folder)
+
+
+def _cross_check(folder: Path, flags: dict[str, Any]) -> None:
+    figures = Figures(1000, 1000, 2.0, 4.0)
+    generators = ["swarm", *["k6"] * bool(flags["k6"])]
+    checks = tuple(
+        CrossCheck(rate, rate * 521, GeneratorResult(name, Window(0, 1, 2), 10, figures, 0.1), figures, [], [])
+        for rate in flags["rates"]
+        for name in generators
+    )
+    write_cross_check(CrossCheckResult(1, ENVIRONMENT, str(flags["strategy"]), 500, 21, checks), folder)
+
+
+def _connections(folder: Path, flags: dict[str, Any]) -> None:
+    servers = tuple(
+        Connections(name, 5000, 1000, 14_000.0, 380.0, 2600.0, 0.03, 2.2, []) for name in flags["strategies"]
+    )
+    write_connections(ConnectionsResult(1, ENVIRONMENT, servers), folder)
+
+
+STORE = {
+    "compare": _compare,
+    "capacity": _capacity,
+    "run": _run,
+    "selftest": _selftest,
+    "cross-check": _cross_check,
+    "connections": _connections,
+}
+
+
+def simulated() -> SimulationResult:
+    names = ("false-claims", "power", "coverage", "gates", "within-a-campaign")
+    tables = tuple(SimulatedTable(name, name, ("noise", "share"), (("normal", "1 %"),)) for name in names)
+    return SimulationResult(1, 1, tables)
