@@ -5,30 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 
 import msgspec
 import numpy as np
 
-from bench.analysis.paired_tests import SIGNIFICANCE, Estimate, Floats, blocks_needed, estimate, holm, p_value
+from bench.analysis.brackets import comparable_p99
+from bench.analysis.paired_tests import Floats, blocks_needed, estimate
+from bench.analysis.verdict import Judgement, LogRatios, Verdict, judge_family
 from bench.model.plan import Arm, Plan
-from bench.model.summary import Cell, Summary, or_infinite
+from bench.model.summary import Cell, Summary
 
 METRIC = "p99"  # of the delivery latency
-RELEVANT = 1.05  # ratios nearer to 1 are never a claim, either way: 1 / 1.05 to 1.05
-
-
-class Verdict(StrEnum):
-    """What may be said of one arm against the baseline at one user count."""
-
-    FASTER = "faster"
-    SLOWER = "slower"
-    NO_DIFFERENCE = "no difference found"
-    TOO_FEW_BLOCKS = "too few blocks"
-    TOO_FEW_VALID_BLOCKS = "too few valid blocks"
-    NOT_MEASURED = "not measured"
-    BOTH_INFINITE = "both infinite"
 
 
 Pair = tuple[Cell, Cell]
@@ -38,11 +26,15 @@ class Comparison(msgspec.Struct, frozen=True):
     """One arm against the baseline at one user count.
 
     `ratio` is the arm's latency by the baseline's, below 1 where the arm is faster, with the 95 % interval `low`
-    to `high`. A latency is infinite where too many deliveries are missing: then a ratio may be 0, `inf`, or `nan`
-    where both are infinite. An interval without a bound ends at 0 or `inf`.
-    `adjusted_p` is corrected for the whole family, `p_value` is not.
+    to `high`. A latency is infinite where too many deliveries are missing, or the cell is saturated: then a ratio may
+    be 0, `inf`, or `nan` where both are infinite. An interval without a bound ends at 0 or `inf`. Where a p99 is known
+    as a bracket, so is the ratio: it lies from `ratio_low` to `ratio_high`, and the interval covers both.
+    `p_value` and `adjusted_p` test whether the ratio is 1, `p_beyond` and `adjusted_p_beyond` whether it is within 5 %;
+    the adjusted ones are corrected for the whole family.
     `block_ratios` has one ratio a block that counts. The other planned blocks are in `blocks_invalid`, where one of the
-    two cells is not valid, or in `blocks_unmeasured`. `blocks_missing` more that tell something would make a verdict.
+    two cells is not valid, or in `blocks_unmeasured`. `blocks_saturated` of those that count have a saturated cell.
+    `blocks_missing` more that tell something are advised, so that a difference can be found whatever the rest of the
+    family shows.
     """
 
     arm: str
@@ -59,6 +51,11 @@ class Comparison(msgspec.Struct, frozen=True):
     blocks_invalid: int
     blocks_unmeasured: int
     blocks_missing: int
+    ratio_low: float
+    ratio_high: float
+    p_beyond: float
+    adjusted_p_beyond: float
+    blocks_saturated: int
 
     @property
     def blocks_used(self) -> int:
@@ -93,20 +90,13 @@ def compare_arms(summary: Summary) -> list[Comparison]:
         if (baseline := baseline_for(summary.plan, arm)) is not arm
         for users in summary.plan.workload.users
     ]
-    adjusted = holm([p_value(place.log_ratios) for place in places])
+    judged = judge_family([place.log_ratios for place in places])
+    of_upper_bounds = judge_family([LogRatios(place.upper, place.upper) for place in places])
+    needed = blocks_needed(len(places)) if places else 0
     return [
-        _comparison(summary.plan, place, adjusted_p, blocks_needed(len(places)))
-        for place, adjusted_p in zip(places, adjusted, strict=True)
+        _comparison(summary.plan, place, judgement, without_brackets.finding, needed)
+        for place, judgement, without_brackets in zip(places, judged, of_upper_bounds, strict=True)
     ]
-
-
-def claim(found: Estimate, adjusted_p: float) -> Verdict:
-    """Say faster or slower only of what is significant in its family and beyond 5 %."""
-    if adjusted_p < SIGNIFICANCE and found.centre < -math.log(RELEVANT):
-        return Verdict.FASTER
-    if adjusted_p < SIGNIFICANCE and found.centre > math.log(RELEVANT):
-        return Verdict.SLOWER
-    return Verdict.NO_DIFFERENCE
 
 
 @dataclass(frozen=True)
@@ -119,21 +109,50 @@ class _Place:
     pairs: Sequence[Pair]
 
     @cached_property
-    def log_ratios(self) -> Floats:
-        """One a pair that is valid on both sides; `nan` where both latencies are infinite."""
-        valid = [pair for pair in self.pairs if all(cell.valid for cell in pair)]
-        latencies = [or_infinite(cell.latency_ms.p99) for pair in valid for cell in pair]
-        of_arm, of_baseline = np.log(np.reshape(latencies, (-1, 2))).T
+    def valid(self) -> list[Pair]:
+        """The pairs that count: valid on both sides."""
+        return [pair for pair in self.pairs if all(cell.valid for cell in pair)]
+
+    @cached_property
+    def log_ratios(self) -> LogRatios:
+        """One for each pair that counts."""
+        of_arm, of_baseline = self._log_p99
         with np.errstate(invalid="ignore"):  # inf less inf
-            difference: Floats = of_arm - of_baseline
+            return LogRatios(of_arm[:, 0] - of_baseline[:, 1], of_arm[:, 1] - of_baseline[:, 0])
+
+    @cached_property
+    def upper(self) -> Floats:
+        """The log-ratios of the upper bounds, which are what is known of a latency without its bracket."""
+        of_arm, of_baseline = self._log_p99
+        with np.errstate(invalid="ignore"):
+            difference: Floats = of_arm[:, 1] - of_baseline[:, 1]
         return difference
 
+    @property
+    def telling(self) -> int:
+        """How many pairs tell something: not both latencies are infinite."""
+        return int((~np.isnan(self.upper)).sum())
 
-def _comparison(plan: Plan, place: _Place, adjusted_p: float, needed: int) -> Comparison:
-    found = estimate(place.log_ratios)
-    used, measured = len(place.log_ratios), len(place.pairs)
-    telling = used - int(np.isnan(place.log_ratios).sum())
-    ratio, low, high = np.exp(found).tolist()
+    @property
+    def _log_p99(self) -> Floats:
+        """By arm and baseline, pair, and low and high end of the bracket."""
+        brackets = [[comparable_p99(cell) for cell in pair] for pair in self.valid]
+        with np.errstate(divide="ignore"):  # a lower bound may be 0
+            logarithms: Floats = np.log(np.reshape(brackets, (-1, 2, 2))).transpose(1, 0, 2)
+        return logarithms
+
+
+def _comparison(plan: Plan, place: _Place, judgement: Judgement, without_brackets: Verdict, needed: int) -> Comparison:
+    found, lowest, highest = map(estimate, (place.upper, place.log_ratios.low, place.log_ratios.high))
+    used, measured = len(place.valid), len(place.pairs)
+    ratio, low, high, ratio_low, ratio_high = np.exp(
+        [found.centre, lowest.low, highest.high, lowest.centre, highest.centre]
+    ).tolist()
+    verdict = judgement.finding
+    if verdict is Verdict.NO_DIFFERENCE and without_brackets is not Verdict.NO_DIFFERENCE:
+        verdict = Verdict.WIDE_BRACKETS
+    elif verdict is Verdict.NO_DIFFERENCE and place.telling < needed:
+        verdict = _why_none(plan, place, needed)
     return Comparison(
         arm=place.arm,
         baseline=place.baseline,
@@ -142,22 +161,33 @@ def _comparison(plan: Plan, place: _Place, adjusted_p: float, needed: int) -> Co
         ratio=ratio,
         low=low,
         high=high,
-        p_value=p_value(place.log_ratios),
-        adjusted_p=adjusted_p,
-        verdict=claim(found, adjusted_p) if telling >= needed else _why_none(plan.blocks, measured, used, needed),
-        block_ratios=tuple(np.exp(place.log_ratios).tolist()),
+        p_value=judgement.p_value,
+        adjusted_p=judgement.adjusted_p,
+        verdict=verdict,
+        block_ratios=tuple(np.exp(place.upper).tolist()),
         blocks_invalid=measured - used,
         blocks_unmeasured=plan.blocks - measured,
-        blocks_missing=max(0, needed - telling),
+        blocks_missing=max(0, needed - place.telling),
+        ratio_low=ratio_low,
+        ratio_high=ratio_high,
+        p_beyond=judgement.p_beyond,
+        adjusted_p_beyond=judgement.adjusted_p_beyond,
+        blocks_saturated=sum(any(cell.saturated for cell in pair) for pair in place.valid),
     )
 
 
-def _why_none(planned: int, measured: int, used: int, needed: int) -> Verdict:
-    if planned < needed:
-        return Verdict.TOO_FEW_BLOCKS
-    if measured < needed:
-        return Verdict.NOT_MEASURED
-    return Verdict.TOO_FEW_VALID_BLOCKS if used < needed else Verdict.BOTH_INFINITE
+def _why_none(plan: Plan, place: _Place, needed: int) -> Verdict:
+    """Say what is short of the blocks that are advised."""
+    if place.telling or not place.valid:
+        if plan.blocks < needed:
+            return Verdict.TOO_FEW_BLOCKS
+        if len(place.pairs) < needed:
+            return Verdict.NOT_MEASURED
+        if len(place.valid) < needed:
+            return Verdict.TOO_FEW_VALID_BLOCKS
+    both_saturated = sum(all(cell.saturated for cell in pair) for pair in place.valid)
+    is_mostly = 2 * both_saturated >= len(place.valid) - place.telling
+    return Verdict.BOTH_SATURATED if is_mostly else Verdict.BOTH_INFINITE
 
 
 def _pairs(summary: Summary, label: str, baseline: str, users: int) -> list[Pair]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGNIFICANCE = 0.05
+DIGITS = 12  # of a log-ratio less a bound: what is exactly on the bound lies on it, whatever its last bit
 
 Floats = NDArray[np.float64]
 
@@ -35,17 +36,12 @@ def p_value(log_ratios: Floats) -> float:
 
     An infinite log-ratio has the highest rank. One that is 0 or `nan` (both sides infinite) tells nothing.
     """
-    telling = log_ratios[~np.isnan(log_ratios) & (log_ratios != 0)]
-    ranks = _doubled_ranks(np.abs(telling))
-    positive = int(ranks[telling > 0].sum())
-    tail = min(positive, int(ranks.sum()) - positive)
-    chances = _rank_sums(tuple(sorted(ranks.tolist())))
-    return min(1.0, 2 * float(chances[: tail + 1].sum()))
+    return min(1.0, 2 * min(p_above(log_ratios), p_above(-log_ratios)))
 
 
 def p_above(log_ratios: Floats, bound: float = 0.0) -> float:
     """Return the one-sided p of the sign-flip test that log-ratios are not above `bound`; exact as `p_value` is."""
-    beyond = log_ratios - bound
+    beyond = np.round(log_ratios - bound, DIGITS)
     telling = beyond[~np.isnan(beyond) & (beyond != 0)]
     ranks = _doubled_ranks(np.abs(telling))
     chances = _rank_sums(tuple(sorted(ranks.tolist())))
@@ -95,9 +91,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def blocks_needed(comparisons: int) -> int:
-    """Return the number of blocks below which no claim can be made in a family of `comparisons`.
+    """Return how many blocks to plan, so that each of `comparisons` can have a verdict whatever the others show.
 
-    The smallest p of `n` blocks is `2 / 2**n`, which times the size of the family has to be below 0.05.
+    The smallest p of `n` blocks is `2 / 2**n`, which times the size of the family (Bonferroni) has to be below 0.05.
+    It is no condition of a verdict: once others are significant, Holm's correction may find one with fewer blocks.
     """
     return math.ceil(1 + math.log2(comparisons / SIGNIFICANCE))
 

@@ -8,9 +8,10 @@ import statistics
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from bench.analysis.comparison import Verdict, compare_arms
+from bench.analysis.comparison import compare_arms
 from bench.analysis.cost_model import cost_models
 from bench.analysis.max_users import max_users_within_slo
+from bench.analysis.verdict import Verdict
 from bench.capacity.result import Limit
 from bench.claims.manifest import Claim
 from bench.claims.medians import (
@@ -25,7 +26,7 @@ from bench.claims.stored_results import StoredResults
 from bench.errors import ManifestError, NoFigureError
 from bench.model.summary import or_infinite
 
-CLAIMED = (Verdict.FASTER, Verdict.SLOWER)
+CLAIMED = (Verdict.FASTER, Verdict.SLOWER, Verdict.DIFFERS)
 
 
 def read(claim: Claim, results: StoredResults) -> Reading:
@@ -54,6 +55,8 @@ def latency_ratio(results: StoredResults, campaign: str, strategy: str, users: i
     if not found or math.isnan(found[0].ratio):
         raise NoFigureError(f"{strategy} is not compared at {users:,} users")
     (one,) = found
+    if one.ratio in (0, math.inf):
+        return Reading(one.ratio, "no factor", "faster" if one.ratio < 1 else "slower")
     is_bounded = one.low > 0 or one.high < math.inf
     times = 1 / one.ratio if 0 < one.ratio < 1 else one.ratio
     return Reading(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bench.analysis.max_users import within_slo
 from bench.analysis.slo import is_within_slo
+from bench.analysis.support import all_carry
 from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
@@ -17,34 +18,66 @@ from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import listing, milliseconds
 from bench.presentation.window_wording import too_few_messages
+from loadtest.ledger.result import wide_bracket_ms
+from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 NOT_MEASURED = "not measured"
+UNSUPPORTED = "-"
+
+Read = Callable[[Cell], float | None]
 
 
 def comparison_answer(summary: Summary) -> Answer:
     """Return the verdicts and the finding, the measured user counts, and what is invalid or not measured and why."""
     sentences = (*verdicts(summary), slo_finding(summary))
-    shortage = too_few_messages(summary.plan.workload, Percentile.P99.number)
-    found = [*([f"{shortage}."] if shortage else []), *remarks(summary)]
-    return Answer(tuple(f"{each}." for each in sentences), users_table(summary), tuple(found))
+    return Answer(
+        tuple(f"{each}." for each in sentences), users_table(summary), (*footnotes(summary), *remarks(summary))
+    )
 
 
-def users_table(summary: Summary, *, with_gaps: bool = False) -> Table:
-    """Show a row for each user count of each strategy; with `with_gaps` also for those that were not measured.
+def users_table(summary: Summary, *, in_full: bool = False) -> Table:
+    """Show a row for each user count of each strategy; `in_full` also for those that were not measured.
 
-    Several blocks are one row, of the valid ones: medians, the range of the p99 and all missing deliveries.
+    Several blocks are one row, of the valid ones: medians, `in_full` the range of the p99, and all missing deliveries.
+    A percentile that the messages of a window do not carry is `-`.
     """
-    columns = _columns(summary.plan)
+    with_range = in_full and summary.plan.blocks > 1
+    columns = _columns(summary.plan, with_range=with_range)
     rows: list[Row] = []
     for arm in summary.plan.arms:
         is_first = True
         for users in summary.plan.workload.users:
             cells = summary.blocks_of(arm.label, users)
-            if cells or with_gaps:
-                row = _measured(cells, summary) if cells else _gap(arm.label, users, len(columns))
+            if cells or in_full:
+                row = (
+                    _measured(cells, summary, with_range=with_range) if cells else _gap(arm.label, users, len(columns))
+                )
                 rows.append(Row(row.cells, row.tone, starts_section=is_first))
                 is_first = False
     return Table("", columns, tuple(rows))
+
+
+def footnotes(summary: Summary) -> list[str]:
+    """Say how many messages the windows have, and explain headings, and a `-` and a bracket where there are any."""
+    if not summary.cells:
+        return []
+    workload = summary.plan.workload
+    messages = sorted({cell.offered_messages for cell in summary.cells})
+    amount = f"{messages[0]:,}" if len(set(messages)) == 1 else f"{messages[0]:,} to {messages[-1]:,}"
+    found = [
+        f"A window has {amount} messages. `from due` is from when a message was due instead of sent; `to all` is until "
+        "every member has a message, over messages."
+    ]
+    if shortage := too_few_messages(workload, Percentile.P99.number):
+        found.append(
+            f"{shortage}. A percentile that a window does not carry is `{UNSUPPORTED}`; verdicts use it anyway."
+        )
+    if any(wide_bracket_ms(cell) for cell in summary.cells):
+        found.append(
+            f"A p99 of two values is a bracket, shown where it is wider than {MAX_BRACKET_RATIO:.0%}: the deliveries' "
+            "receive times are known as upper and lower bounds only.".replace("%", " %")
+        )
+    return found
 
 
 def remarks(summary: Summary) -> list[str]:
@@ -69,13 +102,13 @@ def remarks(summary: Summary) -> list[str]:
     ]
 
 
-def _columns(plan: Plan) -> tuple[Column, ...]:
+def _columns(plan: Plan, *, with_range: bool) -> tuple[Column, ...]:
     several = plan.blocks > 1
     return (
-        Column("strategy"),
-        *numbers("users", "p50 ms", "p99 ms", "range of p99" if several else "max ms", wraps=False),
-        *numbers("delivered/s", "missing", wraps=False),
-        *numbers("CPU us/delivery"),
+        Column("strategy", wraps=False),
+        *numbers("users", "p50 ms", "p99 ms", wraps=False),
+        *(numbers("range of p99", wraps=False) if with_range else ()),
+        *numbers("p99 ms\nfrom due", "p99 ms\nto all", "delivered\n/s", "missing", "CPU us/\ndelivery", wraps=False),
         *(numbers("blocks", wraps=False) if several else ()),
         Column("within SLO", shows_tone=True),
     )
@@ -86,21 +119,25 @@ def _gap(strategy: str, users: int, columns: int) -> Row:
     return Row((strategy, f"{users:,}", NOT_MEASURED, *unknown, NOT_MEASURED), Tone.DOUBTFUL)
 
 
-def _measured(cells: Sequence[Cell], summary: Summary) -> Row:
+def _measured(cells: Sequence[Cell], summary: Summary, *, with_range: bool) -> Row:
     several = summary.plan.blocks > 1
     valid = [cell for cell in cells if cell.valid]
     shown = valid or cells
-    latencies = [cell.latency_ms for cell in shown]
-    p99 = [or_infinite(latency.p99) for latency in latencies]
     cpu = [cell.server.cpu_us_per_delivery for cell in shown if cell.server.cpu_us_per_delivery is not None]
     is_within, tone = _within_slo(cells, summary)
+
+    def median_ms(percentile: float, read: Read) -> str:
+        return _if_carried(shown, summary, percentile, _median_ms(map(read, shown)))
+
     return Row(
         (
             cells[0].strategy,
             f"{cells[0].users:,}",
-            _median_ms(latency.p50 for latency in latencies),
-            _median_ms(latency.p99 for latency in latencies),
-            _range_ms(p99) if several else _median_ms(latency.max for latency in latencies),
+            median_ms(50, lambda cell: cell.latency_ms.p50),
+            _if_carried(shown, summary, 99, _bracket_ms(shown)),
+            *[_if_carried(shown, summary, 99, _range_ms(shown))] * with_range,
+            median_ms(99, lambda cell: cell.response_ms.p99),
+            median_ms(99, lambda cell: cell.last_receiver_ms.p99),
             f"{statistics.median(cell.deliveries_per_s for cell in shown):,.0f}",
             f"{sum(cell.missing for cell in shown):,}",
             f"{statistics.median(cpu):.1f}" if cpu else "unknown",
@@ -111,11 +148,24 @@ def _measured(cells: Sequence[Cell], summary: Summary) -> Row:
     )
 
 
+def _if_carried(cells: Sequence[Cell], summary: Summary, percentile: float, text: str) -> str:
+    return text if all_carry(cells, summary.plan.workload, percentile) else UNSUPPORTED
+
+
+def _bracket_ms(cells: Sequence[Cell]) -> str:
+    """Write the median p99, or the bracket that it lies in where that is wide."""
+    high = statistics.median(or_infinite(cell.latency_ms.p99) for cell in cells)
+    low = statistics.median(or_infinite((cell.latency_lower_ms or cell.latency_ms).p99) for cell in cells)
+    is_wide = math.isfinite(high) and high - low > MAX_BRACKET_RATIO * high
+    return f"{milliseconds(low)} to {milliseconds(high)}" if is_wide else _finite_or_never(high)
+
+
 def _median_ms(values: Iterable[float | None]) -> str:
     return _finite_or_never(statistics.median(map(or_infinite, values)))
 
 
-def _range_ms(values: Sequence[float]) -> str:
+def _range_ms(cells: Sequence[Cell]) -> str:
+    values = [or_infinite(cell.latency_ms.p99) for cell in cells]
     lowest, highest = (_finite_or_never(end(values)) for end in (min, max))
     return lowest if lowest == highest else f"{lowest} to {highest}"
 

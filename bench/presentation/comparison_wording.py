@@ -6,12 +6,16 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from bench.analysis.comparison import Comparison, Verdict, compare_arms
+from bench.analysis.comparison import Comparison, compare_arms
 from bench.analysis.paired_tests import blocks_needed
+from bench.analysis.verdict import RELEVANT, Verdict
 from bench.model.summary import Summary
 from bench.presentation.text import counted, listed_numbers, listing
+from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 CLAIMS = (Verdict.FASTER, Verdict.SLOWER)
+FOUND = (*CLAIMS, Verdict.DIFFERS)
+MARGIN = f"{RELEVANT - 1:.0%}".replace("%", " %")
 
 
 def verdicts(summary: Summary) -> list[str]:
@@ -33,7 +37,7 @@ def too_few_blocks(blocks: int, comparisons: int) -> str:
 
 
 def headline(comparisons: Sequence[Comparison], blocks: int) -> str:
-    """Say in one line where each arm is faster or slower, or that there is no verdict yet."""
+    """Say in one line where each arm is faster or slower by more than 5 %, or that there is no verdict yet."""
     shortage = too_few_blocks(blocks, len(comparisons))
     found = shortage[:1].lower() + shortage[1:]
     if not shortage:
@@ -59,6 +63,8 @@ def _in_short(arm: str, ones: Sequence[Comparison]) -> str:
     claims = [f"{verdict} {_where(found, ones)}" for verdict, found in claimed.items() if found]
     if claims:
         return f"{arm} is {' and '.join(claims)}"
+    if any(one.verdict == Verdict.DIFFERS for one in ones):
+        return f"{arm} is not shown to differ by more than {MARGIN}"
     if any(one.verdict == Verdict.NO_DIFFERENCE for one in ones):
         return f"no difference found for {arm}"
     return f"no verdict on {arm}"
@@ -74,17 +80,19 @@ def _where(found: Sequence[Comparison], ones: Sequence[Comparison]) -> str:
 
 def _about(ones: Sequence[Comparison], planned: int) -> Iterator[str]:
     """Say what is known of one arm: claims first, then the user counts without one."""
-    claims = [one for one in ones if one.verdict in CLAIMS]
     for verdict in CLAIMS:
-        claimed = [one for one in claims if one.verdict == verdict]
+        claimed = [one for one in ones if one.verdict == verdict]
         if finite := [one for one in claimed if 0 < one.ratio < math.inf]:
             yield _times(finite, planned)
-        if infinite := [one for one in claimed if one not in finite]:
-            yield _infinitely(infinite, planned)
-    equal = [one for one in ones if one.verdict == Verdict.NO_DIFFERENCE]
-    if equal:
+        for is_saturated in (False, True):
+            infinite = [one for one in claimed if one not in finite and bool(one.blocks_saturated) is is_saturated]
+            if infinite:
+                yield _without_factor(infinite, planned)
+    if differing := [one for one in ones if one.verdict == Verdict.DIFFERS]:
+        yield _differs(differing, planned)
+    if equal := [one for one in ones if one.verdict == Verdict.NO_DIFFERENCE]:
         yield _no_difference(equal, planned)
-    unknown = [one for one in ones if one not in claims and one not in equal]
+    unknown = [one for one in ones if one.verdict not in (*FOUND, Verdict.NO_DIFFERENCE)]
     for reason, group in groupby(unknown, key=lambda one: _reason(one, planned)):
         yield f"No verdict on {ones[0].arm} against {ones[0].baseline} at {_users(group)}: {reason}"
 
@@ -94,27 +102,51 @@ def _times(ones: Sequence[Comparison], planned: int) -> str:
     first, *others = ones
     faster = first.verdict == Verdict.FASTER
     predicate, adverb = ("is", "fast") if faster else ("takes", "long")
-    sizes = [_inverted(one) if faster else (one.ratio, one.low, one.high) for one in ones]
-    (times, low, high), *other_sizes = sizes
     return listing(
         [
-            f"{first.arm} {predicate} {rounded(times)} times as {adverb} as {first.baseline} at {first.users:,} users "
-            f"({first.metric}, 95 % interval {span(low, high)}, {_blocks(ones, planned)})",
-            *(
-                f"{rounded(times)} times at {one.users:,} ({span(low, high)})"
-                for one, (times, low, high) in zip(others, other_sizes, strict=True)
-            ),
+            f"{first.arm} {predicate} {_factor(first)} times as {adverb} as {first.baseline} at {first.users:,} users "
+            f"({first.metric}, 95 % interval {_inverted_span(first)}, {_blocks(ones, planned)})",
+            *(f"{_factor(one)} times at {one.users:,} ({_inverted_span(one)})" for one in others),
         ]
     )
 
 
-def _infinitely(ones: Sequence[Comparison], planned: int) -> str:
+def _factor(one: Comparison) -> str:
+    """Write how many times as fast a faster arm is, or how many times as long any other takes."""
+    if one.verdict != Verdict.FASTER:
+        return ratio_in_words(one.ratio, one.ratio_low, one.ratio_high)
+    return ratio_in_words(1 / one.ratio, _inverse(one.ratio_high), _inverse(one.ratio_low))
+
+
+def _inverted_span(one: Comparison) -> str:
+    if one.verdict != Verdict.FASTER:
+        return span(one.low, one.high)
+    return span(_inverse(one.high), _inverse(one.low))
+
+
+def _inverse(ratio: float) -> float:
+    return 1 / ratio if ratio else math.inf
+
+
+def _without_factor(ones: Sequence[Comparison], planned: int) -> str:
+    """Say that an arm is faster or slower where the loser's latency is infinite: no factor tells by how much."""
     one = ones[0]
     loser = one.baseline if one.verdict == Verdict.FASTER else one.arm
-    return (
-        f"{one.arm} is {one.verdict} than {one.baseline} at {_users(ones)}: {loser} misses so many deliveries that "
-        f"its {one.metric} is infinite ({_blocks(ones, planned)})"
-    )
+    cause = f"{loser} misses so many deliveries that its {one.metric} is infinite"
+    if one.blocks_saturated:
+        cause = f"{loser} is saturated, so that its {one.metric} grows with the window and there is no factor"
+    return f"{one.arm} is {one.verdict} than {one.baseline} at {_users(ones)}: {cause} ({_blocks(ones, planned)})"
+
+
+def _differs(ones: Sequence[Comparison], planned: int) -> str:
+    first, *others = ones
+    listed = [
+        f"{first.arm} differs from {first.baseline} at {first.users:,} users "
+        f"({_factor(first)} times its {first.metric}, 95 % interval {span(first.low, first.high)}, "
+        f"{_blocks(ones, planned)})",
+        *(f"at {one.users:,} ({_factor(one)} times, {span(one.low, one.high)})" for one in others),
+    ]
+    return f"{listing(listed)}, but not shown to be by more than {MARGIN}"
 
 
 def _no_difference(ones: Sequence[Comparison], planned: int) -> str:
@@ -127,8 +159,15 @@ def _no_difference(ones: Sequence[Comparison], planned: int) -> str:
 
 
 def _reason(one: Comparison, planned: int) -> str:
-    """Say why there is no verdict although enough blocks were planned."""
+    """Say why there is no verdict."""
+    if one.verdict == Verdict.WIDE_BRACKETS:
+        return (
+            f"what is known of their {one.metric} is a bracket, and its ends disagree "
+            f"(ratio {ratio_in_words(one.ratio, one.ratio_low, one.ratio_high)})"
+        )
     infinite = f"both miss so many deliveries that their {one.metric} is infinite"
+    if one.blocks_saturated:
+        infinite = "both are saturated"
     if one.blocks_infinite == planned:
         return infinite
     faults = {
@@ -136,24 +175,52 @@ def _reason(one: Comparison, planned: int) -> str:
         "did not measure both": one.blocks_unmeasured,
         f"uninformative, as {infinite}": one.blocks_infinite,
     }
-    found = listing([f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number])
-    return f"{found}; {one.blocks_missing} more needed" if one.blocks_missing else found
-
-
-def _inverted(one: Comparison) -> tuple[float, float, float]:
-    return 1 / one.ratio, 1 / one.high, 1 / one.low if one.low else math.inf
+    found = [f"{number} of {planned} blocks {fault}" for fault, number in faults.items() if number]
+    advice = [f"plan {one.blocks_missing} more"] if one.blocks_missing else []
+    return "; ".join([listing(found) if found else str(one.verdict), *advice])
 
 
 def _users(ones: Iterable[Comparison]) -> str:
     return f"{listed_numbers(one.users for one in ones)} users"
 
 
-def _blocks(ones: Sequence[Comparison], planned: int) -> str:
-    """Say how many blocks count: `10 blocks`, or `8 to 10 of 10 blocks` where some do not."""
-    fewest, most = min(one.blocks_used for one in ones), max(one.blocks_used for one in ones)
+def _blocks(ones: Iterable[Comparison], planned: int) -> str:
+    """Say how many blocks count, out of those planned."""
+    used = [one.blocks_used for one in ones]
+    fewest, most = min(used), max(used)
     if fewest == planned:
-        return f"{planned} blocks"
+        return counted(planned, "block")
     return f"{fewest if fewest == most else f'{fewest} to {most}'} of {planned} blocks"
+
+
+def ratio_and_interval(one: Comparison) -> tuple[str, str]:
+    """Write both; what is saturated has no factor, as its latency depends on the length of the window."""
+    if not _has_factor(one):
+        return "no factor", "none"
+    ratio = ratio_in_words(one.ratio, one.ratio_low, one.ratio_high)
+    return ratio, ratio if one.ratio in (0, math.inf) else span(one.low, one.high)
+
+
+def _has_factor(one: Comparison) -> bool:
+    return not (one.blocks_saturated and one.ratio in (0, math.inf))
+
+
+def verdict_in_words(one: Comparison) -> str:
+    """Name the verdict, and why a factor is missing."""
+    if one.verdict in CLAIMS:
+        if _has_factor(one):
+            return f"{one.verdict} (beyond {MARGIN})"
+        return f"{one.verdict}: {f'{one.baseline} ' * (one.verdict == Verdict.FASTER)}saturated"
+    return f"{one.verdict} (not shown beyond {MARGIN})" if one.verdict == Verdict.DIFFERS else one.verdict
+
+
+def ratio_in_words(ratio: float, low: float, high: float) -> str:
+    """Write a ratio, or the bracket that it lies in where that is wider than 10 %."""
+    if math.isnan(ratio):
+        return "unknown"
+    if high - low > MAX_BRACKET_RATIO * high and high < math.inf:
+        return f"{rounded(low)} to {rounded(high)}"
+    return "infinite" if math.isinf(ratio) else rounded(ratio) if ratio else "0"
 
 
 def span(low: float, high: float) -> str:

@@ -21,6 +21,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def arrivals(process: str) -> str:
+    """Name the process that messages arrive by: `Poisson arrivals`, `evenly spaced`."""
+    return {"poisson": "Poisson arrivals", "constant": "evenly spaced"}.get(process, process)
+
+
 def milliseconds(value: float | None) -> str:
     """Write a latency to its significant digits; `None`, a percentile among missing deliveries, is `never`."""
     return "never" if value is None else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"

@@ -1,6 +1,6 @@
 """Simulated campaigns with known differences: how often a verdict is wrong, and how often a difference is found.
 
-`python -m bench.validation.simulation` prints both, and the coverage of intervals, from a fixed seed in under a minute.
+`python -m bench.validation.simulation` prints both, and the coverage of intervals, from a fixed seed in a few minutes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.analysis.comparison import Verdict, claim
-from bench.analysis.paired_tests import Floats, estimate, holm, p_value
+from bench.analysis.paired_tests import Floats, estimate
+from bench.analysis.verdict import RELEVANT, LogRatios, Verdict, judge_family
 from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, write_simulation
 
 SEED = 1
@@ -26,6 +26,7 @@ POWER_CAMPAIGNS = 400
 ARMS, USER_COUNTS, BLOCKS = 3, 5, 10
 BLOCK_SPREAD = 0.3  # of the logarithm: machine drift, which all runs of a block share
 POWER_BLOCKS = (10, 15, 20)
+POWER_FACTORS = (1.1, 1.2)
 RESAMPLES = 1000
 T_QUANTILE = 2.262  # 97.5 % of Student's t with BLOCKS - 1 degrees of freedom
 
@@ -57,9 +58,10 @@ NOISES: tuple[Noise, ...] = (normal, heavy, hiccups)
 
 @dataclass(frozen=True)
 class World:
-    """Campaigns of equal arms, except that the last is `factor` times as slow; `spread` is that of a run's log p99.
+    """Campaigns of equal arms, except that the last `slow_arms` are `factor` times as slow.
 
-    Half of a run's variance belongs to its server and is shared by its user counts; the other half is each cell's own.
+    `spread` is that of a run's log p99. Half of a run's variance belongs to its server and is shared by its user
+    counts; the other half is each cell's own.
     """
 
     noise: Noise
@@ -68,6 +70,7 @@ class World:
     arms: int = ARMS
     user_counts: int = USER_COUNTS
     factor: float = 1.0
+    slow_arms: int = 1
 
     def campaigns(self, random: np.random.Generator, number: int) -> Iterator[list[Floats]]:
         """Yield campaigns, each as the log-ratios of its comparisons; those of the last arm come last."""
@@ -76,15 +79,14 @@ class World:
             block = random.normal(0, BLOCK_SPREAD, (1, 1, self.blocks))
             server = random.normal(0, self.spread / math.sqrt(2), (self.arms, 1, self.blocks))
             log_p99 = block + server + self.spread / math.sqrt(2) * self.noise(random, shape)
-            log_p99[-1] += math.log(self.factor)
+            log_p99[-self.slow_arms :] += math.log(self.factor)
             with np.errstate(invalid="ignore"):  # infinite on both sides
                 yield list((log_p99[1:] - log_p99[0]).reshape(-1, self.blocks))
 
 
 def judge(log_ratios: list[Floats]) -> list[Verdict]:
     """Judge the comparisons of one campaign as the bench does."""
-    adjusted = holm([p_value(values) for values in log_ratios])
-    return [claim(estimate(values), p) for values, p in zip(log_ratios, adjusted, strict=True)]
+    return [judgement.finding for judgement in judge_family([LogRatios(values, values) for values in log_ratios])]
 
 
 def false_claims(world: World, campaigns: int, seed: int) -> float:
@@ -93,6 +95,20 @@ def false_claims(world: World, campaigns: int, seed: int) -> float:
     wrong = sum(
         any(verdict != Verdict.NO_DIFFERENCE for verdict in judge(campaign))
         for campaign in world.campaigns(random, campaigns)
+    )
+    return wrong / campaigns
+
+
+def false_verdicts_at_the_margin(world: World, campaigns: int, seed: int) -> float:
+    """Return the share of campaigns with a verdict, faster or slower, where every arm is exactly 5 % slower.
+
+    That is the worst case: such a verdict says beyond 5 %, and no ratio within 5 % is easier to mistake for it.
+    """
+    random = np.random.default_rng(seed)
+    at_margin = replace(world, factor=RELEVANT, slow_arms=world.arms - 1)
+    wrong = sum(
+        any(verdict in (Verdict.FASTER, Verdict.SLOWER) for verdict in judge(campaign))
+        for campaign in at_margin.campaigns(random, campaigns)
     )
     return wrong / campaigns
 
@@ -120,17 +136,25 @@ def covered(noise: Noise, samples: int, seed: int) -> list[float]:
 
 
 def tables() -> tuple[SimulatedTable, ...]:
-    """Simulate everything: false claims, how often a difference is found, and the coverage of intervals."""
+    """Simulate everything: false claims, false verdicts, how often a difference is found, coverage of intervals."""
     family = (ARMS - 1) * USER_COUNTS
     wrong = [
         (noise.__name__, f"{spread:.0%}", *(f"{false_claims(one, CAMPAIGNS, SEED):.1%}" for one in worlds))
         for noise, spread in itertools.product((*NOISES, losses), (0.05, 0.2))
         for worlds in [(World(noise, spread, arms=2, user_counts=1), World(noise, spread))]
     ]
+    at_margin = [
+        (noise.__name__, f"{spread:.0%}", *(f"{share:.1%}" for share in shares))
+        for noise, spread in itertools.product((*NOISES, losses), (0.02, 0.2))
+        for worlds in [(World(noise, spread, arms=2, user_counts=1), World(noise, spread))]
+        for shares in [[false_verdicts_at_the_margin(one, CAMPAIGNS, SEED) for one in worlds]]
+    ]
     power = [
         (noise.__name__, f"{spread:.0%}", *(f"{found(one, POWER_CAMPAIGNS, SEED):.0%}" for one in slower))
         for noise, spread in itertools.product(NOISES, (0.02, 0.03, 0.05, 0.1))
-        for slower in [[World(noise, spread, blocks, factor=1.1) for blocks in POWER_BLOCKS]]
+        for slower in [
+            [World(noise, spread, blocks, factor=factor) for factor in POWER_FACTORS for blocks in POWER_BLOCKS]
+        ]
     ]
     coverage = [(noise.__name__, *(f"{share:.1%}" for share in covered(noise, CAMPAIGNS, SEED))) for noise in NOISES]
     return (
@@ -141,9 +165,19 @@ def tables() -> tuple[SimulatedTable, ...]:
             tuple(wrong),
         ),
         SimulatedTable(
+            "false-verdicts",
+            f"False verdicts on arms exactly 5 % slower, in {CAMPAIGNS:,} campaigns of {BLOCKS} blocks",
+            ("noise", "spread", "1 comparison", f"{family} comparisons"),
+            tuple(at_margin),
+        ),
+        SimulatedTable(
             "power",
-            f"An arm 10 % slower is found slower, {family} comparisons, {POWER_CAMPAIGNS} campaigns",
-            ("noise", "spread", *(f"{blocks} blocks" for blocks in POWER_BLOCKS)),
+            f"A slower arm gets the verdict slower, {family} comparisons, {POWER_CAMPAIGNS} campaigns",
+            (
+                "noise",
+                "spread",
+                *(f"{factor - 1:.0%}, {blocks} blocks" for factor in POWER_FACTORS for blocks in POWER_BLOCKS),
+            ),
             tuple(power),
         ),
         SimulatedTable(

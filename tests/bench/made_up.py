@@ -63,9 +63,11 @@ def step(
     reasons: Sequence[str] = (),
     start_ns: int = START_NS,
     rate_factor: float = 1.0,
+    seconds: int = 5,
 ) -> Step:
-    """Make a window of 5 s at 100 messages/s in which `missing` of the expected deliveries never came."""
-    expected = 500 * users
+    """Make a window at 100 messages/s in which `missing` of the expected deliveries never came."""
+    messages = 100 * seconds
+    expected = messages * users
     arrived = round((expected - missing) * rate_factor)
     percentiles = latency(p50, missing=missing / expected)
     return Step(
@@ -76,14 +78,14 @@ def step(
         reasons=list(reasons),
         warnings=[],
         windows=1,
-        window_s=5.0,
+        window_s=float(seconds),
         window_start_ns=start_ns,
-        window_end_ns=start_ns + 5 * SECOND,
-        drain_end_ns=start_ns + 6 * SECOND,
+        window_end_ns=start_ns + seconds * SECOND,
+        drain_end_ns=start_ns + (seconds + 1) * SECOND,
         drained=missing == 0,
         saturated=rate_factor < 1,
-        planned_messages=500,
-        offered_messages=500,
+        planned_messages=messages,
+        offered_messages=messages,
         expected=expected,
         delivered=expected - missing,
         missing=missing,
@@ -94,7 +96,7 @@ def step(
         foreign=0,
         not_judged=0,
         arrived_in_window=arrived,
-        deliveries_per_s=arrived / 5,
+        deliveries_per_s=arrived / seconds,
         latency_ms=percentiles,
         response_ms=percentiles,
         first_receiver_ms=MedianAndTail(percentiles.p50, percentiles.p50),
@@ -145,7 +147,7 @@ def run(
         else SwarmResult(
             format=1, workers=1, steps=list(steps), not_measured=list(not_measured), problems=list(problems)
         ),
-        samples=samples(),
+        samples=samples(max((one.window_s + 5 for one in steps or []), default=10)),
         stats_before=None,
         stats_after=None,
         server_ended=server_ended,
@@ -162,9 +164,9 @@ def typical_step(strategy: str, users: int, block: int = 1) -> Step:
     load = users * 100 / SATURATES_AT[strategy]
     p50 = (0.6 + users / 300) * (1 + 0.07 * block) / max(0.08, 1 - load) ** 1.2
     if load <= 1:
-        return step(users, p50=p50)
-    lost = round(500 * users * (1 - 1 / load) * 0.6)
-    return step(users, p50=p50 * math.sqrt(load), missing=lost, rate_factor=0.9)
+        return step(users, p50=p50, seconds=10)
+    lost = round(1_000 * users * (1 - 1 / load) * 0.6)
+    return step(users, p50=p50 * math.sqrt(load), missing=lost, rate_factor=0.9, seconds=10)
 
 
 def typical_summary(strategies: Sequence[str] = ("direct", "queue", "gather"), blocks: int = 1) -> Summary:

@@ -11,11 +11,11 @@ from rich.console import Console
 from bench.analysis.cells import summarise
 from bench.analysis.max_users import MaxUsers, max_users_within_slo
 from bench.model.summary import Summary
-from bench.presentation.comparison_answer import comparison_answer
+from bench.presentation.comparison_answer import comparison_answer, users_table
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.terminal import answer_in_terminal
 from bench.presentation.text import listing
-from loadtest.ledger.result import Step
+from loadtest.ledger.result import MedianAndTail, Step
 from tests.bench.made_up import ENVIRONMENT, latency, plan, run, step, typical_summary
 
 
@@ -178,11 +178,14 @@ def rows(text: str, strategy: str) -> list[list[str]]:
 
 def test_the_table_shows_never_and_the_remarks_give_reasons() -> None:
     made = plan(("direct",), users=(50, 100, 200))
-    steps = [step(50, reasons=["generator late; use more cores"]), step(100, missing=25_000)]
+    steps = [
+        step(50, reasons=["generator late; use more cores"], seconds=10),
+        step(100, missing=25_000, seconds=10),
+    ]
     text = printed(summarise(made, ENVIRONMENT, [run(made.trials[0], steps, not_measured=[200])]))
     assert [row[-1] for row in rows(text, "direct")] == ["invalid", "no"]
-    assert rows(text, "direct")[1][2:5] == ["2.00", "never", "never"]
-    assert rows(text, "direct")[1][6] == "25,000"
+    assert rows(text, "direct")[1][2:6] == ["2.00", "never", "never", "never"]
+    assert rows(text, "direct")[1][7] == "25,000"
     assert "direct, 50 users, block 1: invalid: generator late; use more cores" in text
     assert "direct, 200 users, block 1: not measured: the step of 100 users did not drain within 5 s" in text
 
@@ -197,15 +200,56 @@ def test_the_answer_comes_first_in_sentences() -> None:
 def test_several_blocks_are_one_row() -> None:
     made = plan(users=(50, 100), blocks=3)
     runs = [
-        run(made.trials[0], [step(50, p50=1), step(100, p50=11)]),
-        run(made.trials[1], [step(50, p50=3, reasons=["late"]), step(100, p50=13)]),
-        run(made.trials[2], [step(50, p50=2, missing=1_000), step(100, p50=12, missing=2)]),
+        run(made.trials[0], [step(50, p50=1, seconds=10), step(100, p50=11, seconds=10)]),
+        run(made.trials[1], [step(50, p50=3, reasons=["late"], seconds=10), step(100, p50=13, seconds=10)]),
+        run(
+            made.trials[2],
+            [step(50, p50=2, missing=1_000, seconds=10), step(100, p50=12, missing=2, seconds=10)],
+        ),
     ]
-    text = printed(summarise(made, ENVIRONMENT, runs))
-    assert rows(text, "direct") == [
-        ["direct", "50", "1.50", "never", "4.00 to never", "4,900", "1,000", "102.1", "2 of 3", "1 of 2"],
-        ["direct", "100", "12.00", "48.00", "44.00 to 52.00", "10,000", "2", "50.0", "3 of 3", "1 of 3"],
-    ]
+    summary = summarise(made, ENVIRONMENT, runs)
+    first, second = rows(printed(summary), "direct")
+    assert first == ["direct", "50", "1.50", "never", "never", "never", "4,950", "1,000", "101.0", "2 of 3", "1 of 2"]
+    assert second == ["direct", "100", "12.00", *["48.00"] * 3, "10,000", "2", "50.0", "3 of 3", "1 of 3"]
+    in_full = users_table(summary, in_full=True)
+    assert in_full.columns[4].heading == "range of p99"
+    assert [row.cells[4] for row in in_full.rows] == ["4.00 to never", "44.00 to 52.00"]
+
+
+def test_response_and_the_time_until_all_have_a_message_stand_beside_the_p99() -> None:
+    made = step(50, p50=2, seconds=10)
+    due = msgspec.structs.replace(made.response_ms, p99=9.0)
+    late = msgspec.structs.replace(made, response_ms=due, last_receiver_ms=MedianAndTail(2.5, 8.5))
+    (row,) = rows(printed(summary_of(late)), "direct")
+    assert row[3:6] == ["8.00", "9.00", "8.50"]
+
+
+def test_a_percentile_that_too_few_messages_carry_is_not_printed() -> None:
+    """Of 500 messages five lie beyond the p99, of 1,000 ten: all copies of a message share its fate."""
+    (row,) = rows(printed(summary_of(step(50))), "direct")
+    assert row[2:6] == ["2.00", "-", "-", "-"]
+    assert "A window has 500 messages." in printed(summary_of(step(50)))
+    assert "p99 needs 1,000, so that 10 lie beyond it" in " ".join(printed(summary_of(step(50))).split())
+    enough = summary_of(step(50, seconds=10))
+    workload = msgspec.structs.replace(enough.plan.workload, duration_s=10)
+    enough = msgspec.structs.replace(enough, plan=msgspec.structs.replace(enough.plan, workload=workload))
+    assert rows(printed(enough), "direct")[0][2:6] == ["2.00", "8.00", "8.00", "8.00"]
+    assert "p99 needs" not in printed(enough)
+
+
+def test_a_poisson_window_carries_what_its_mean_carries() -> None:
+    fewer = msgspec.structs.replace(step(50, seconds=10), planned_messages=970, offered_messages=970)
+    assert rows(printed(summary_of(fewer)), "direct")[0][3] == "8.00"
+
+
+def test_a_wide_bracket_of_the_p99_is_shown_and_explained() -> None:
+    made = step(50, seconds=10)
+    lower = msgspec.structs.replace(made.latency_ms, p99=5.0)
+    text = printed(summary_of(msgspec.structs.replace(made, latency_lower_ms=lower)))
+    assert rows(text, "direct")[0][3] == "5.00 to 8.00"
+    assert "A p99 of two values is a bracket" in text
+    narrow = msgspec.structs.replace(made, latency_lower_ms=msgspec.structs.replace(lower, p99=7.5))
+    assert rows(printed(summary_of(narrow)), "direct")[0][3] == "8.00"
 
 
 def test_a_remark_that_blocks_share_is_printed_once() -> None:

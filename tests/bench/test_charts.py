@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,10 +39,19 @@ def summary_of(*steps: Step, users: tuple[int, ...] = (50, 100, 200)) -> Summary
 def test_latency_shows_each_strategys_percentiles_in_three_panels() -> None:
     summary = typical_summary()
     figure = latency_by_users(summary)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["p50", "p99", "max"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "p50 of deliveries",
+        "p99 of deliveries",
+        "p99 until all have it",
+    ]
     cells = [cell for cell in summary.cells if cell.strategy == "direct"]
-    for axes, name in zip(figure.axes, ("p50", "p99", "max"), strict=True):
-        assert data(axes, "direct") == [(cell.users, getattr(cell.latency_ms, name)) for cell in cells]
+    figures = [
+        [cell.latency_ms.p50 for cell in cells],
+        [cell.latency_ms.p99 for cell in cells],
+        [cell.last_receiver_ms.p99 for cell in cells],
+    ]
+    for axes, values in zip(figure.axes, figures, strict=True):
+        assert data(axes, "direct") == [(cell.users, value) for cell, value in zip(cells, values, strict=True)]
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50", "100", "200", "400", "800"]
         assert [y for _, y in data(axes, "SLO")] == [50, 50]
@@ -58,14 +68,38 @@ def test_the_title_states_the_finding_and_the_footer_where_it_comes_from() -> No
 
 
 def test_an_infinite_percentile_is_drawn_at_never_above_all_others() -> None:
-    figure = latency_by_users(summary_of(step(50), step(100, missing=1), users=(50, 100)))
-    p50, _, most = figure.axes
+    lossy = step(100, missing=2_000, seconds=10)
+    figure = latency_by_users(summary_of(step(50, seconds=10), lossy, users=(50, 100)))
+    p50, p99, _ = figure.axes
     ticks = {tick.get_text(): y for tick, y in zip(p50.get_yticklabels(), p50.get_yticks(), strict=True)}
-    assert data(most, "direct") == [(50, 20), (100, ticks["never"])]
+    assert data(p99, "direct") == [(50, 8), (100, ticks["never"])]
     assert data(p50, "direct") == [(50, 2), (100, 2)]
     assert ticks["never"] > max(y for name, y in ticks.items() if name != "never")
     assert ticks["never"] < p50.get_ylim()[1]
-    assert "Missing deliveries, counted as infinite latency: direct 100 users: 1." in texts(figure)
+    assert "Missing deliveries, counted as infinite latency: direct 100 users: 2,000." in texts(figure)
+
+
+def test_a_panel_without_enough_messages_says_what_it_needs() -> None:
+    p50, p99, until_all = latency_by_users(summary_of(step(50), step(100), users=(50, 100))).axes
+    assert data(p50, "direct") == [(50, 2), (100, 2)]
+    for axes in (p99, until_all):
+        assert data(axes, "direct") == []
+        assert "a p99 needs windows of\n1,000 messages" in [text.get_text() for text in axes.texts]
+
+
+def test_the_footer_names_the_arrivals_and_the_messages_of_a_window() -> None:
+    summary = typical_summary()
+    poisson = msgspec.structs.replace(summary.plan.workload, arrival="poisson", duration_s=10)
+    summary = msgspec.structs.replace(summary, plan=msgspec.structs.replace(summary.plan, workload=poisson))
+    text = texts(latency_by_users(summary))
+    assert "100 messages/s (Poisson arrivals)" in text
+    assert "windows of 10 s and about 1,000 messages" in text
+    assert "(evenly spaced)" in texts(latency_by_users(typical_summary()))
+
+
+def test_a_chart_of_several_blocks_says_that_it_shows_medians() -> None:
+    assert "Median over the valid blocks; bars: their range." in texts(latency_by_users(typical_summary(blocks=2)))
+    assert "Median" not in texts(latency_by_users(typical_summary()))
 
 
 def test_without_missing_deliveries_there_is_no_never() -> None:
@@ -90,7 +124,7 @@ def test_an_invalid_cell_is_hollow() -> None:
 
 @pytest.mark.parametrize(("draw", "x"), [(latency_by_users, 200), (delivered_vs_offered, 20_000), (run_health, 200)])
 def test_unmeasured_counts_are_crossed_at_the_end_of_the_line(draw: Callable[[Summary], Figure], x: int) -> None:
-    figure = draw(summary_of(step(50), step(100, missing=50)))
+    figure = draw(summary_of(step(50, seconds=10), step(100, missing=50, seconds=10)))
     for axes in figure.axes:
         if not axes.lines:
             continue  # nothing was recorded

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import msgspec
+import numpy as np
 import pytest
 
 from bench.analysis.cells import summarise
-from bench.analysis.comparison import Comparison, Verdict, baseline_of, claim, compare_arms
-from bench.analysis.paired_tests import Estimate
+from bench.analysis.comparison import Comparison, baseline_of, compare_arms
+from bench.analysis.verdict import RELEVANT, LogRatios, Verdict, judge_family
 from bench.model.plan import Trial
 from bench.model.summary import Summary
 from bench.presentation.comparison_wording import headline, verdicts
-from loadtest.ledger.result import Step
+from bench.presentation.report.campaign_tables import comparisons_table
+from loadtest.ledger.result import Latency, Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step
 
 LOSSES = 1_000  # of 25,000 expected by 50 users: the p99 is infinite
@@ -56,8 +59,8 @@ def only(summary: Summary) -> Comparison:
         (2, Verdict.SLOWER),
         (0.5, Verdict.FASTER),
         (1.1, Verdict.SLOWER),
-        (1.04, Verdict.NO_DIFFERENCE),
-        (0.96, Verdict.NO_DIFFERENCE),
+        (1.04, Verdict.DIFFERS),
+        (0.96, Verdict.DIFFERS),
     ],
 )
 def test_a_claim_is_significant_and_beyond_five_per_cent(factor: float, verdict: Verdict) -> None:
@@ -74,8 +77,43 @@ def test_a_large_ratio_that_is_not_significant_is_no_claim() -> None:
     assert one.ratio > 1.1
     assert one.adjusted_p > 0.05
     assert one.verdict == Verdict.NO_DIFFERENCE
-    assert claim(Estimate(math.log(1.06), 0, 1), 0.049) == Verdict.SLOWER
-    assert claim(Estimate(math.log(1.06), 0, 1), 0.05) == Verdict.NO_DIFFERENCE
+
+
+def test_beyond_five_per_cent_is_tested_and_not_read_off_the_estimate() -> None:
+    """A ratio that scatters around 1.06 differs from 1 in every block, but is not shown to be beyond 1.05."""
+    one = only(campaign(times(1.06, scatter=0.005)))
+    assert one.ratio > RELEVANT
+    assert one.low > 1
+    assert one.adjusted_p < 0.05 < one.adjusted_p_beyond
+    assert one.verdict == Verdict.DIFFERS
+    assert verdicts(campaign(times(1.06, scatter=0.005))) == [
+        f"queue differs from direct at 50 users ({one.ratio:.2f} times its p99, 95 % interval {one.low:.2f} to "
+        f"{one.high:.2f}, 10 blocks), but not shown to be by more than 5 %"
+    ]
+    sure = only(campaign(times(1.06, scatter=0.0005)))
+    assert sure.adjusted_p_beyond == sure.p_beyond == 2 / 2**10
+    assert sure.verdict == Verdict.SLOWER
+
+
+@pytest.mark.parametrize("factor", [RELEVANT, 1 / RELEVANT])
+def test_a_ratio_on_the_margin_is_not_beyond_it(factor: float) -> None:
+    log_ratios = np.full(20, math.log(factor))
+    (judgement,) = judge_family([LogRatios(log_ratios, log_ratios)])
+    assert (judgement.p_beyond, judgement.finding) == (1, Verdict.DIFFERS)
+
+
+def test_a_verdict_follows_holm_with_fewer_blocks_than_are_advised() -> None:
+    """Nine comparisons are clear in nine blocks; the tenth has eight valid ones, and Holm's last step asks less."""
+    users = tuple(range(50, 100, 5))
+
+    def make(trial: Trial, count: int) -> Step:
+        late = trial.block == 1 and count == users[-1]
+        return step(count, p50=99, reasons=["late"]) if late else times(3)(trial, count)
+
+    *_, last = compare_arms(campaign(make, users=users, blocks=9))
+    assert (last.blocks_used, last.blocks_missing) == (8, 1)
+    assert len(users) * last.p_beyond > 0.05 > last.adjusted_p_beyond
+    assert last.verdict == Verdict.SLOWER
 
 
 def test_what_all_runs_of_a_block_share_cancels() -> None:
@@ -148,7 +186,7 @@ def test_a_block_counts_only_where_both_sides_are_valid() -> None:
     assert "8 of 10 blocks" in verdicts(campaign(make))[0]
     short = campaign(make, blocks=7)
     assert (only(short).verdict, only(short).blocks_missing) == (Verdict.TOO_FEW_VALID_BLOCKS, 1)
-    assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; 1 more needed"]
+    assert verdicts(short) == ["No verdict on queue against direct at 50 users: 2 of 7 blocks invalid; plan 1 more"]
 
 
 def test_an_unmeasured_count_is_no_claim() -> None:
@@ -159,7 +197,7 @@ def test_an_unmeasured_count_is_no_claim() -> None:
     assert [one.verdict for one in compare_arms(summary)] == [Verdict.SLOWER, Verdict.NOT_MEASURED]
     assert compare_arms(summary)[1].blocks_unmeasured == 10
     assert verdicts(summary)[1] == (
-        "No verdict on queue against direct at 100 users: 10 of 10 blocks did not measure both; 7 more needed"
+        "No verdict on queue against direct at 100 users: 10 of 10 blocks did not measure both; plan 7 more"
     )
 
 
@@ -209,7 +247,7 @@ def test_blocks_in_which_both_are_infinite_do_not_count() -> None:
     assert (one.verdict, one.blocks_used, one.blocks_infinite) == (Verdict.BOTH_INFINITE, 10, 5)
     assert verdicts(summary) == [
         "No verdict on queue against direct at 50 users: 5 of 10 blocks uninformative, as both miss so many deliveries "
-        "that their p99 is infinite; 1 more needed"
+        "that their p99 is infinite; plan 1 more"
     ]
     assert "no verdict on queue" in headline([one], 10)
 
@@ -242,3 +280,80 @@ def test_claims_of_several_user_counts_are_one_sentence() -> None:
         "No difference found between queue and direct at 100 users (p99, 95 % interval of the ratio "
         f"{level.low:.2f} to {level.high:.2f}, 10 blocks)",
     ]
+
+
+def saturating(loser: str) -> Callable[[Trial, int], Step]:
+    """Let `loser` fall behind: its p99 is that of a backlog, which the length of the window decides."""
+
+    def make(trial: Trial, users: int) -> Step:
+        made = step(users, p50=2 + 0.1 * trial.block)
+        slow = msgspec.structs.replace(step(users, p50=1_000), saturated=True)
+        return slow if loser in (trial.arm.strategy, "both") else made
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("loser", "verdict", "ratio"), [("queue", Verdict.SLOWER, math.inf), ("direct", Verdict.FASTER, 0)]
+)
+def test_a_saturated_cell_is_slower_by_no_factor(loser: str, verdict: Verdict, ratio: float) -> None:
+    summary = campaign(saturating(loser))
+    one = only(summary)
+    assert (one.verdict, one.ratio, one.low, one.high, one.blocks_saturated) == (verdict, ratio, ratio, ratio, 10)
+    assert verdicts(summary) == [
+        f"queue is {verdict} than direct at 50 users: {loser} is saturated, so that its p99 grows with the window and "
+        "there is no factor (10 blocks)"
+    ]
+    (row,) = comparisons_table([one]).rows
+    assert row.cells[2:4] == ("no factor", "none")
+    assert row.cells[-1] == ("slower: saturated" if loser == "queue" else "faster: direct saturated")
+
+
+def test_of_two_saturated_cells_nothing_is_said() -> None:
+    summary = campaign(saturating("both"))
+    assert only(summary).verdict == Verdict.BOTH_SATURATED
+    assert verdicts(summary) == ["No verdict on queue against direct at 50 users: both are saturated"]
+    assert only(campaign(saturating("both"), blocks=1)).verdict == Verdict.BOTH_SATURATED
+
+
+def bracketed(factor: float, width: float) -> Callable[[Trial, int], Step]:
+    """Make `queue` take `factor` times as long, with a lower bound of `width` times its p99 below it."""
+
+    def make(trial: Trial, users: int) -> Step:
+        made = times(factor, scatter=0.001)(trial, users)
+        if trial.arm.strategy == "direct":
+            return made
+        lower = {name: getattr(made.latency_ms, name) / width for name in Latency.__struct_fields__}
+        return msgspec.structs.replace(made, latency_lower_ms=Latency(**lower))
+
+    return make
+
+
+def test_a_verdict_holds_at_both_ends_of_a_bracket() -> None:
+    one = only(campaign(bracketed(2, 1.5)))
+    assert one.verdict == Verdict.SLOWER
+    assert (one.ratio_low, one.ratio_high) == pytest.approx((2 / 1.5, 2), rel=0.01)
+    assert one.low < one.ratio_low < one.ratio_high < one.high
+    assert "queue takes 1.33 to 2.00 times as long as direct" in verdicts(campaign(bracketed(2, 1.5)))[0]
+    (row,) = comparisons_table([one]).rows
+    assert row.cells[2] == "1.33 to 2.00"
+
+
+def test_a_bracket_whose_ends_disagree_prevents_a_verdict() -> None:
+    summary = campaign(bracketed(1.5, 1.6))
+    one = only(summary)
+    assert one.verdict == Verdict.WIDE_BRACKETS
+    assert only(campaign(bracketed(1.5, 1.0))).verdict == Verdict.SLOWER
+    assert verdicts(summary) == [
+        "No verdict on queue against direct at 50 users: what is known of their p99 is a bracket, and its ends "
+        "disagree (ratio 0.94 to 1.50)"
+    ]
+    (row,) = comparisons_table([one]).rows
+    assert row.cells[-1] == "brackets too wide"
+
+
+def test_a_narrow_bracket_is_shown_as_one_figure() -> None:
+    one = only(campaign(bracketed(2, 1.02)))
+    assert one.verdict == Verdict.SLOWER
+    (row,) = comparisons_table([one]).rows
+    assert row.cells[2] == "2.00"

@@ -12,11 +12,11 @@ from bench.analysis.comparison import compare_arms
 from bench.errors import ChartLeftOutError
 from bench.model.plan import Trial
 from bench.model.summary import Summary
-from bench.presentation.charts.ratio_to_direct import ratio_to_direct
+from bench.presentation.charts.ratio_to_direct import FAINT_ALPHA, ratio_to_direct
 from loadtest.ledger.result import Step
 from tests.bench.figures import data, end_labels, texts
 from tests.bench.made_up import step, typical_summary
-from tests.bench.test_comparison import LOSSES, campaign, times
+from tests.bench.test_comparison import LOSSES, campaign, saturating, times
 
 
 def drawn(summary: Summary) -> Axes:
@@ -93,7 +93,7 @@ def test_invalid_blocks_make_a_point_hollow_and_gaps_are_crossed() -> None:
         return step(users, p50=2 * (1 + (trial.arm.label == "queue")), reasons=late)
 
     axes = drawn(campaign(make, users=(50, 100, 200)))
-    assert data(axes, "queue invalid") == [(100, 2)]
+    assert data(axes, "queue verdict invalid") == [(100, 2)]
     assert data(axes, "queue not measured") == [(200, 2)]
 
 
@@ -106,3 +106,32 @@ def test_a_ratio_that_nobody_knows_is_left_out() -> None:
 def test_one_strategy_has_no_such_chart() -> None:
     with pytest.raises(ChartLeftOutError, match="one strategy alone"):
         ratio_to_direct(typical_summary(("direct",)))
+
+
+def test_verdicts_are_solid_and_everything_else_is_faint() -> None:
+    """At 100 users the interval excludes 1, and the ratio differs from it, but it is not shown to be beyond 5 %."""
+
+    def make(trial: Trial, users: int) -> Step:
+        return times({50: 1.5, 100: 1.05, 200: 1.0}[users], scatter=0.005)(trial, users)
+
+    summary = campaign(make, users=(50, 100, 200))
+    axes = drawn(summary)
+    comparisons = compare_arms(summary)
+    assert comparisons[1].low > 1
+    assert data(axes, "queue verdict") == [(50, comparisons[0].ratio)]
+    assert data(axes, "queue no verdict") == [(one.users, one.ratio) for one in comparisons[1:]]
+    alphas = {line.get_label(): line.get_alpha() for line in axes.lines}
+    assert (alphas["queue verdict"], alphas["queue no verdict"]) == (1, FAINT_ALPHA)
+    assert [bar.get_alpha() for bar in axes.collections if bar.get_label() == "queue range"] == [1, FAINT_ALPHA]
+    assert "Against direct, by p99: queue is slower at 50 users" in texts(ratio_to_direct(summary))
+    assert "Solid: a verdict, faster or slower by more than 5 %" in texts(ratio_to_direct(summary))
+
+
+def test_a_saturated_cell_is_drawn_without_factor_and_bar() -> None:
+    axes = drawn(campaign(saturating("queue")))
+    place = heights(axes)["no\nfactor"]
+    assert data(axes, "queue verdict") == [(50, place)]
+    assert bars(axes, "queue") == []
+    text = texts(ratio_to_direct(campaign(saturating("queue"))))
+    assert "No factor: one side is saturated." in text
+    assert "Saturated, so the latency depends on the length of the window: queue 50 users." in text

@@ -252,7 +252,7 @@ def test_a_ratio_to_what_is_infinite_is_0(tmp_path: Path) -> None:
     made = plan(("direct", "queue"), (50,), blocks=8)
     runs = [run(trial, [step(50, missing=2_500 * (trial.arm.label == "direct"))]) for trial in made.trials]
     CampaignFolder(tmp_path).write_summary(summarise(made, ENVIRONMENT, runs))
-    assert "| queue | 50 | 0 | 0 | 0.00781 | 8 | faster |" in report(tmp_path)[1]
+    assert "| queue | 50 | 0 | 0 | 0.00781 | 0.00781 | 8 | faster (beyond 5 %) |" in report(tmp_path)[1]
 
 
 def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Path, texts: tuple[str, str]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from bench.analysis.comparison import Comparison, Verdict, compare_arms
+from bench.analysis.comparison import Comparison, compare_arms
 from bench.analysis.cost_model import cost_models
 from bench.analysis.paired_tests import blocks_needed
+from bench.analysis.verdict import Verdict
 from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
-from bench.presentation.comparison_wording import rounded, span, verdicts
+from bench.presentation.comparison_wording import ratio_and_interval, rounded, span, verdict_in_words, verdicts
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
@@ -48,9 +49,9 @@ def ratios(results: StoredResults, campaign: str, strategy: str) -> str:
     if not ones:
         raise FiguresError(f"{campaign} does not compare {strategy!r}; name one of its strategies")
     rows = {
-        f"{code(strategy)} / {code(ones[0].baseline)}": [_times(one.ratio) for one in ones],
-        "95 % interval": [_interval(one) for one in ones],
-        "verdict": [str(one.verdict) for one in ones],
+        f"{code(strategy)} / {code(ones[0].baseline)}": [ratio_and_interval(one)[0] for one in ones],
+        "95 % interval": [ratio_and_interval(one)[1] for one in ones],
+        "verdict": [verdict_in_words(one) for one in ones],
     }
     columns: list[Column | str] = [Column("users"), *(f"{one.users:,}" for one in ones)]
     return table(columns, [[name, *cells] for name, cells in rows.items()])
@@ -91,17 +92,10 @@ def side_by_side(results: StoredResults, one: str, other: str) -> str:
 
 
 def _with_interval(one: Comparison | None) -> str:
-    return f"{_times(one.ratio)} ({_interval(one)})" if one else "1"
-
-
-def _times(ratio: float) -> str:
-    if math.isnan(ratio):
-        return "unknown"
-    return "infinite" if math.isinf(ratio) else rounded(ratio)
-
-
-def _interval(one: Comparison) -> str:
-    return "unknown" if math.isnan(one.low) or math.isnan(one.high) else span(one.low, one.high)
+    if one is None:
+        return "1"
+    ratio, interval = ratio_and_interval(one)
+    return f"{ratio} ({interval})"
 
 
 def found(results: StoredResults, campaign: str) -> str:
@@ -110,9 +104,9 @@ def found(results: StoredResults, campaign: str) -> str:
 
 
 def blocks_for_a_claim(_results: StoredResults) -> str:
-    """Show how many blocks a claim takes in families of several sizes; needs no result."""
+    """Show how many blocks to plan for families of several sizes; needs no result."""
     needed = [f"{blocks_needed(comparisons)}" for comparisons in FAMILIES]
-    return table([Column("comparisons in the family"), *map(str, FAMILIES)], [["blocks needed", *needed]])
+    return table([Column("comparisons in the family"), *map(str, FAMILIES)], [["blocks to plan", *needed]])
 
 
 def _comparison(results: StoredResults, campaign: str, strategy: str, users: int) -> Comparison:

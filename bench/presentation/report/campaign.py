@@ -10,7 +10,7 @@ from bench.model.summary import Summary
 from bench.presentation.attempts_wording import attempts_table
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.gallery import Gallery, draw_all
-from bench.presentation.comparison_answer import remarks, users_table
+from bench.presentation.comparison_answer import footnotes, remarks, users_table
 from bench.presentation.comparison_wording import verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.report.campaign_remarks import campaign_remarks
@@ -21,7 +21,7 @@ from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
 from bench.presentation.report.yardstick_table import yardstick_table
 from bench.presentation.table import Column, Row, Table
-from bench.presentation.text import counted, listed_numbers, listing
+from bench.presentation.text import arrivals, counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import read_distributions
 
@@ -42,8 +42,9 @@ def campaign_page(directory: Path) -> Page:
     charts = _charts(gallery)
     return Page(
         title=f"{listing([arm.label for arm in plan.arms])} with {listed_numbers(workload.users)} users",
-        subtitle=f"{workload.room_rate:g} messages a second of {workload.message_size} bytes in one room, "
-        f"{workload.duration_s:g} s a window, {counted(plan.blocks, 'block')}, {summary.environment.time[:10]}",
+        subtitle=f"{workload.room_rate:g} messages a second ({arrivals(workload.arrival)}) of {workload.message_size} "
+        f"bytes in one room, {workload.duration_s:g} s a window, {counted(plan.blocks, 'block')}, "
+        f"{summary.environment.time[:10]}",
         verdict=[f"{sentence}." for sentence in (slo_finding(summary), *verdicts(summary))],
         remarks=[*campaign_remarks(summary), *machine_remarks(summary.environment)],
         sections=[
@@ -68,12 +69,16 @@ def _charts(gallery: Gallery) -> dict[str, Chart]:
 def _evidence(summary: Summary, charts: dict[str, Chart], left_out: dict[str, str]) -> Section:
     missing = [f"{name.replace('_', ' ')}: {reason}" for name, reason in left_out.items()]
     comparisons, costs, in_yardsticks = compare_arms(summary), cost_models(summary), yardstick_table(summary)
+    medians = ", medians over the valid blocks" if summary.plan.blocks > 1 else ""
     slo = f"p99 <= {summary.plan.slo_ms:g} ms and nothing missing"
+    left_out_charts = [f"Charts left out: {'; '.join(missing)}."] if missing else []
     return Section(
         "Evidence",
-        [*([f"Charts left out: {'; '.join(missing)}."] if missing else []), *map(cost_finding, costs)],
+        [*footnotes(summary), *left_out_charts, *map(cost_finding, costs)],
         [
-            users_table(summary, with_gaps=True).captioned(f"Every strategy at every user count; the SLO is {slo}"),
+            users_table(summary, in_full=True).captioned(
+                f"Every strategy at every user count{medians}; the SLO is {slo}"
+            ),
             *([comparisons_table(comparisons)] if comparisons else []),
             *([cost_model_table(costs), cost_by_users_table(costs)] if costs else []),
             *([in_yardsticks] if in_yardsticks else []),

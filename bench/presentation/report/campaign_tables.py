@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from bench.analysis.comparison import Comparison, Verdict
-from bench.presentation.comparison_wording import of_baseline, rounded, span
+from bench.analysis.comparison import Comparison
+from bench.analysis.verdict import Verdict
+from bench.presentation.comparison_wording import MARGIN, of_baseline, ratio_and_interval, verdict_in_words
 from bench.presentation.table import Column, Row, Table, Tone, numbers
 
 TONES = {
@@ -15,6 +15,8 @@ TONES = {
     Verdict.TOO_FEW_VALID_BLOCKS: Tone.DOUBTFUL,
     Verdict.NOT_MEASURED: Tone.DOUBTFUL,
     Verdict.BOTH_INFINITE: Tone.DOUBTFUL,
+    Verdict.BOTH_SATURATED: Tone.DOUBTFUL,
+    Verdict.WIDE_BRACKETS: Tone.DOUBTFUL,
 }
 
 
@@ -22,7 +24,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> Table:
     """Show the ratio of each arm to the baseline at each user count, with its verdict."""
     columns = (
         Column("strategy"),
-        *numbers("users", "ratio", "95 % interval", "adjusted p", "blocks"),
+        *numbers("users", "ratio", "95 % interval", "p (differs)", f"p (beyond {MARGIN})", "blocks"),
         Column("verdict", shows_tone=True),
     )
     rows = tuple(
@@ -30,27 +32,19 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> Table:
             (
                 one.arm,
                 f"{one.users:,}",
-                _ratio(one.ratio),
-                _interval(one),
+                *ratio_and_interval(one),
                 f"{one.adjusted_p:.3g}",
+                f"{one.adjusted_p_beyond:.3g}",
                 f"{one.blocks_used}",
-                one.verdict,
+                verdict_in_words(one),
             ),
             TONES.get(one.verdict, Tone.PLAIN),
         )
         for one in comparisons
     )
     first = comparisons[0]
-    return Table(f"{first.metric} as a multiple of {of_baseline(comparisons)}: below 1 is faster", columns, rows)
-
-
-def _interval(one: Comparison) -> str:
-    if math.isinf(one.low):
-        return "infinite"
-    return span(one.low, one.high) if one.high else "0"
-
-
-def _ratio(value: float) -> str:
-    if math.isnan(value):
-        return "unknown"
-    return "infinite" if math.isinf(value) else rounded(value) if value else "0"
+    caption = (
+        f"{first.metric} as a multiple of {of_baseline(comparisons)}: below 1 is faster; both p are adjusted for all "
+        "comparisons, and a verdict follows the second"
+    )
+    return Table(caption, columns, rows)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from matplotlib.axes import Axes
 
 from bench.presentation.charts.parts import style
+from loadtest.ledger.percentile_support import messages_needed
 
 
 def scale_latency(axes: Axes, values: Iterable[float], slo_ms: float) -> float | None:
@@ -34,6 +35,14 @@ def mark_limits(axes: Axes, slo_ms: float, never_ms: float | None) -> None:
     axes.axhline(slo_ms, color=style.FAINT, linewidth=1.2, linestyle="--", label="SLO")
     if never_ms:
         axes.axhspan(never_ms / 1.3, never_ms * 1.3, color=style.GRID, alpha=0.6, linewidth=0, label="never")
+
+
+def say_not_carried(axes: Axes, percentile: float) -> None:
+    """Say in an empty panel that no window has enough messages for its percentile."""
+    text = f"a p{percentile:g} needs windows of\n{messages_needed(percentile):,} messages"
+    axes.text(
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=style.FAINT, backgroundcolor="white"
+    )
 
 
 def name_slo(axes: Axes, slo_ms: float) -> None:

@@ -52,7 +52,7 @@ class LatencyColours:
         )
         axes.grid(False)
 
-    def draw_bar(self, figure: Figure, panels: Sequence[Axes]) -> None:
+    def draw_bar(self, figure: Figure, panels: Sequence[Axes], title: str) -> None:
         """Draw the scale right of the panels."""
         width = figure.get_figwidth()
         top, bottom = panels[0].get_position(), panels[-1].get_position()
@@ -68,7 +68,7 @@ class LatencyColours:
         axes.tick_params(length=0, labelleft=False, labelright=True, labelcolor=style.INK)
         axes.axhline(self.bounds_ms.index(self.slo_ms), color=style.INK, linewidth=1.5)
         axes.spines[:].set_visible(False)
-        axes.set_title("p99, ms", loc="left", fontsize=10, pad=10)
+        axes.set_title(title, loc="left", fontsize=10, pad=10)
 
     @property
     def _edges(self) -> list[float]:

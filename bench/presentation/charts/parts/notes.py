@@ -5,6 +5,13 @@ from __future__ import annotations
 from bench.model.summary import Summary
 
 
+def medians(summary: Summary, range_drawn_as: str) -> list[str]:
+    """Say what a point is where there are several blocks."""
+    if summary.plan.blocks == 1:
+        return []
+    return [f"Median over the valid blocks; {range_drawn_as}: their range."]
+
+
 def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not measured") -> list[str]:
     """Explain the marks of a summary's chart: for `invalid` cells, missing deliveries, `gaps`."""
     found = []
@@ -20,6 +27,9 @@ def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not m
     if lost:
         listed = ", ".join(f"{strategy} {users:,} users: {n:,}" for (strategy, users), n in lost.items())
         found.append(f"Missing deliveries, counted as infinite latency: {listed}.")
+    saturated = dict.fromkeys(f"{cell.strategy} {cell.users:,}" for cell in ordered if cell.saturated and cell.valid)
+    if saturated:
+        found.append(f"Saturated, so the latency depends on the length of the window: {', '.join(saturated)} users.")
     unmeasured: dict[str, set[int]] = {}
     for gap in summary.not_measured:
         unmeasured.setdefault(gap.strategy, set()).add(gap.users)

@@ -8,7 +8,7 @@ from typing import Self
 from bench.model.environment import Environment
 from bench.model.plan import Workload
 from bench.model.summary import Summary
-from bench.presentation.text import counted
+from bench.presentation.text import arrivals, counted
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Provenance:
 def room_load(workload: Workload, blocks: int) -> str:
     """Write the load of a campaign on one room."""
     return (
-        f"{workload.room_rate:g} messages/s ({workload.arrival}) of {workload.message_size} B in one room, "
-        f"{workload.duration_s:g} s windows, {counted(blocks, 'block')}"
+        f"{workload.room_rate:g} messages/s ({arrivals(workload.arrival)}) of {workload.message_size} B in one room, "
+        f"windows of {workload.duration_s:g} s and about {workload.room_rate * workload.duration_s:,.0f} messages, "
+        f"{counted(blocks, 'block')}"
     )
