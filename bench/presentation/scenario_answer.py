@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.model.summary import Cell
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import milliseconds
 from bench.scenarios.result import Row as RunRow
@@ -29,16 +30,19 @@ def scenario_list(scenarios: Sequence[Scenario]) -> Table:
 
 def _table(result: ScenarioResult) -> Table:
     has_blocks = any(row.block > 1 for row in result.rows)
+    has_withdrawn = any(row.cell and row.cell.withdrawn_messages for row in result.rows)
     columns = (
         *numbers(*result.axes),
         Column("strategy"),
-        *numbers(*["block"] * has_blocks, "healthy p99 ms", "missing", "to recover s", "memory peak MiB", "kicks"),
+        *numbers(*["block"] * has_blocks, "healthy p99 ms", "missing"),
+        *numbers(*["messages withdrawn"] * has_withdrawn),
+        *numbers("to recover s", "memory peak MiB", "kicks"),
         Column("valid", shows_tone=True),
     )
     rows, variation = [], ""
     for row in result.rows:
         axes = [_condition(getattr(row.conditions, axis)) for axis in result.axes]
-        cells = (*axes, row.strategy, *[str(row.block)] * has_blocks, *_figures(row))
+        cells = (*axes, row.strategy, *[str(row.block)] * has_blocks, *_figures(row, has_withdrawn))
         tone = Tone.PLAIN if row.valid else Tone.DOUBTFUL
         rows.append(Row(cells, tone, starts_section=row.variation != variation))
         variation = row.variation
@@ -49,14 +53,22 @@ def _condition(value: float | str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _figures(row: RunRow) -> list[str]:
+def withdrawn_share(cells: Sequence[Cell]) -> str:
+    """Say how many of the planned messages were withdrawn, because their senders were away by plan."""
+    withdrawn = sum(cell.withdrawn_messages for cell in cells)
+    planned = withdrawn + sum(cell.planned_messages for cell in cells)
+    return f"{withdrawn:,} of {planned:,} ({100 * withdrawn / planned:.1f} %)" if withdrawn else "0"
+
+
+def _figures(row: RunRow, has_withdrawn: bool) -> list[str]:
     memory = UNKNOWN if row.memory_peak_mib is None else f"{row.memory_peak_mib:,.0f}"
     kicked = UNKNOWN if row.kicked is None else f"{row.kicked:,}"
     if row.cell is None:
-        return [UNKNOWN, UNKNOWN, UNKNOWN, memory, kicked, "not measured"]
+        return [*[UNKNOWN] * (3 + has_withdrawn), memory, kicked, "not measured"]
     recovery = "not yet" if row.time_to_recover_s is None else f"{row.time_to_recover_s:.1f}"
     p99, missing = milliseconds(row.cell.latency_ms.p99), f"{row.cell.missing:,}"
-    return [p99, missing, recovery, memory, kicked, "yes" if row.valid else "no"]
+    withdrawn = [withdrawn_share([row.cell])] * has_withdrawn
+    return [p99, missing, *withdrawn, recovery, memory, kicked, "yes" if row.valid else "no"]
 
 
 def _remarks(row: RunRow) -> list[str]:

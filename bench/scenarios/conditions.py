@@ -32,7 +32,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     users: Annotated[int, Meta(ge=1)] = 100
     room_rate: Positive = 100.0
     message_size: Annotated[int, Meta(ge=stamp.LENGTH)] = 64
-    arrival: Literal["constant", "poisson"] = "constant"
+    arrival: Literal["constant", "poisson"] = "poisson"
     duration_s: Positive = 10.0
     window_s: Positive | None = None
     warmup_s: NonNegative = 2.0

@@ -26,7 +26,8 @@ class Judgement:
     expected anywhere, `NEVER` where a member missed it, or all did.
     `position` has one value a delivery: the tenth of the room, 0 to 9 by order of joining, that its receiver is in;
     `missing_by_position` has one a tenth. `second` has one value a delivery: how many whole seconds after the window's
-    start its message was due; `messages_by_second` and `expected_by_second` have one a second.
+    start its message was due; `messages_by_second`, `expected_by_second` and `withdrawn_by_second`
+    (messages) have one a second.
     """
 
     start_ns: int
@@ -46,6 +47,7 @@ class Judgement:
     second: Integers
     messages_by_second: Integers
     expected_by_second: Integers
+    withdrawn_by_second: Integers
 
 
 def judge(
@@ -104,6 +106,7 @@ def judge(
     position = np.argsort(np.argsort(members.joined_ns, kind="stable")) * POSITIONS // max(receivers, 1)
     second = (sends.due_ns - window.start_ns) // 1_000_000_000
     seconds = -(-(window.end_ns - window.start_ns) // 1_000_000_000)
+    withdrawn_by_second = _by_second(window, withdrawn, seconds) if withdrawn else np.zeros(seconds, np.int64)
     expected, delivered = int(is_expected.sum()), int(in_time.sum())
     reordered, order_conflicts = count_disorder(window, members, all_sends, earlier or _NONE, all_deliveries)
     latency = judged.arrival_ns - sent_ns
@@ -124,7 +127,7 @@ def judge(
             not_judged=int(not_judged.sum()),
             corrupted=corrupted,
             negative_latencies=int((judged.arrival_ns < sent_ns).sum()),
-            withdrawn_messages=_due_within(window, withdrawn) if withdrawn else 0,
+            withdrawn_messages=int(withdrawn_by_second.sum()),
         ),
         backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
         latency=latency,
@@ -141,6 +144,7 @@ def judge(
         second=second[judged_message],
         messages_by_second=np.bincount(second, minlength=seconds),
         expected_by_second=np.bincount(second, is_expected.sum(axis=1), seconds).astype(np.int64),
+        withdrawn_by_second=withdrawn_by_second,
     )
 
 
@@ -163,5 +167,7 @@ def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     return (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
 
 
-def _due_within(window: Window, messages: Sends) -> int:
-    return int(np.count_nonzero((messages.due_ns >= window.start_ns) & (messages.due_ns < window.end_ns)))
+def _by_second(window: Window, messages: Sends, seconds: int) -> Integers:
+    """Count the messages that were due in each second of the window."""
+    due_ns = messages.due_ns[(messages.due_ns >= window.start_ns) & (messages.due_ns < window.end_ns)]
+    return np.bincount((due_ns - window.start_ns) // 1_000_000_000, minlength=seconds)

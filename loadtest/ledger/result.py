@@ -33,7 +33,10 @@ class MedianAndTail(msgspec.Struct, frozen=True):
 
 
 class Second(msgspec.Struct, frozen=True):
-    """The messages due within one second from `start_ns` (CLOCK_REALTIME); latency in milliseconds."""
+    """The messages due within one second from `start_ns` (CLOCK_REALTIME); latency in milliseconds.
+
+    `withdrawn` more were planned for it, whose senders were away by plan.
+    """
 
     start_ns: int
     messages: int
@@ -42,6 +45,7 @@ class Second(msgspec.Struct, frozen=True):
     p50: float | None
     p99: float | None
     max: float | None
+    withdrawn: int = 0
 
 
 class Generator(msgspec.Struct, frozen=True):

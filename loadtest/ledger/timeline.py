@@ -26,6 +26,7 @@ def seconds_of(judgement: Judgement) -> Iterator[Second]:
             p50=_percentile_ms(latency, expected, 50),
             p99=_percentile_ms(latency, expected, 99),
             max=_percentile_ms(latency, expected, 100),
+            withdrawn=int(judgement.withdrawn_by_second[second]),
         )
 
 

@@ -14,6 +14,7 @@ from bench.analysis.cells import summarise
 from bench.model.plan import Trial
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.charts.stalled_members import stalled_members
+from bench.presentation.report.scenario import scenario_page
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.conditions import Conditions
@@ -343,6 +344,76 @@ def test_the_scenario_in_the_documentation_can_be_run(tmp_path: Path) -> None:
     path = tmp_path / "monday.toml"
     path.write_text(text.split("```toml\n")[1].split("```")[0])
     assert [variation.label for variation in read_scenario(path).variations] == ["message_size-64", "message_size-4096"]
+
+
+def offered(*plans: tuple[int, int], p99: float = 2) -> list[Second]:
+    """Make a second of each pair of messages that were sent and withdrawn; all that were sent are delivered."""
+    made = []
+    for number, (messages, withdrawn) in enumerate(plans):
+        deliveries, latency = messages * MEMBERS, p99 if messages else None
+        start_ns = START_NS + number * SECOND
+        made.append(Second(start_ns, messages, deliveries, deliveries, latency, latency, latency, withdrawn))
+    return made
+
+
+def test_a_storm_is_over_when_somebody_is_back_to_send() -> None:
+    full, away = (100, 0), (0, 100)
+    assert recovery_s(offered(full, full, away, away, away, away, full), (2.0, 2.0)) == pytest.approx(4.0)
+    assert recovery_s(offered(full, full, (50, 50), away, away, full), (2.5, 2.5)) == pytest.approx(2.5)
+    assert recovery_s(offered(full, full, away, away), (2.0, 2.0)) == math.inf
+
+
+def test_a_slow_return_does_not_recover_at_a_lowered_load() -> None:
+    slow = [(100, 0), (100, 0), (10, 90), (40, 60), (94, 6), (95, 5), (100, 0)]
+    assert recovery_s(offered(*slow), (2.0, 2.0)) == pytest.approx(3.0)
+    assert recovery_s(offered(*slow)) == 0, "without a disturbance, who is away by plan is part of the load"
+
+
+def test_a_second_has_its_own_plan_as_arrivals_are_poisson() -> None:
+    assert recovery_s(offered((100, 0), (121, 0), (0, 90), (74, 0), (130, 0)), (2.0, 2.0)) == pytest.approx(1.0)
+
+
+def test_a_second_for_which_nothing_was_planned_shows_nothing() -> None:
+    assert recovery_s(offered((2, 0), (1, 0), (0, 1), (2, 0), (0, 0)), (2.0, 2.0)) == pytest.approx(1.0)
+    assert recovery_s(offered((2, 0), (1, 0), (0, 1), (0, 0), (2, 0)), (2.0, 2.0)) == pytest.approx(2.0)
+    assert recovery_s(offered((2, 0), (1, 0), (0, 0), (0, 0), (2, 0)), (2.0, 2.0)) == pytest.approx(2.0)
+
+
+def test_p99_is_compared_with_the_worst_second_before() -> None:
+    noisy = seconds(60, 130, 60, 900, 140, 125)
+    assert recovery_s(noisy, (3.0, 4.0)) == 0, "twice the median before is 120 ms, which Poisson arrivals exceed"
+    assert recovery_s(seconds(60, 130, 60, 900, 270, 125), (3.0, 4.0)) == pytest.approx(1.0)
+
+
+def withdrawing(withdrawn: int) -> ScenarioResult:
+    made = msgspec.structs.replace(step(50), planned_messages=300, offered_messages=300, withdrawn_messages=withdrawn)
+    rows = made_rows(Variation("stalled-0", Conditions(users=50)), {"queue": made, "direct": step(50)})
+    return msgspec.structs.replace(made_result(), rows=rows)
+
+
+def test_what_was_withdrawn_is_in_table_report_and_chart(tmp_path: Path) -> None:
+    result = withdrawing(200)
+    assert "200 of 500 (40.0 %)" in printed(result)
+    assert "Planned messages withdrawn, as their senders were away by plan: 200 of 1,000" in texts(
+        stalled_members(result)
+    )
+    write_scenario(result, tmp_path)
+    remarks = [remark.text for remark in scenario_page(tmp_path).remarks]
+    told = "Planned messages withdrawn, as their senders were away by plan: queue, stalled-0 200 of 500 (40.0 %)."
+    assert told in remarks
+
+
+def test_where_nothing_was_withdrawn_nothing_is_said(tmp_path: Path) -> None:
+    result = withdrawing(0)
+    assert "withdrawn" not in printed(result)
+    assert "withdrawn" not in texts(stalled_members(result))
+    write_scenario(result, tmp_path)
+    assert not [remark for remark in scenario_page(tmp_path).remarks if "withdrawn" in remark.text]
+
+
+def test_arrivals_of_scenarios_are_poisson_unless_told() -> None:
+    assert Conditions().workload.arrival == "poisson"
+    assert Conditions(arrival="constant").workload.arrival == "constant"
 
 
 def test_an_empty_room_has_not_recovered() -> None:

@@ -73,7 +73,7 @@ def test_a_freeze_delays_but_loses_nothing(tmp_path: Path) -> None:
 def test_a_killed_server_loses_deliveries_and_its_users_rejoin(tmp_path: Path) -> None:
     result = run(
         tmp_path,
-        "duration_s = 7\nkill_at_s = 2\ndown_for_s = 0.3\nrejoin_every_s = 0.2\n",
+        'arrival = "constant"\nduration_s = 7\nkill_at_s = 2\ndown_for_s = 0.3\nrejoin_every_s = 0.2\n',
         *("--strategies", "queue"),
     )
     (row,) = result.rows
@@ -97,6 +97,10 @@ def test_churn_with_a_storm_or_a_burst_loses_nothing(tmp_path: Path, disturbance
         *("--strategies", "direct"),
     )
     assert [missing(row) for row in result.rows] == [0]
+    (row,) = result.rows
+    assert row.cell is not None
+    if "reconnect" in disturbance:
+        assert row.cell.withdrawn_messages > 0, "who is away has nothing to send"
 
 
 def test_a_soak_merges_consecutive_windows(tmp_path: Path) -> None:

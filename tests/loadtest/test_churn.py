@@ -93,6 +93,7 @@ def test_after_a_storm_every_delivery_is_expected_again(
     assert by_second[3] < 1000
     assert step.planned_messages < 600, "who is away has nothing to send"
     assert step.offered_messages == step.planned_messages == 600 - step.withdrawn_messages
+    assert [second.messages + second.withdrawn for second in step.timeline] == [100] * 6
     assert f"{step.withdrawn_messages} of 600 planned messages" in run.output
 
 

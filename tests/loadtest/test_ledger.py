@@ -278,6 +278,17 @@ def test_each_second_has_its_own_row_of_what_was_due_in_it() -> None:
     assert [(row.p50, row.p99, row.max) for row in rows] == [(1.0, 3.0, 3.0), (2.0, None, None), (None, None, None)]
 
 
+def test_withdrawn_messages_belong_to_the_second_they_were_due_in() -> None:
+    second_ns = 1_000_000_000
+    window = Window(start_ns=second_ns, end_ns=4 * second_ns, drain_end_ns=4 * second_ns, leave_margin_ns=0)
+    due_ns = [second_ns - 1, second_ns, 2 * second_ns - 1, 3 * second_ns, 4 * second_ns]
+    withdrawn = columns(Sends, [(3, seq, due, NEVER) for seq, due in enumerate(due_ns)])
+    records = (columns(Members, ROOM), columns(Sends, []), columns(Deliveries, []))
+    judgement = judge(window, *records, withdrawn)
+    assert [(row.messages, row.withdrawn) for row in seconds_of(judgement)] == [(0, 2), (0, 0), (0, 1)]
+    assert judgement.counts.withdrawn_messages == 3
+
+
 def test_order_conflicts_are_counted_against_the_first_receiver() -> None:
     sends = [(1, 0, 110, 111), (2, 0, 120, 121), (3, 0, 130, 131)]
     seen = {1: (1, 2, 3), 2: (1, 2, 3), 3: (3, 1, 2)}

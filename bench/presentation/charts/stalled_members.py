@@ -12,6 +12,7 @@ from bench.presentation.charts.parts import series, style
 from bench.presentation.charts.parts.latency_axis import mark_limits, name_slo, scale_latency
 from bench.presentation.charts.parts.provenance import Provenance, room_load
 from bench.presentation.charts.parts.series import Point
+from bench.presentation.scenario_answer import withdrawn_share
 from bench.presentation.text import listing, milliseconds
 from bench.scenarios.result import ScenarioResult
 
@@ -34,7 +35,7 @@ def stalled_members(result: ScenarioResult) -> Figure:
     figure, (left, right) = style.new_figure(
         Provenance(tuple(labels), load, result.environment),
         _finding(p99, delivered, counts, conditions.users),
-        _notes(delivered, counts),
+        [*_notes(delivered, counts), *_withdrawn([row.cell for row in result.rows if row.cell])],
         2,
         (4, 3.4),
         share_y=False,
@@ -92,3 +93,10 @@ def _notes(delivered: Lines, counts: Sequence[int]) -> list[str]:
     ]
     hollow = [f"Hollow: invalid, scenario.json says why ({', '.join(invalid)} stalled)."] if invalid else []
     return ["Figures are of the members that read; nothing is expected at those that stall.", *hollow]
+
+
+def _withdrawn(cells: Sequence[Cell]) -> list[str]:
+    """Say how much lower than planned the load was, if it was."""
+    if not any(cell.withdrawn_messages for cell in cells):
+        return []
+    return [f"Planned messages withdrawn, as their senders were away by plan: {withdrawn_share(cells)}."]

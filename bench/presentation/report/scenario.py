@@ -9,7 +9,7 @@ from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Remark, Section
 from bench.presentation.report.reproduce import command, plain, reproduce_section
-from bench.presentation.scenario_answer import scenario_answer
+from bench.presentation.scenario_answer import scenario_answer, withdrawn_share
 from bench.presentation.table import Tone
 from bench.presentation.text import counted, listing, milliseconds
 from bench.scenarios.result import Row, ScenarioResult, read_scenario_result
@@ -33,7 +33,7 @@ def scenario_page(directory: Path) -> Page:
         title=f"{result.title}: {listing(strategies)}" if strategies else result.title,
         subtitle=f"{result.shows} {result.environment.time[:10]}",
         verdict=[_outcome(name, [row for row in result.rows if row.strategy == name]) for name in strategies],
-        remarks=[_missing(result), _validity(result), *machine_remarks(result.environment)],
+        remarks=[_missing(result), *_withdrawn(result), _validity(result), *machine_remarks(result.environment)],
         sections=[
             Section("Evidence", [f"Look at: {result.look_at}"], [answer.table.captioned("Every run")], charts),
             Section("Run health", list(answer.remarks) or ["Every run was measured, and none has a warning."]),
@@ -76,6 +76,15 @@ def _missing(result: ScenarioResult) -> Remark:
         return Remark(Tone.GOOD, "No delivery to a healthy member is missing.")
     listed = [f"{row.strategy}, {row.variation} ({row.cell.missing:,})" for row in lossy if row.cell]
     return Remark(Tone.BAD, f"Deliveries missing, counted as infinitely late: {listing(listed)}.")
+
+
+def _withdrawn(result: ScenarioResult) -> list[Remark]:
+    """Name the runs whose load was lower than planned, so that a slow return of users does not pass for a quick one."""
+    lower = [row for row in result.rows if row.cell and row.cell.withdrawn_messages]
+    if not lower:
+        return []
+    listed = [f"{row.strategy}, {row.variation} {withdrawn_share([row.cell])}" for row in lower if row.cell]
+    return [Remark(Tone.PLAIN, f"Planned messages withdrawn, as their senders were away by plan: {listing(listed)}.")]
 
 
 def _validity(result: ScenarioResult) -> Remark:
