@@ -151,6 +151,6 @@ STORE = {
 
 
 def simulated() -> SimulationResult:
-    names = ("false-claims", "power", "coverage", "gates", "within-a-campaign")
+    names = ("false-claims", "false-verdicts", "power", "coverage", "gates", "within-a-campaign")
     tables = tuple(SimulatedTable(name, name, ("noise", "share"), (("normal", "1 %"),)) for name in names)
     return SimulationResult(1, 1, tables)
