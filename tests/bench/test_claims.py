@@ -257,6 +257,7 @@ def test_results_at_hand_are_compared_without_measuring(tmp_path: Path) -> None:
         assert (done.exit_code, says in done.output) == (code, True), done.output
 
 
+@pytest.mark.timeout(600)  # two real campaigns, twice
 def test_campaigns_are_measured_again_each_once(tmp_path: Path) -> None:
     claims = [
         toml_claim("faults", "faults", "as-expected"),
