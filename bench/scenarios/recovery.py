@@ -22,27 +22,26 @@ def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None
     highest p99 of a second before the disturbance, whichever is larger: the highest, because with Poisson arrivals the
     p99 of one second, a message or two, varies by itself. After a disturbance 99 % of the members also have to be
     back, and 95 % of the messages planned for the second not withdrawn. A second for which none was planned shows
-    nothing, and counts as the one before it; the first after a disturbance as unhealthy.
-    Without a disturbance that ends, the time counts from the beginning of the first unhealthy second. It is infinite if
-    the last second of the window is unhealthy.
+    nothing: it neither ends a recovery nor extends it.
+    Without a disturbance that ends, the time counts from the beginning of the first unhealthy second. It is infinite
+    unless a healthy second follows the last unhealthy one, and ends after the disturbance.
     """
     start_ns = disturbance.start_ns if disturbance else 0
-    considered = [second for second in step.timeline if second.start_ns + SECOND_NS > start_ns]
+    end_ns = disturbance.end_ns if disturbance else 0
+    considered = [
+        second
+        for second in step.timeline
+        if second.start_ns + SECOND_NS > start_ns and second.messages + second.withdrawn
+    ]
     members = MIN_MEMBERS_BACK_RATIO * (step.joined - step.stalled) if disturbance else 0.0
     offered = MIN_OFFERED_RATIO if disturbance else 0.0
     limit_ms = max(slo_ms, MAX_P99_RATIO_TO_BEFORE * _p99_before_ms(step.timeline, disturbance))
-    unhealthy: list[Second] = []
-    is_healthy = disturbance is None
-    for second in considered:
-        if second.messages + second.withdrawn:
-            is_healthy = _is_healthy(second, limit_ms, members, offered)
-        if not is_healthy:
-            unhealthy.append(second)
-    if not considered or not is_healthy:
+    unhealthy = [second for second in considered if not _is_healthy(second, limit_ms, members, offered)]
+    if not considered or considered[-1] in unhealthy[-1:] or considered[-1].start_ns + SECOND_NS <= end_ns:
         return math.inf
     if not unhealthy:
         return 0.0
-    from_ns = disturbance.end_ns if disturbance else unhealthy[0].start_ns
+    from_ns = end_ns if disturbance else unhealthy[0].start_ns
     return max(0.0, (unhealthy[-1].start_ns + SECOND_NS - from_ns) / 1e9)
 
 

@@ -375,8 +375,10 @@ def test_a_second_has_its_own_plan_as_arrivals_are_poisson() -> None:
 
 def test_a_second_for_which_nothing_was_planned_shows_nothing() -> None:
     assert recovery_s(offered((2, 0), (1, 0), (0, 1), (2, 0), (0, 0)), (2.0, 2.0)) == pytest.approx(1.0)
-    assert recovery_s(offered((2, 0), (1, 0), (0, 1), (0, 0), (2, 0)), (2.0, 2.0)) == pytest.approx(2.0)
-    assert recovery_s(offered((2, 0), (1, 0), (0, 0), (0, 0), (2, 0)), (2.0, 2.0)) == pytest.approx(2.0)
+    assert recovery_s(offered((2, 0), (1, 0), (0, 1), (0, 0), (2, 0)), (2.0, 2.0)) == pytest.approx(1.0)
+    assert recovery_s(offered((2, 0), (1, 0), (0, 0), (0, 0), (2, 0)), (2.0, 2.0)) == 0
+    assert recovery_s(offered((2, 0), (1, 0), (0, 1), (0, 0)), (2.0, 2.0)) == math.inf, "nothing shows a recovery"
+    assert recovery_s(offered((2, 0), (1, 0), (2, 0), (0, 0)), (2.5, 3.0)) == math.inf, "healthy only before its end"
 
 
 def test_p99_is_compared_with_the_worst_second_before() -> None:
