@@ -11,9 +11,11 @@ import pytest
 from rich.console import Console
 
 from bench.analysis.cells import summarise
+from bench.claims.stored_results import StoredResults
 from bench.model.plan import Trial
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.charts.stalled_members import stalled_members
+from bench.presentation.figures.scenarios import one_scenario
 from bench.presentation.report.scenario import scenario_page
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
@@ -403,6 +405,16 @@ def test_what_was_withdrawn_is_in_table_report_and_chart(tmp_path: Path) -> None
     remarks = [remark.text for remark in scenario_page(tmp_path).remarks]
     told = "Planned messages withdrawn, as their senders were away by plan: queue, stalled-0 200 of 500 (40.0 %)."
     assert told in remarks
+
+
+@pytest.mark.parametrize("withdrawn", [0, 200])
+def test_a_generated_table_has_a_row_of_what_was_withdrawn_if_anything_was(tmp_path: Path, withdrawn: int) -> None:
+    results = StoredResults(tmp_path)
+    results.folder("stalled").mkdir(parents=True)
+    write_scenario(withdrawing(withdrawn), results.folder("stalled"))
+    rows = [line for line in one_scenario(results, "stalled").splitlines() if "messages withdrawn" in line]
+    assert len(rows) == (withdrawn > 0)
+    assert all("| 0 | 200 |" in row for row in rows), "direct, queue"
 
 
 def test_where_nothing_was_withdrawn_nothing_is_said(tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ def _missing(row: Row) -> float | None:
     return row.cell.missing if row.cell else None
 
 
+def _withdrawn(row: Row) -> float | None:
+    return row.cell.withdrawn_messages if row.cell else None
+
+
 def _recovery_s(row: Row) -> float | None:
     if row.cell is None:
         return None
@@ -65,6 +69,7 @@ def _count(value: float) -> str:
 FIGURES = (
     _Figure("healthy p99, ms", _p99, ms),
     _Figure("missing deliveries", _missing, _count, only_if_any=True),
+    _Figure("messages withdrawn", _withdrawn, _count, only_if_any=True),
     _Figure("to recover, s", _recovery_s, _seconds, only_if_any=True),
     _Figure("kicks", _kicked, _count, only_if_any=True),
     _Figure("memory peak, MiB", _memory, _count),
