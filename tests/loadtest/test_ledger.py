@@ -289,6 +289,22 @@ def test_withdrawn_messages_belong_to_the_second_they_were_due_in() -> None:
     assert judgement.counts.withdrawn_messages == 3
 
 
+@given(st.integers(0, 10**9), st.integers(1, 4 * 10**9), st.lists(st.integers(0, 5 * 10**9), max_size=20))
+def test_withdrawn_messages_by_second_agree_with_their_definition(
+    start_ns: int, length_ns: int, due_ns: list[int]
+) -> None:
+    end_ns = start_ns + length_ns
+    withdrawn = columns(Sends, [(3, seq, due, NEVER) for seq, due in enumerate(due_ns)])
+    records = (columns(Members, ROOM), columns(Sends, [(1, 0, start_ns, start_ns)]), columns(Deliveries, []))
+    judgement = judge(Window(start_ns, end_ns, end_ns, 0), *records, withdrawn)
+    by_second = [
+        sum(second_ns <= due < min(second_ns + 10**9, end_ns) for due in due_ns)
+        for second_ns in range(start_ns, end_ns, 10**9)
+    ]
+    assert [row.withdrawn for row in seconds_of(judgement)] == by_second
+    assert judgement.counts.withdrawn_messages == sum(by_second)
+
+
 def test_order_conflicts_are_counted_against_the_first_receiver() -> None:
     sends = [(1, 0, 110, 111), (2, 0, 120, 121), (3, 0, 130, 131)]
     seen = {1: (1, 2, 3), 2: (1, 2, 3), 3: (3, 1, 2)}
