@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,8 +67,11 @@ def commit_with(repository: Repository, path: str, more: str, folder: Path) -> s
     return repository.run(*author, "commit-tree", tree, "-p", "HEAD", "-m", "test")
 
 
-def worktrees(repository: Repository) -> list[str]:
-    return [line for line in repository.run("worktree", "list").splitlines() if PREFIX in line]
+def worktrees(repository: Repository, temporary: Path) -> list[str]:
+    """List the worktrees below a test's own folder: other tests have theirs at the same time."""
+    return [
+        line for line in repository.run("worktree", "list").splitlines() if line.startswith(f"{temporary}/{PREFIX}")
+    ]
 
 
 def start(*words: str, temporary: Path) -> subprocess.Popen[str]:
@@ -118,7 +122,7 @@ def test_each_revision_runs_its_own_server(tmp_path: Path, temporary: Path, repo
         copies[ran.trial.arm.revision] = ran.stats_after.deliveries_out / ran.stats_after.messages_in
     assert copies[other] == 1000 * copies[plan.arms[0].revision] > 0
     assert not list(temporary.glob(f"{PREFIX}*"))
-    assert not worktrees(repository)
+    assert not worktrees(repository, temporary)
 
 
 def test_worktrees_are_removed_after_ctrl_c_and_a_killed_campaign_goes_on(
@@ -131,7 +135,7 @@ def test_worktrees_are_removed_after_ctrl_c_and_a_killed_campaign_goes_on(
     killed.kill()
     killed.communicate()
     (left,) = temporary.glob(f"{PREFIX}*")
-    assert worktrees(repository)
+    assert worktrees(repository, temporary)
 
     resumed = start("--resume", str(out), temporary=temporary)
     until(lambda: any(left not in each.parents for each in temporary.glob(f"{PREFIX}*/*/server")), resumed)
@@ -139,7 +143,7 @@ def test_worktrees_are_removed_after_ctrl_c_and_a_killed_campaign_goes_on(
     resumed.send_signal(signal.SIGINT)
     resumed.communicate(timeout=LIMIT_S)
     assert not list(temporary.glob(f"{PREFIX}*"))
-    assert not worktrees(repository)
+    assert not worktrees(repository, temporary)
 
     again = start("--resume", str(out), temporary=temporary)
     output, _ = again.communicate(timeout=LIMIT_S)
@@ -163,14 +167,17 @@ def test_a_bench_at_work_keeps_its_worktrees(repository: Repository) -> None:
     assert not folder.exists()
 
 
-def test_worktrees_are_removed_when_a_commit_cannot_be_checked_out(repository: Repository) -> None:
+def test_worktrees_are_removed_when_a_commit_cannot_be_checked_out(
+    temporary: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     commit = repository.resolve("HEAD").commit
     with (
         pytest.raises(TrialError, match=r"commit 000000000000 cannot be checked out: .*git fetch"),
         checked_out([commit, "0" * 40]),
     ):
         pass
-    assert not worktrees(repository)
+    assert not worktrees(repository, temporary)
 
 
 def use(*words: str) -> tuple[int, str]:
@@ -212,14 +219,17 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
         Repository(tmp_path)
 
 
-def test_a_revision_that_refuses_a_flag_is_named(tmp_path: Path, repository: Repository) -> None:
+def test_a_revision_that_refuses_a_flag_is_named(
+    tmp_path: Path, temporary: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     refusing = commit_with(repository, "server/__init__.py", REFUSAL, tmp_path)
     code, output = use(*QUICK, "--revision", "HEAD", "--revision", refusing, "--out", str(tmp_path / "campaign"))
     assert code == 2
     assert f"the server of direct@{refusing[:12]} (commit {refusing[:12]}):" in output
     assert "No such option: --max-message-bytes" in output
     assert not (tmp_path / "campaign").exists()
-    assert not worktrees(repository)
+    assert not worktrees(repository, temporary)
 
 
 def test_a_slower_revision_differs_in_one_file_and_still_delivers(tmp_path: Path, repository: Repository) -> None:
