@@ -154,6 +154,23 @@ def test_a_block_counts_only_with_both_sides_and_an_invalid_new_one_prevents_pas
     assert "1.00 times (1.00 to 1.00)" in output
 
 
+def test_the_medians_shown_are_those_of_the_pairs(use: Use) -> None:
+    """A machine that was ten times as slow while only one side was valid says nothing of the change."""
+
+    def make(label: str, block: int, users: int) -> Step:
+        is_invalid = label == "direct@main" and block > 4
+        return step(users, p50=10.0 if block > 4 else 1.0, reasons=["sent late"] * is_invalid)
+
+    output = use(campaign(revised(), make), *CHANGE, "--metric", "p50")[1]
+    assert "1 ms, now 1 ms: 1.00 times" in output
+    none = campaign(
+        revised(), lambda label, block, users: step(users, reasons=["late"] * (("main" in label) == block % 2))
+    )
+    code, output = use(none, *CHANGE)
+    assert code == 3
+    assert "0 blocks with both values are too few" in output
+
+
 def test_a_user_count_that_is_no_longer_reached_is_worse(use: Use) -> None:
     def make(label: str, _block: int, users: int) -> Step | None:
         overloaded = label == "direct@HEAD"
