@@ -151,6 +151,6 @@ STORE = {
 
 
 def simulated() -> SimulationResult:
-    names = ("false-claims", "false-verdicts", "power", "coverage", "gates", "within-a-campaign")
+    names = ("false-claims", "false-verdicts", "power", "coverage", "gates", "within-a-campaign", "two-campaigns")
     tables = tuple(SimulatedTable(name, name, ("noise", "share"), (("normal", "1 %"),)) for name in names)
     return SimulationResult(1, 1, tables)

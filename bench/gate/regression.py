@@ -57,6 +57,10 @@ class Regression(ABC):
     def shortage(self, family: int) -> str:
         """Say why nothing could be found among `family` comparisons, or nothing if something could."""
 
+    def compared(self) -> tuple[Sequence[float], Sequence[float]]:
+        """Return the values before and after that are compared."""
+        return self.old.values, self.new.values
+
     def badness(self, values: Sequence[float]) -> Floats:
         """Return logarithms, negated where higher is better: a larger one is worse."""
         with np.errstate(divide="ignore"):
@@ -65,7 +69,7 @@ class Regression(ABC):
 
     def figures(self) -> str:
         """Format both medians and their ratio, in the measure's own direction."""
-        old, new = (self.measure.show(float(np.median(side.values))) for side in (self.old, self.new))
+        old, new = (self.measure.show(float(np.median(values))) for values in self.compared())
         moved = self.worse_by()
         if math.isnan(moved.centre):
             return f"{old}, now {new}: the ratio is unknown"
@@ -87,7 +91,7 @@ def check_family(regressions: Sequence[Regression]) -> list[Check]:
 def _check(regression: Regression, adjusted_p: float, family: int) -> Check:
     old, new = regression.old, regression.new
     outcome, found, reasons = Outcome.PASSED, "nothing", []
-    if old.values and new.values:
+    if all(regression.compared()):
         found = f"{regression.figures()}, adjusted p {adjusted_p:.2g}"
         if regression.fails(adjusted_p):
             outcome, reasons = Outcome.FAILED, [found]

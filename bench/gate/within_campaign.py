@@ -28,11 +28,15 @@ class WithinCampaign(Regression):
     @cached_property
     def log_ratios(self) -> Floats:
         """One for each block that has both values; `nan` where both are infinite or 0."""
-        blocks = [block for block in self.new.by_block if block in self.old.by_block]
-        old, new = (self.badness([side.by_block[block] for block in blocks]) for side in (self.old, self.new))
+        old, new = map(self.badness, self.compared())
         with np.errstate(invalid="ignore"):  # inf less inf
             difference: Floats = new - old
         return difference
+
+    def compared(self) -> tuple[Sequence[float], Sequence[float]]:
+        """Return the values of the blocks that have both, in pairs."""
+        blocks = [block for block in self.new.by_block if block in self.old.by_block]
+        return [self.old.by_block[block] for block in blocks], [self.new.by_block[block] for block in blocks]
 
     def p_value(self) -> float:
         """Return the p of the sign-flip test that it is not worse than allowed."""

@@ -411,7 +411,7 @@ def found(noise: float, blocks: int) -> float:
 
 def test_the_documented_power_is_right() -> None:
     text = (ROOT / "docs" / "ci.md").read_text()
-    rows = re.findall(r"^\| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+)% \| (\d+)% \| (\d+)% \| (\d+)% \|$", text, re.MULTILINE)
     assert len(rows) == 3
     for noise, *documented in rows:
         for blocks, percent in zip((6, 10, 15), documented, strict=True):
