@@ -28,7 +28,7 @@ from bench.execution.child_process import PACKAGES
 from bench.model.summary import Summary
 from bench.storage.campaign_folder import CampaignFolder
 from bench.validation.selftest.results import exact_count
-from bench.validation.selftest.stored import SelftestResult, write_selftest
+from bench.validation.selftest.stored import SelftestResult, read_selftest, write_selftest
 from tests.bench.command import bench
 from tests.bench.made_up import ENVIRONMENT, typical_summary
 from tests.bench.made_up_capacity import made_up_search
@@ -283,7 +283,9 @@ def test_campaigns_are_measured_again_each_once(tmp_path: Path) -> None:
     again = bench("claims", "faults", "ratio", "cpu", "peer", "--root", str(root), "--out", str(root / "again"))
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in again.stdout.splitlines() if "│" in line]
     outcomes = {row[0]: row[-1] for row in rows}
-    assert outcomes["faults"] == "holds"
+    tested = [read_selftest(root / folder / "faults") for folder in ("results", "again")]
+    as_expected = not any(one.unexpected or one.untested for one in tested)  # else the machine was too busy for a test
+    assert outcomes["faults"] == ("holds" if as_expected else "failed")
     assert {outcomes["ratio"], outcomes["cpu"]} <= {*Outcome}
     assert outcomes["peer"] == "not stored"
     assert again.stderr.count("tiny, about") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 from bench.analysis.comparison import Comparison, compare_arms
 from bench.analysis.cost_model import cost_models
@@ -20,11 +21,14 @@ from bench.presentation.table import Column
 ANSWER_USERS = 1600
 FAMILIES = (1, 5, 10, 18, 25, 50)
 
+ARRIVALS = MappingProxyType({"constant": "evenly spaced messages", "poisson": "messages at Poisson times"})
+
 
 def answer(results: StoredResults, campaign: str) -> str:
     """Say what the README answers: whether to choose `coalesced`, its p99, and how it compares with `direct`."""
     summary = results.summary(campaign)
-    rate = summary.plan.workload.room_rate
+    workload = summary.plan.workload
+    rate, arrivals = workload.room_rate, ARRIVALS[workload.arrival]
     cells, others = (valid_cells(summary, name, ANSWER_USERS) for name in ("coalesced", "direct"))
     one = _comparison(results, campaign, "coalesced", ANSWER_USERS)
     cpu = [spread(each, server_cpu_us, "server CPU time").median for each in (cells, others)]
@@ -39,7 +43,8 @@ def answer(results: StoredResults, campaign: str) -> str:
     return prose(
         f"{choice} With {ANSWER_USERS:,} users, {ANSWER_USERS * rate:,.0f} deliveries a second, the p99 of `coalesced`",
         f"is {ms(spread(cells, p99_ms, 'p99').median)} ms{against};",
-        f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`.",
+        f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`",
+        f"({arrivals}, {rate * workload.duration_s:,.0f} a window).",
     )
 
 
