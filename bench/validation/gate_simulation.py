@@ -14,15 +14,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from bench.analysis.paired_tests import holm
 from bench.gate.between_campaigns import BetweenCampaigns
 from bench.gate.readings import Readings
 from bench.gate.regression import Regression
 from bench.gate.within_campaign import WithinCampaign
-from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, write_simulation
+from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, store_and_print
 
 SEED = 1
 CAMPAIGNS = 1000
@@ -155,17 +153,7 @@ def _percent(change: Change, campaigns: int) -> str:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder for simulation.json.")
 def main(out: Path | None) -> None:
     """Print how often each kind of gate fails unchanged and slower code."""
-    result = SimulationResult(FORMAT, SEED, tables())
-    if out:
-        try:
-            write_simulation(result, out)
-        except OSError as error:
-            raise click.BadParameter(str(error), param_hint="--out") from error
-    for each in result.tables:
-        shown = Table(*each.headings, title=each.caption)
-        for row in each.rows:
-            shown.add_row(*row)
-        Console(width=100).print(shown, "")
+    store_and_print(SimulationResult(FORMAT, SEED, tables()), out)
 
 
 if __name__ == "__main__":

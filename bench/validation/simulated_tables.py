@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
 from bench.storage.files import make_folder, read_struct, write_struct
 
@@ -49,3 +52,22 @@ def read_simulation(directory: Path) -> SimulationResult:
     """
     remedy = "give a folder that `python -m bench.validation.simulation --out` wrote"
     return read_struct(directory / FILE, SimulationResult, "simulation", remedy)
+
+
+def store_and_print(result: SimulationResult, out: Path | None) -> None:
+    """Write a simulation into a new folder, if one is given, and print its tables.
+
+    Raises:
+        click.BadParameter: the folder holds something already, or cannot be written.
+
+    """
+    if out:
+        try:
+            write_simulation(result, out)
+        except OSError as error:
+            raise click.BadParameter(str(error), param_hint="--out") from error
+    for each in result.tables:
+        shown = Table(*each.headings, title=each.caption)
+        for row in each.rows:
+            shown.add_row(*row)
+        Console(width=100).print(shown, "")

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from bench.analysis.paired_tests import Floats, estimate
 from bench.analysis.verdict import RELEVANT, LogRatios, Verdict, judge_family
-from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, write_simulation
+from bench.validation.simulated_tables import FORMAT, SimulatedTable, SimulationResult, store_and_print
 
 SEED = 1
 CAMPAIGNS = 2000
@@ -193,17 +191,7 @@ def tables() -> tuple[SimulatedTable, ...]:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder for simulation.json.")
 def main(out: Path | None) -> None:
     """Print what the simulations find."""
-    result = SimulationResult(FORMAT, SEED, tables())
-    if out:
-        try:
-            write_simulation(result, out)
-        except OSError as error:
-            raise click.BadParameter(str(error), param_hint="--out") from error
-    for each in result.tables:
-        shown = Table(*each.headings, title=each.caption)
-        for row in each.rows:
-            shown.add_row(*row)
-        Console(width=100).print(shown, "")
+    store_and_print(SimulationResult(FORMAT, SEED, tables()), out)
 
 
 if __name__ == "__main__":
