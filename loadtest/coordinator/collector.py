@@ -73,7 +73,7 @@ class Collector:
         order, ordered = window.order, set(window.clocks)
         gevent.sleep(seconds_until(end_ns))
         clock_uncertainty_ns = self._workers.clock_uncertainty_ns(window.clocks)
-        drain_end_ns, outstanding = self._drain(order.number, ordered, end_ns, measured)
+        drain_end_ns = self._drain(order.number, ordered, end_ns, measured)
         gevent.sleep(LATE_S)
         ledgers = self._gather(order.number, ordered)
         for name in sorted(ordered - ledgers.keys()):
@@ -98,12 +98,15 @@ class Collector:
         self._judge.judge(case)
         measured.windows.append(Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns))
         measured.costs.append([ledger.cost for ledger in ledgers.values()])
-        measured.drained &= not outstanding
+        measured.is_complete &= ordered <= ledgers.keys()
         measured.clock_uncertainty_ns = max(measured.clock_uncertainty_ns, clock_uncertainty_ns)
         return True
 
-    def _drain(self, number: int, ordered: set[str], end_ns: int, measured: Measured) -> tuple[int, float]:
-        """Wait until nothing is outstanding, within limits; return when the wait ended and what is outstanding."""
+    def _drain(self, number: int, ordered: set[str], end_ns: int, measured: Measured) -> int:
+        """Wait until nothing is outstanding, within limits; return when the wait ended.
+
+        Workers report what is outstanding among what they have parsed, so it may have arrived: the judge tells.
+        """
         limit_ns, is_cut = end_ns + self._drain_ns, False
         while (outstanding := self._workers.outstanding(number, ordered)) and time.time_ns() < limit_ns:
             gevent.sleep(POLL_S)
@@ -111,7 +114,7 @@ class Collector:
                 limit_ns, is_cut = time.time_ns() + INTERRUPTED_DRAIN_NS, True
         if outstanding and is_cut:
             measured.note("interrupted with messages in flight; those not delivered by then count as missing")
-        return min(time.time_ns(), limit_ns), outstanding
+        return min(time.time_ns(), limit_ns)
 
     def _gather(self, number: int, ordered: set[str]) -> dict[str, Ledger]:
         """Ask for a window's ledgers, and wait for those of the workers that are alive."""

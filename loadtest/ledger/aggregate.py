@@ -79,6 +79,7 @@ class Figures(WindowFigures, frozen=True, kw_only=True):
     """The figures of an aggregate, in the terms of `Step` and `Generator`."""
 
     windows: int
+    outstanding: int
     schedule_lag_ms: Latency
     read_lag_ms: Latency
     arrival_uncertainty_p99_ms: float
@@ -99,6 +100,7 @@ class Aggregate:
 
     windows: int = 0
     counts: Counts = field(default_factory=Counts.zero)
+    outstanding: int = 0
     backlog_growth: float = 0.0
     lowest_latency_ns: int = 0
     latency: HdrHistogram = field(default_factory=new_histogram)
@@ -118,6 +120,7 @@ class Aggregate:
         self.timeline += seconds_of(judgement)
         self.windows += 1
         self.counts += judgement.counts
+        self.outstanding += judgement.outstanding
         self.backlog_growth = max(self.backlog_growth, judgement.backlog_growth)
         self.lowest_latency_ns = int(judgement.latency.min(initial=self.lowest_latency_ns))
         for name in _TIMES:
@@ -134,6 +137,7 @@ class Aggregate:
         return Figures(
             **shared_fields(Counts, self.counts),
             windows=self.windows,
+            outstanding=self.outstanding,
             saturated=self.backlog_growth > MAX_BACKLOG_GROWTH,
             backlog_growth=self.backlog_growth,
             latency_ms=latency(self.latency),

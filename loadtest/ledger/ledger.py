@@ -28,10 +28,13 @@ class Judgement:
     `missing_by_position` has one a tenth. `second` has one value a delivery: how many whole seconds after the window's
     start its message was due; `messages_by_second`, `expected_by_second` and `withdrawn_by_second`
     (messages) have one a second.
+    `outstanding` counts the deliveries of sent messages, to members that did not leave, that came after the drain or
+    never.
     """
 
     start_ns: int
     counts: Counts
+    outstanding: int
     backlog_growth: float
     latency: Integers
     latency_lower: Integers
@@ -129,6 +132,7 @@ def judge(
             negative_latencies=int((judged.arrival_ns < sent_ns).sum()),
             withdrawn_messages=int(withdrawn_by_second.sum()),
         ),
+        outstanding=int((is_expected & ~in_time & was_sent[:, None])[:, members.left_ns == NEVER].sum()),
         backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
         latency=latency,
         latency_lower=latency - uncertainty,

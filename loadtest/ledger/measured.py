@@ -13,7 +13,8 @@ class Measured:
     """The judged windows of one user count; `costs` has one list a window, one entry a worker.
 
     Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and the step stays valid.
-    `clock_uncertainty_ns` is how far a worker's clock may have been off, in the worst window.
+    `is_complete` tells whether all workers handed over their ledgers. `clock_uncertainty_ns` is how far a worker's
+    clock may have been off, in the worst window.
     """
 
     users: int
@@ -21,7 +22,7 @@ class Measured:
     stalled: int
     windows: list[Window] = field(default_factory=list)
     costs: list[list[Cost]] = field(default_factory=list)
-    drained: bool = True
+    is_complete: bool = True
     problems: list[str] = field(default_factory=list)
     clock_uncertainty_ns: float = 0.0
     rejoins: bool = False

@@ -32,7 +32,7 @@ def to_step(measured: Measured, figures: Figures) -> Step:
         window_start_ns=windows[0].start_ns,
         window_end_ns=windows[-1].end_ns,
         drain_end_ns=windows[-1].drain_end_ns,
-        drained=measured.drained,
+        drained=measured.is_complete and not figures.outstanding,
         arrived_in_window=arrived,
         deliveries_per_s=arrived / window_s,
         generator=generator,

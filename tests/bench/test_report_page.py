@@ -51,7 +51,7 @@ def test_the_page_asks_for_nothing_complains_of_nothing_and_fits(
     for card in cards.all():
         assert card.evaluate("card => getComputedStyle(card).backgroundColor") == "rgb(255, 255, 255)"
         assert card.evaluate("card => card.querySelector('img').getBoundingClientRect().width") > 300
-    assert page.get_by_role("heading", name="Verdict").is_visible()
+    assert page.get_by_role("heading", name="Verdict", exact=True).is_visible()
     assert page.locator(".remarks").get_by_text("1 of 8 cells invalid").is_visible()
     assert requests == [url]
     assert complaints == []

@@ -139,6 +139,13 @@ def test_a_duplicate_does_not_compensate_for_a_loss() -> None:
 def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
     judgement = judged(ROOM, [SENDS[0], (1, 1, 120, NEVER)], [ALL[0], ALL[2]])
     assert (judgement.counts.planned_messages, judgement.counts.offered_messages, judgement.counts.missing) == (2, 1, 2)
+    assert judgement.outstanding == 0, "what was not sent cannot be under way"
+
+
+def test_what_did_not_arrive_in_time_is_outstanding() -> None:
+    late = delivery(2, 1, 0, 110, WINDOW.drain_end_ns + 1)
+    assert judged(ROOM, SENDS, ALL).outstanding == 0
+    assert judged(ROOM, SENDS, [*ALL[:2], late]).outstanding == 2
 
 
 def test_messages_that_were_withdrawn_from_the_plan_are_counted() -> None:

@@ -415,7 +415,7 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
     out = tmp_path / "out.json"
     command = swarm_command(server.url, "--only-summary", "--web-host", "127.0.0.1", "--swarm-out", str(out))
     command.remove("--headless")
-    with httpx.Client(base_url=f"http://127.0.0.1:{(port := free_port())}", trust_env=False) as web:
+    with httpx.Client(base_url=f"http://127.0.0.1:{(port := free_port())}", trust_env=False, timeout=60) as web:
         process = subprocess.Popen(
             [*command, "--web-port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
