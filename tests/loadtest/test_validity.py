@@ -18,7 +18,7 @@ from loadtest.ledger.handover import Cost
 from loadtest.ledger.ledger import judge
 from loadtest.ledger.measured import Measured
 from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
-from loadtest.ledger.result import Step
+from loadtest.ledger.result import HIGHEST_US, Step
 from loadtest.ledger.step import to_step
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import swarm_command, wait_until
@@ -134,6 +134,15 @@ def test_at_least_99_percent_of_the_plan_must_be_attempted(never_sent: int, is_v
 @pytest.mark.parametrize(("late_ms", "is_valid"), [(4.9, True), (5.1, False)])
 def test_schedule_lag_is_allowed_up_to_5_ms(late_ms: float, is_valid: bool) -> None:
     assert step_of([due_ns + int(late_ms * 1e6) for due_ns in PUNCTUAL]).valid == is_valid
+
+
+@pytest.mark.parametrize(("late_ms", "is_valid"), [(19, True), (21, False)])
+def test_where_the_p99_is_never_a_fifth_of_the_median_may_be_late(late_ms: int, is_valid: bool) -> None:
+    sent_ns = [due_ns + late_ms * 1_000_000 for due_ns in PUNCTUAL]
+    step = step_of(sent_ns, latencies_ns=[100_000_000] * 3 + [(HIGHEST_US + 1) * 1000])
+    assert step.latency_ms.p50 == pytest.approx(100, rel=0.01)
+    assert step.latency_ms.p99 is None
+    assert step.valid == is_valid
 
 
 def test_a_window_without_messages_is_no_measurement() -> None:
