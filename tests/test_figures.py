@@ -18,6 +18,7 @@ from bench.claims.readers import read
 from bench.claims.stored_results import StoredResults
 from bench.commands.main import main
 from bench.errors import FiguresError
+from bench.presentation.figures.comparisons import answer
 from bench.presentation.figures.markers import blocks, with_blocks
 from bench.presentation.figures.pages import pages, read_blocks
 from bench.presentation.figures.registry import FIGURES
@@ -175,6 +176,25 @@ def test_a_result_without_a_valid_figure_does_not_keep_others_from_being_written
     assert "no figure: docs/server.md: server-cost cost: direct with 500 users has no valid cell" in output
     assert [block.name for block in read_blocks(checkout, MANIFEST) if block.differs] == []
     assert figures("--check", "--root", str(checkout))[0] == 1
+
+
+def test_the_answer_is_of_the_most_users_with_a_ratio_and_tells_who_is_saturated_beyond(tmp_path: Path) -> None:
+    results = StoredResults(tmp_path)
+    store(MANIFEST.campaign("reference"), results)
+    summary = results.summary("reference")
+    assert "saturated" not in answer(results, "reference")
+    for strategies, beyond in (
+        (["direct"], r"`direct` is saturated, and the p99 of `coalesced` is [\d.]+ ms\."),
+        (["direct", "coalesced"], r"both are saturated\."),
+    ):
+        cells = [
+            msgspec.structs.replace(cell, saturated=cell.users == 1600 and cell.strategy in strategies)
+            for cell in summary.cells
+        ]
+        CampaignFolder(results.folder("reference")).write_summary(msgspec.structs.replace(summary, cells=cells))
+        text = " ".join(answer(results, "reference").split())
+        assert "With 800 users, 80,000 deliveries a second, the p99 of `coalesced`" in text
+        assert re.search(f"With 1,600 users {beyond}", text), text
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class _Summary(msgspec.Struct):
 
 
 def reference_yardstick(path: Path = REFERENCE) -> Yardstick | None:
-    """Return the yardstick of the reference campaign; `None` where it is not installed, or has none."""
+    """Return the yardstick of the reference campaign; `None` where it has none, or where there is no checkout."""
     return msgspec.json.decode(path.read_bytes(), type=_Summary).environment.yardstick if path.exists() else None
 
 
@@ -42,7 +42,7 @@ def speed(machine: Machine) -> Observation:
         return Status.UNKNOWN, "the yardstick could not be measured"
     found = f"{here.loopback_send_us:.1f} us a loopback send, {here.interpreter_loop_us:.0f} us an interpreter loop"
     if reference is None:
-        return Status.UNKNOWN, f"{found}; there is no reference campaign here to compare them with"
+        return Status.UNKNOWN, f"{found}; no reference campaign with a yardstick is here to compare them with"
     found += f"; the reference's machine {reference.loopback_send_us:.1f} and {reference.interpreter_loop_us:.0f}"
     return (Status.WARNING if here.times_slower_than(reference) > MAX_TIMES_SLOWER else Status.OK), found
 

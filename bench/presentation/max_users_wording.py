@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from bench.analysis.max_users import MaxUsers, max_users_within_slo
+from bench.analysis.support import all_carry
+from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Summary
 from bench.presentation.text import listed_numbers, listing
 
 
 def slo_finding(summary: Summary) -> str:
-    """Say in one sentence how many users each strategy serves within the SLO, the best first."""
+    """Say in one sentence how many users each strategy serves within the SLO, the best first.
+
+    Windows with too few messages for the SLO's percentile are named as such: they show little of its tail.
+    """
     plan = summary.plan
     measured = {cell.strategy for cell in summary.cells}
     found: dict[MaxUsers, list[str]] = {}
@@ -22,7 +27,10 @@ def slo_finding(summary: Summary) -> str:
     ]
     if not_measured := [arm.label for arm in plan.arms if arm.label not in measured]:
         parts.append(f"{listing(not_measured)} not measured")
-    return f"{maximum_within_slo('users', f'p99 <= {plan.slo_ms:g} ms')}: {'; '.join(parts)}"
+    slo = f"p99 <= {plan.slo_ms:g} ms"
+    if not all_carry(summary.cells, plan.workload, Percentile.P99.number):
+        slo += ", in windows too short for a p99"
+    return f"{maximum_within_slo('users', slo)}: {'; '.join(parts)}"
 
 
 def maximum_within_slo(unit: str, slo: str) -> str:

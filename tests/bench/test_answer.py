@@ -18,6 +18,8 @@ from bench.presentation.text import listing
 from loadtest.ledger.result import MedianAndTail, Step
 from tests.bench.made_up import ENVIRONMENT, latency, plan, run, step, typical_summary
 
+WITHIN_SLO = "Maximum users within the SLO (p99 <= 50 ms, in windows too short for a p99)"
+
 
 def summary_of(*steps: Step) -> Summary:
     made = plan(users=(50, 100))
@@ -53,12 +55,9 @@ def test_most_blocks_are_enough_if_the_others_are_invalid() -> None:
     runs = [run(trial, [step(50), step(100)]) for trial in made.trials[:2]]
     summary = summarise(made, ENVIRONMENT, [*runs, run(made.trials[2], [step(50), invalid])])
     assert max_users_within_slo(summary, "direct") == MaxUsers(100, (), 1)
-    assert (
-        slo_finding(summary)
-        == "Maximum users within the SLO (p99 <= 50 ms): direct 100 (the highest count tried; 2 of 3 blocks)"
-    )
+    assert slo_finding(summary) == f"{WITHIN_SLO}: direct 100 (the highest count tried; 2 of 3 blocks)"
     summary = summarise(made, ENVIRONMENT, [*runs[:1], *(run(each, [step(50), invalid]) for each in made.trials[1:])])
-    assert slo_finding(summary) == "Maximum users within the SLO (p99 <= 50 ms): direct 50 (unknown at 100)"
+    assert slo_finding(summary) == f"{WITHIN_SLO}: direct 50 (unknown at 100)"
 
 
 @pytest.mark.parametrize("fault", ["died before", "died within", "kicked"])
@@ -85,7 +84,7 @@ def test_the_finding_names_the_best_first_and_the_highest_count_tried() -> None:
     }
     runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
     assert slo_finding(summarise(made, ENVIRONMENT, runs)) == (
-        "Maximum users within the SLO (p99 <= 50 ms): direct and queue 100 (the highest count tried); gather none"
+        f"{WITHIN_SLO}: direct and queue 100 (the highest count tried); gather none"
     )
 
 
@@ -93,19 +92,14 @@ def test_the_finding_does_not_judge_unmeasured_strategies() -> None:
     made = plan(("direct", "queue"), users=(50,))
     direct = next(trial for trial in made.trials if trial.arm.label == "direct")
     summary = summarise(made, ENVIRONMENT, [run(direct, [step(50)])])
-    assert slo_finding(summary) == (
-        "Maximum users within the SLO (p99 <= 50 ms): direct 50 (the highest count tried); queue not measured"
-    )
+    assert slo_finding(summary) == (f"{WITHIN_SLO}: direct 50 (the highest count tried); queue not measured")
 
 
 def test_a_count_above_a_failed_one_does_not_count() -> None:
     assert max_users_within_slo(summary_of(step(50, missing=1), step(100)), "direct") == MaxUsers(0)
     unsure = summary_of(step(50, reasons=["late"]), step(100))
     assert max_users_within_slo(unsure, "direct") == MaxUsers(100, (50,))
-    assert (
-        slo_finding(unsure)
-        == "Maximum users within the SLO (p99 <= 50 ms): direct 100 (the highest count tried; unknown at 50)"
-    )
+    assert slo_finding(unsure) == f"{WITHIN_SLO}: direct 100 (the highest count tried; unknown at 50)"
 
 
 def test_an_unknown_count_neither_passes_nor_fails() -> None:
@@ -121,14 +115,10 @@ def test_an_unknown_count_neither_passes_nor_fails() -> None:
     }
     runs = [run(trial, sweeps[trial.arm.label]) for trial in made.trials]
     assert slo_finding(summarise(made, ENVIRONMENT, runs)) == (
-        "Maximum users within the SLO (p99 <= 50 ms): "
-        "direct 50 (unknown at 100); queue none for certain (unknown at 50)"
+        f"{WITHIN_SLO}: direct 50 (unknown at 100); queue none for certain (unknown at 50)"
     )
     nothing = summary_of(step(50, reasons=[late]), step(100, reasons=[late]))
-    assert (
-        slo_finding(nothing)
-        == "Maximum users within the SLO (p99 <= 50 ms): direct none for certain (unknown at 50 and 100)"
-    )
+    assert slo_finding(nothing) == f"{WITHIN_SLO}: direct none for certain (unknown at 50 and 100)"
 
 
 def test_a_saturated_cell_is_not_within_the_slo_however_fast_it_was() -> None:

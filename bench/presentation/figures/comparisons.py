@@ -12,40 +12,53 @@ from bench.analysis.verdict import Verdict
 from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
+from bench.model.summary import Summary
 from bench.presentation.comparison_wording import ratio_and_interval, rounded, span, verdict_in_words, verdicts
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
 from bench.presentation.table import Column
 
-ANSWER_USERS = 1600
 FAMILIES = (1, 5, 10, 18, 25, 50)
 
 ARRIVALS = MappingProxyType({"constant": "evenly spaced messages", "poisson": "messages at Poisson times"})
 
 
 def answer(results: StoredResults, campaign: str) -> str:
-    """Say what the README answers: whether to choose `coalesced`, its p99, and how it compares with `direct`."""
+    """Say what the README answers: whether to choose `coalesced`, its p99, and how it compares with `direct`.
+
+    With as many users as give their ratio an interval; then what `direct` does with more, if it is saturated.
+    """
     summary = results.summary(campaign)
     workload = summary.plan.workload
     rate, arrivals = workload.room_rate, ARRIVALS[workload.arrival]
-    cells, others = (valid_cells(summary, name, ANSWER_USERS) for name in ("coalesced", "direct"))
-    one = _comparison(results, campaign, "coalesced", ANSWER_USERS)
+    ones = [one for one in compare_arms(summary) if one.arm == "coalesced" and one.baseline == "direct"]
+    bounded = [one for one in ones if one.low > 0 and one.high < math.inf]
+    if not bounded:
+        raise FiguresError(f"{campaign} has no ratio of 'coalesced' to 'direct' with an interval; measure both")
+    one = bounded[-1]
+    cells, others = (valid_cells(summary, name, one.users) for name in (one.arm, one.baseline))
     cpu = [spread(each, server_cpu_us, "server CPU time").median for each in (cells, others)]
     choice = f"At {rate:g} messages a second, choose `coalesced`." if one.verdict is Verdict.FASTER else ""
-    against = ""
-    if 0 < one.ratio < math.inf:
-        low, high = 1 / one.high, 1 / one.low if one.low else math.inf
-        against = (
-            f", that of `direct` {rounded(1 / one.ratio)} times as long (95 % interval {span(low, high)}, "
-            f"{one.blocks_used} blocks)"
-        )
     return prose(
-        f"{choice} With {ANSWER_USERS:,} users, {ANSWER_USERS * rate:,.0f} deliveries a second, the p99 of `coalesced`",
-        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms{against};",
+        f"{choice} With {one.users:,} users, {one.users * rate:,.0f} deliveries a second, the p99 of `coalesced`",
+        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms, that of `direct` {rounded(1 / one.ratio)} times as long",
+        f"(95 % interval {span(1 / one.high, 1 / one.low)}, {one.blocks_used} blocks);",
         f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`",
         f"({arrivals}, {rate * workload.duration_s:,.0f} a window).",
+        *(_beyond(summary, more.users) for more in ones if more.users > one.users),
     )
+
+
+def _beyond(summary: Summary, users: int) -> str:
+    """Say what `coalesced` does where `direct` is saturated in most blocks; nothing where it is not."""
+    cells, others = (valid_cells(summary, name, users) for name in ("coalesced", "direct"))
+    if 2 * sum(cell.saturated for cell in others) <= len(others):
+        return ""
+    if 2 * sum(cell.saturated for cell in cells) > len(cells):
+        return f"With {users:,} users both are saturated."
+    p99 = spread(cells, p99_ms, "p99").median
+    return f"With {users:,} users `direct` is saturated, and the p99 of `coalesced` is {ms(p99)} ms."
 
 
 def ratios(results: StoredResults, campaign: str, strategy: str) -> str:
@@ -112,10 +125,3 @@ def blocks_for_a_claim(_results: StoredResults) -> str:
     """Show how many blocks to plan for families of several sizes; needs no result."""
     needed = [f"{blocks_needed(comparisons)}" for comparisons in FAMILIES]
     return table([Column("comparisons in the family"), *map(str, FAMILIES)], [["blocks to plan", *needed]])
-
-
-def _comparison(results: StoredResults, campaign: str, strategy: str, users: int) -> Comparison:
-    for one in compare_arms(results.summary(campaign)):
-        if (one.arm, one.users) == (strategy, users):
-            return one
-    raise FiguresError(f"{campaign} does not compare {strategy!r} with {users:,} users; measure both")

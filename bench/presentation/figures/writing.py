@@ -17,7 +17,7 @@ CODE_WIDTH = 100
 
 def prose(*sentences: str) -> str:
     """Return sentences as one wrapped paragraph."""
-    return textwrap.fill(" ".join(sentences), PROSE_WIDTH, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(" ".join(filter(None, sentences)), PROSE_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def code(name: str) -> str:
