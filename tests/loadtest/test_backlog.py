@@ -151,5 +151,14 @@ def test_a_growing_backlog_is_found_behind_losses_too() -> None:
     assert run.growth == pytest.approx(0.1, abs=0.02)
 
 
+@pytest.mark.parametrize("capacity", [0.3, 0.55, 0.8])
+def test_messages_that_overtake_the_others_hide_no_backlog(capacity: float) -> None:
+    """An event loop that is late serves some senders long before others, whose messages are older."""
+    run = Run(capacity, 1, 10, None)
+    overtakes = np.arange(len(run.sent_ns)) % 8 == 0
+    run.arrival[overtakes] = np.minimum(run.arrival[overtakes], run.sent_ns[overtakes, None] + 1_000_000_000)
+    assert run.growth == pytest.approx(1 - capacity, abs=0.15)
+
+
 def test_a_window_of_a_few_messages_is_not_judged() -> None:
     assert Run(0.5, 0, 5, None, rate=2).growth == 0.0
