@@ -1,13 +1,28 @@
 // What others wrote only ever gets into the page as text: textContent, never HTML.
 
 const MAX_LOG_ITEMS = 1000;
+const NEAR_END_PX = 40;
+const FIRST_PAUSE_S = 1;
+const MAX_PAUSE_S = 30;
+const WHY_CLOSED = new Map([
+  [1008, "You sent more than the server allows."],
+  [1009, "Your message was too long for the server."],
+  [1012, "The server is restarting."],
+  [1013, "Your connection was too slow to keep up with the room."],
+]);
 const element = (id) => document.getElementById(id);
 const log = element("log");
+const items = element("items");
+const roster = element("roster");
 
 let socket = null;
 let name = "";
 let room = "";
 let members = new Set();
+let maxMessageBytes = Infinity;
+let unread = 0;
+let failures = 0; // since the connection was lost
+let retry = null;
 
 // ---- joining
 
@@ -15,22 +30,26 @@ element("join").addEventListener("submit", (event) => {
   event.preventDefault();
   name = element("name").value;
   room = element("room").value;
-  join();
+  join(showRefusal);
 });
 
-element("rejoin").addEventListener("click", join);
+element("rejoin").addEventListener("click", rejoin);
 
-async function join() {
+function rejoin() {
+  clearInterval(retry);
+  element("lost-reason").textContent = "Joining again.";
+  join(waitToRejoin);
+}
+
+// Joins, or calls `refuse` with the reason why not.
+async function join(refuse) {
   setBusy(true);
   try {
     const refusal = await reasonToRefuse();
-    if (refusal) {
-      showRefusal(refusal);
-    } else {
-      connect();
-    }
+    if (refusal) refuse(refusal);
+    else connect(refuse);
   } catch {
-    showRefusal("The server cannot be reached. Try again in a moment.");
+    refuse("The server cannot be reached.");
   }
 }
 
@@ -39,16 +58,21 @@ async function reasonToRefuse() {
   if (!name.trim() || !room.trim()) return "A name and a room need at least one character that is not blank.";
   if (name.startsWith("@") || room.startsWith("@")) return "A name or a room must not start with \u201c@\u201d.";
   if ((await fetchMembers()).includes(name)) return `The name \u201c${name}\u201d is taken here. Choose another one.`;
+  maxMessageBytes = (await fetchJson("/limits")).max_message_bytes;
   return null;
 }
 
-async function fetchMembers() {
-  const response = await fetch(`/clients?${new URLSearchParams({ room })}`);
-  if (!response.ok) throw new Error(`/clients answered ${response.status}`);
+function fetchMembers() {
+  return fetchJson(`/clients?${new URLSearchParams({ room })}`);
+}
+
+async function fetchJson(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
   return response.json();
 }
 
-function connect() {
+function connect(refuse) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const opening = new WebSocket(`${scheme}://${location.host}/chat?${new URLSearchParams({ user_id: name, room })}`);
   let joined = false;
@@ -58,19 +82,20 @@ function connect() {
     showChat();
   });
   opening.addEventListener("message", (event) => hear(JSON.parse(event.data)));
-  opening.addEventListener("close", () => {
-    if (joined) showLost();
-    else showRefusal("The server refused to let you in: the room is full, or the name is taken or not allowed.");
+  opening.addEventListener("close", (event) => {
+    if (joined) showLost(WHY_CLOSED.get(event.code) ?? "Connection lost.");
+    else refuse("The server refused to let you in: the room is full, or the name is taken or not allowed.");
   });
 }
 
 // ---- what is heard
 
 function hear(message) {
-  const atBottom = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  log.append(message.event === "user" ? messageItem(message) : noticeItem(message));
-  if (log.children.length > MAX_LOG_ITEMS) log.firstElementChild.remove();
-  if (atBottom || message.sender === name) log.scrollTop = log.scrollHeight;
+  const follows = isAtEnd() || message.sender === name;
+  items.append(message.event === "user" ? messageItem(message) : noticeItem(message));
+  if (items.children.length > MAX_LOG_ITEMS) items.firstElementChild.remove();
+  if (follows) showEnd();
+  else if (message.event === "user") showUnread(unread + 1);
   if (message.event === "join") members.add(message.text.slice(0, -" joined".length));
   if (message.event === "leave") members.delete(message.text.slice(0, -" left".length));
   if (message.event !== "user") showMembers();
@@ -80,7 +105,7 @@ function messageItem({ sender, text, ctime }) {
   const own = sender === name;
   const item = textElement("li", own ? "message own" : "message", "");
   const caption = textElement("div", "caption", "");
-  if (!own) caption.append(textElement("span", "sender", sender));
+  caption.append(own ? textElement("span", "visually-hidden", "You, ") : textElement("span", "sender", sender));
   caption.append(timeElement(ctime));
   item.append(caption, textElement("div", "text", text));
   return item;
@@ -105,27 +130,65 @@ function textElement(tag, className, text) {
   return created;
 }
 
+// ---- where the reader is
+
+function isAtEnd() {
+  return log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX;
+}
+
+function showEnd() {
+  log.scrollTop = log.scrollHeight;
+  showUnread(0);
+}
+
+function showUnread(count) {
+  unread = count;
+  element("unread").hidden = count === 0;
+  element("unread").textContent = `${count} new message${count === 1 ? "" : "s"} \u2193`;
+}
+
+log.addEventListener("scroll", () => {
+  if (unread && isAtEnd()) showUnread(0);
+});
+
+element("unread").addEventListener("click", () => {
+  showEnd();
+  element("text").focus();
+});
+
 // ---- what is said
 
 element("compose").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (socket.readyState !== WebSocket.OPEN) return; // what was written stays for after the rejoin
+  if (socket.readyState !== WebSocket.OPEN || isTooLong()) return; // what was written stays
   socket.send(element("text").value);
   element("text").value = "";
 });
+
+element("text").addEventListener("input", isTooLong);
+
+function isTooLong() {
+  const bytes = new TextEncoder().encode(element("text").value).length;
+  const number = (value) => value.toLocaleString();
+  element("too-long").textContent =
+    bytes > maxMessageBytes ? `Too long to send: ${number(bytes)} of ${number(maxMessageBytes)} bytes.` : "";
+  return bytes > maxMessageBytes;
+}
 
 // ---- what is shown
 
 async function showChat() {
   setBusy(false);
+  failures = 0;
   element("refusal").textContent = "";
   element("entrance").hidden = true;
   element("chat").hidden = false;
   element("lost").hidden = true;
-  if (element("room-name").textContent !== room) log.replaceChildren();
+  if (element("room-name").textContent !== room) items.replaceChildren();
   element("room-name").textContent = room;
   document.title = `${room} \u00b7 Chatroom`;
   setConnected(true);
+  showEnd();
   element("text").focus();
   // Notices keep the list up to date from here on; a room too large for notices shows who was there at the join.
   members = new Set([name]);
@@ -139,7 +202,7 @@ async function showChat() {
 
 function showMembers() {
   const sorted = [...members].sort((one, other) => one.localeCompare(other));
-  element("head-count").textContent = sorted.length;
+  element("head-count").textContent = socket.readyState === WebSocket.OPEN ? `${sorted.length} here` : "offline";
   element("members").replaceChildren(
     ...sorted.map((member) => textElement("li", member === name ? "own" : "", member)),
   );
@@ -147,16 +210,34 @@ function showMembers() {
 
 function showRefusal(reason) {
   setBusy(false);
-  element("chat").hidden = true;
-  element("entrance").hidden = false;
   element("refusal").textContent = reason;
   element("name").focus();
 }
 
-function showLost() {
+// ---- when the connection is lost
+
+function showLost(reason) {
+  const follows = isAtEnd();
   element("lost").hidden = false;
   setConnected(false);
+  members = new Set();
+  showMembers();
+  waitToRejoin(reason);
+  if (follows) showEnd();
   element("rejoin").focus();
+}
+
+// Everybody of a room loses the connection at once: without jitter all would come back at once, too.
+function waitToRejoin(reason) {
+  setBusy(false);
+  const pause = Math.min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** failures) * (0.5 + Math.random() / 2);
+  const due = Date.now() + pause * 1000;
+  failures += 1;
+  clearInterval(retry);
+  retry = setInterval(() => {
+    if (Date.now() >= due) rejoin();
+  }, 100);
+  element("lost-reason").textContent = `${reason} Trying again in ${Math.ceil(pause)} s.`;
 }
 
 function setConnected(connected) {
@@ -167,3 +248,16 @@ function setBusy(busy) {
   element("join").querySelector("button").disabled = busy;
   element("rejoin").disabled = busy;
 }
+
+// ---- the list of members
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && roster.open) {
+    roster.open = false;
+    element("head-count").focus();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (roster.open && !roster.contains(event.target)) roster.open = false;
+});

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Literal
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from server.app import SECURITY_HEADERS
+from server.testing.chat_user import join
 from server.testing.server_process import ServerProcess
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
 
@@ -54,7 +57,7 @@ class Tab:
         await expect(self.page.get_by_role("log").get_by_role("listitem")).to_have_text(list(items))
 
     async def expect_members(self, *names: str) -> None:
-        await expect(self.page.locator("#head-count")).to_have_text(str(len(names)))
+        await expect(self.page.locator("#head-count")).to_have_text(f"{len(names)} here")
         await expect(self.page.locator("#members li")).to_have_text(list(names))
 
 
@@ -81,7 +84,7 @@ class TestInBrowser:
 
         await bob.say("hello")
         await alice.expect_log("alice joined", "bob joined", re.compile(r"^bob.*\d\d:\d\d.*hello$"))
-        await bob.expect_log("bob joined", re.compile(r"^\d\d:\d\d.*hello$"))
+        await bob.expect_log("bob joined", re.compile(r"^You, \d\d:\d\d.*hello$"))
         await expect(bob.page.locator(".message")).to_have_class("message own")
         await expect(alice.page.locator(".message")).to_have_class("message")
         own = await bob.page.locator(".message").bounding_box()
@@ -120,6 +123,7 @@ class TestInBrowser:
         await other.join(server, "alice\u0085", "refusals")
         await expect(refusal).to_contain_text("The server refused to let you in")
 
+    @pytest.mark.long
     async def test_lost_connection_and_rejoin(
         self, start_server: Callable[..., ServerProcess], browser: Browser
     ) -> None:
@@ -127,13 +131,21 @@ class TestInBrowser:
         tab = await open_tab(browser)
         await tab.join(server, "alice")
         await tab.expect_log("alice joined")
-        await expect(tab.page.get_by_text("Connection lost")).to_be_hidden()
+        await expect(tab.page.locator("#lost")).to_be_hidden()
+        for number in range(40):
+            await tab.say(f"line {number}")
+        last = tab.page.get_by_role("listitem").last
+        await expect(last).to_contain_text("line 39")
         assert server.stop() == 0
-        await expect(tab.page.get_by_text("Connection lost")).to_be_visible()
+        await expect(tab.page.get_by_text("The server is restarting.")).to_be_visible()
+        await expect(last).to_be_in_viewport(ratio=0.9)
         await expect(tab.page.get_by_label("Message", exact=True)).to_be_disabled()
-        start_server("--port", server.url.rsplit(":", 1)[1])
+        await expect(tab.page.locator("#head-count")).to_have_text("offline")
+        # A try that fails changes nothing but the reason.
         await tab.page.get_by_role("button", name="Rejoin").click()
-        await expect(tab.page.get_by_text("Connection lost")).to_be_hidden()
+        await expect(tab.page.get_by_text("The server cannot be reached.")).to_be_visible()
+        start_server("--port", server.url.rsplit(":", 1)[1])
+        await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
         await tab.say("back again")
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("back again")
 
@@ -156,3 +168,101 @@ class TestInBrowser:
         await expect(last).not_to_be_in_viewport()
         width, shown = await last.evaluate("item => [item.scrollWidth, item.parentElement.clientWidth]")
         assert width <= shown
+        await expect(alice.page.get_by_role("button", name="1 new message")).to_be_visible()
+        await bob.say("another")
+        await alice.page.get_by_role("button", name="2 new messages").click()
+        await expect(last).to_be_in_viewport()
+        await expect(alice.page.locator("#unread")).to_be_hidden()
+
+    @pytest.mark.long
+    async def test_it_comes_back_by_itself(self, start_server: Callable[..., ServerProcess], browser: Browser) -> None:
+        server = start_server()
+        tab = await open_tab(browser)
+        await tab.join(server, "alice")
+        await tab.expect_log("alice joined")
+        assert server.stop() == 0
+        await expect(tab.page.locator("#lost")).to_be_visible()
+        start_server("--port", server.url.rsplit(":", 1)[1])
+        await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
+        await tab.say("back again")
+        await expect(tab.page.get_by_role("listitem").last).to_contain_text("back again")
+        await tab.expect_members("alice")
+
+    async def test_a_message_that_is_too_long_is_kept(
+        self, start_server: Callable[..., ServerProcess], browser: Browser
+    ) -> None:
+        tab = await open_tab(browser)
+        await tab.join(start_server("--max-message-bytes", "10"), "alice")
+        await tab.expect_log("alice joined")
+        for too_long in ("x" * 11, "\u00e4" * 6):
+            await tab.say(too_long)
+            await expect(tab.page.get_by_role("alert").last).to_contain_text("of 10 bytes")
+            await expect(tab.page.get_by_label("Message", exact=True)).to_have_value(too_long)
+        await tab.say("x" * 10)
+        await expect(tab.page.get_by_role("listitem").last).to_contain_text("x" * 10)
+        await expect(tab.page.locator("#too-long")).to_be_empty()
+
+    async def test_the_roster_closes_on_escape_and_outside(self, server: ServerProcess, browser: Browser) -> None:
+        tab = await open_tab(browser)
+        await tab.join(server, "alice", "roster")
+        await tab.expect_members("alice")
+        names = tab.page.get_by_role("list", name="Members")
+        for closes in ("Escape", "a click"):
+            await tab.page.locator("#head-count").click()
+            await expect(names).to_be_visible()
+            if closes == "Escape":
+                await tab.page.keyboard.press(closes)
+            else:
+                await tab.page.locator("#log").click()
+            await expect(names).to_be_hidden()
+
+    async def test_a_keyboard_is_enough(self, server: ServerProcess, browser: Browser) -> None:
+        tab = await open_tab(browser)
+        await tab.page.goto(server.url)
+        keyboard = tab.page.keyboard
+        await keyboard.type("alice")
+        await keyboard.press("Tab")
+        await keyboard.type("keys")
+        await keyboard.press("Enter")
+        await tab.expect_log("alice joined")
+        await keyboard.type("by hand")
+        await keyboard.press("Enter")
+        await expect(tab.page.get_by_role("listitem").last).to_contain_text("by hand")
+        for _ in range(2):
+            await keyboard.press("Shift+Tab")
+        await keyboard.press("Enter")
+        await expect(tab.page.get_by_role("list", name="Members")).to_be_visible()
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    async def test_it_is_accessible(
+        self, start_server: Callable[..., ServerProcess], browser: Browser, scheme: Literal["light", "dark"]
+    ) -> None:
+        """By the rules of axe-core, on the entrance, in the room, with the roster open, and after a loss."""
+        server = start_server()
+        tab = Tab(await browser.new_page(color_scheme=scheme))
+        await tab.page.goto(server.url)
+        violations = [await axe_violations(tab.page)]
+        await tab.join(server, "alice")
+        await tab.say("hello")
+        await expect(tab.page.locator(".message")).to_be_visible()
+        async with join(server.chat_url("bob")) as bob:
+            await bob.say("hello yourself")
+            await expect(tab.page.locator(".message")).to_have_count(2)
+        violations.append(await axe_violations(tab.page))
+        await tab.page.locator("#head-count").click()
+        violations.append(await axe_violations(tab.page))
+        server.stop()
+        await expect(tab.page.locator("#lost")).to_be_visible()
+        violations.append(await axe_violations(tab.page))
+        assert violations == [[], [], [], []]
+
+
+async def axe_violations(page: Page) -> list[str]:
+    """Return what breaks a rule of axe-core, WCAG 2.2 AA and best practices."""
+    found = await Axe().run(page)
+    return [
+        f"{violation['id']}: {node['html']} {node['failureSummary']}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]
