@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 import resource
 
 import click
 
+from server.access import check_origin_setting
 from server.errors import StrategyError
 from server.lifecycle import ChatServer, bind
 from server.settings import Settings
@@ -15,6 +17,19 @@ from server.strategies import STRATEGIES, strategy_named
 DEFAULTS = Settings()
 SPARE_FILES = 1_000
 """Open files beyond one for each member: other rooms, HTTP, refused joins."""
+
+
+def _check_finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number to count with; give a finite one")
+    return value
+
+
+def _check_origins(_context: click.Context, _parameter: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(map(check_origin_setting, origins))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -61,7 +76,37 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     "slow_after_s",
     default=DEFAULTS.slow_after_s,
     type=click.FloatRange(min=0, min_open=True),
+    callback=_check_finite,
     help="Seconds for which a member's connection may be full; then it is kicked.",
+)
+@click.option(
+    "--max-messages-per-second",
+    show_default="no limit",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_check_finite,
+    help="A member that sends more is slowed, and closed with code 1008 if it goes on for --slow-after.",
+)
+@click.option(
+    "--max-bytes-per-second",
+    show_default="no limit",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_check_finite,
+    help="The same for the bytes of its texts.",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which clients may reach the server, besides IP addresses, localhost and --host; * allows all.",
+)
+@click.option(
+    "--allowed-origin",
+    "allowed_origins",
+    multiple=True,
+    metavar="SCHEME://HOST[:PORT]",
+    callback=_check_origins,
+    help="Pages of this origin may join, besides the server's own; * allows all.",
 )
 @click.option(
     "--compression/--no-compression",
@@ -78,6 +123,10 @@ def main(
     outbox_bytes: int,
     slow_after_s: float,
     compression: bool,
+    max_messages_per_second: float | None,
+    max_bytes_per_second: float | None,
+    allowed_hosts: tuple[str, ...],
+    allowed_origins: tuple[str, ...],
 ) -> None:
     """Run a chat room until SIGTERM or Ctrl-C; a second one does not wait for the members."""
     settings = Settings(
@@ -90,6 +139,10 @@ def main(
         outbox_bytes=outbox_bytes,
         slow_after_s=slow_after_s,
         compression=compression,
+        max_messages_per_second=max_messages_per_second,
+        max_bytes_per_second=max_bytes_per_second,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
     )
     try:
         listener = bind(host, port)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
-from fastapi.responses import FileResponse, JSONResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import JSONResponse
 from websockets.frames import CloseCode
 
+from server.access import Access
 from server.deferred_handler import DeferredHandler, defer
 from server.errors import RefusedError
 from server.member import Member
 from server.rooms import Rooms
 from server.settings import Settings
+from server.static_files import StaticFiles
 from server.telemetry import Stats, Telemetry
 from server.telemetry.prometheus import Metrics
 
-STATIC = Path(__file__).parent / "static"
+READ = ["GET", "HEAD"]
 
 DENIAL = "websocket.http.response"
 """The ASGI extension by which a handshake may be answered with an HTTP response."""
@@ -48,6 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
     """
     telemetry = Telemetry(settings.strategy)
     rooms = Rooms(settings, telemetry.counters)
+    files = StaticFiles()
+    access = Access(settings.host, settings.allowed_hosts, settings.allowed_origins)
 
     def read() -> Stats:
         return telemetry.stats(member.buffered_bytes for member in rooms.members())
@@ -62,33 +64,45 @@ def create_app(settings: Settings) -> FastAPI:
     # No generated documentation: its page loads scripts from elsewhere.
     app = FastAPI(title="chatroom", lifespan=lifespan, openapi_url=None)
     app.state.rooms = rooms
-    app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.middleware("http")
-    async def add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
+    async def check_host(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        try:
+            access.check_host(request.headers.get("host"))
+        except RefusedError as refused:
+            response: Response = JSONResponse({"detail": str(refused)}, refused.status)
+        else:
+            response = await call_next(request)
         response.headers.update(SECURITY_HEADERS)
         return response
 
     app.add_middleware(DeferredHandler)
 
-    @app.get("/")
-    async def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
+    @app.api_route("/", methods=READ)
+    async def page() -> Response:
+        return files.response("index.html")
 
-    @app.get("/clients")
+    @app.api_route("/static/{name}", methods=READ)
+    async def static(name: str) -> Response:
+        return files.response(name)
+
+    @app.api_route("/clients", methods=READ)
     async def clients(room: str | None = None) -> list[str]:
         return [member.name for member in rooms.members(room)]
 
-    @app.get("/healthz")
+    @app.api_route("/limits", methods=READ)
+    async def limits() -> dict[str, int]:
+        return {"max_message_bytes": settings.max_message_bytes}
+
+    @app.api_route("/healthz", methods=READ)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/stats")
+    @app.api_route("/stats", methods=READ)
     async def stats() -> Response:
         return Response(msgspec.json.encode(read()), media_type="application/json")
 
-    @app.get("/metrics")
+    @app.api_route("/metrics", methods=READ)
     async def metrics(request: Request) -> Response:
         body, content_type = prometheus.expose(request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
@@ -96,7 +110,10 @@ def create_app(settings: Settings) -> FastAPI:
     @app.websocket("/chat")
     async def chat(websocket: WebSocket, user_id: str = "", room: str = "lobby") -> None:
         member = Member(user_id, websocket)
+        host = websocket.headers.get("host")
         try:
+            access.check_host(host)
+            access.check_origin(websocket.headers.get("origin"), host or "")
             rooms.reserve(room, user_id)
         except RefusedError as refused:
             await _refuse(websocket, refused)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
+import signal
 import socket
+import threading
+from collections.abc import Generator
 from types import FrameType
 
 import click
@@ -12,6 +17,8 @@ import uvicorn
 
 from server.app import create_app
 from server.config import BACKLOG, ChatConfig
+from server.http_protocol import ChatHttpProtocol
+from server.log_limit import RepeatLimit
 from server.protocol import ChatProtocol
 from server.rooms import Rooms
 from server.settings import Settings
@@ -35,7 +42,8 @@ class ChatServer(uvicorn.Server):
         app = create_app(settings)
         self._strategy = settings.strategy
         self.rooms: Rooms = app.state.rooms
-        super().__init__(ChatConfig(app, settings, self.rooms.counters, ChatProtocol))
+        super().__init__(ChatConfig(app, settings, self.rooms.counters, ChatHttpProtocol, ChatProtocol))
+        logging.getLogger("uvicorn.error").addFilter(RepeatLimit())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections, then say so on stdout."""
@@ -73,6 +81,21 @@ class ChatServer(uvicorn.Server):
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=FORCED_EXIT_LIMIT_S)
         await self.lifespan.shutdown()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Stop on SIGHUP too, when the terminal goes, unless it is ignored (as by nohup)."""
+        with super().capture_signals():
+            if threading.current_thread() is not threading.main_thread():
+                yield  # signals reach the main thread only
+                return
+            before = signal.getsignal(signal.SIGHUP)
+            if before is not signal.SIG_IGN:
+                signal.signal(signal.SIGHUP, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGHUP, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop at the first signal; at the second, stop waiting.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from starlette.websockets import WebSocket
+from websockets.frames import CloseCode
 
 from server.plain_connection import PlainConnection
 from server.protocol import EXTENSION, ChatProtocol
@@ -14,7 +18,7 @@ class Member:
     `accept` completes the handshake. `receive` returns the next text, or `None` when the user has gone. `send` writes
     the payload of a text frame, once there is room, and returns whether the user was still there. `frames` takes
     ready frames; it is `None` where the server is not ours. `queued_bytes` is what a strategy has queued for this
-    member, if it does.
+    member, if it does; it then calls `note_filling` while `outbox_share` is above `FILLING_SHARE`.
     """
 
     __slots__ = ("_connection", "accept", "frames", "name", "queued_bytes", "receive", "send")
@@ -29,9 +33,21 @@ class Member:
         self.receive = self._connection.receive_text
         self.send = self._connection.send_text
 
+    def watch(self, on_filling: Callable[[Member], None]) -> None:
+        """Have a function called whenever something is added to an outbox that is filling."""
+        self._connection.on_filling = partial(on_filling, self)
+
+    def note_filling(self) -> None:
+        """Tell whoever watches that what is queued for this member is filling its outbox."""
+        self._connection.on_filling()
+
     def kick(self) -> None:
         """End the connection: at once if the member does not read, else with close code 1013 (try again later)."""
         self._connection.kick()
+
+    def close(self, code: CloseCode) -> None:
+        """End the connection with a close frame."""
+        self._connection.close(code)
 
     @property
     def kicked(self) -> bool:
@@ -44,9 +60,17 @@ class Member:
         return self._connection.is_open
 
     @property
-    def is_behind(self) -> bool:
-        """Return whether more waits for this member than `--outbox-bytes` while its connection takes nothing."""
-        return self._connection.is_behind(self.queued_bytes)
+    def has_messages(self) -> bool:
+        """Return whether the next text is there already."""
+        return self._connection.has_messages
+
+    @property
+    def outbox_share(self) -> float:
+        """Return how much of `--outbox-bytes` waits for this member: above 1 it is to be kicked.
+
+        It is 0 while its connection takes what it is given: then all that is queued leaves in this turn of the loop.
+        """
+        return self._connection.outbox_share(self.queued_bytes)
 
     @property
     def buffered_bytes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 from websockets.frames import CloseCode
@@ -18,12 +19,14 @@ class PlainConnection:
     """
 
     buffered_bytes = 0
+    has_messages = False  # ASGI does not tell
     is_open = True
     kicked = False
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
         self.accept = websocket.accept
+        self.on_filling: Callable[[], None] = _ignore
         self._closing: asyncio.Task[None] | None = None
 
     async def receive_text(self) -> str | None:
@@ -44,11 +47,19 @@ class PlainConnection:
             return False
         return True
 
-    def is_behind(self, queued_bytes: int) -> bool:
-        """Return whether more is queued for this peer than the default of `--outbox-bytes`."""
-        return queued_bytes > Settings().outbox_bytes
+    def outbox_share(self, queued_bytes: int) -> float:
+        """Return how much of the default of `--outbox-bytes` is queued for this peer."""
+        return queued_bytes / Settings().outbox_bytes
 
     def kick(self) -> None:
         """Close because the peer is too slow, as soon as the server can."""
         self.kicked = True
-        self._closing = asyncio.create_task(self._websocket.close(CloseCode.TRY_AGAIN_LATER))
+        self.close(CloseCode.TRY_AGAIN_LATER)
+
+    def close(self, code: CloseCode) -> None:
+        """Close, as soon as the server can."""
+        self._closing = asyncio.create_task(self._websocket.close(code))
+
+
+def _ignore() -> None:
+    """Nobody wants to know that an outbox is filling."""

@@ -7,15 +7,14 @@ from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn._types import ASGISendEvent
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
-from server.config import ChatConfig
+from server.config import FILLING_SHARE, ChatConfig
 from server.frames import count_frames
-from server.inbox import Inbox
+from server.reading import PeerReader
 
 EXTENSION = "chatroom.frames"
 """The ASGI extension by which an application finds the `ChatProtocol` behind its WebSocket."""
@@ -23,17 +22,11 @@ EXTENSION = "chatroom.frames"
 CLOSE_GRACE_S = 2.0
 """How long a peer has to read its close frame and hang up before its connection is aborted."""
 
-READ_AHEAD_BYTES = 65_536
-"""How much is read from a peer before the application takes it, as an `Inbox` counts; then reading pauses.
-
-uvicorn stops and starts reading at every message, which costs two system calls each.
-"""
-
 Outlets = dict["ChatProtocol", Callable[[bytes], None]]
 """How to write ready frames to each of several peers, at this moment."""
 
 
-class ChatProtocol(WebSocketsSansIOProtocol):
+class ChatProtocol(PeerReader):
     """One member's connection, which the application finds in its scope as the extension `chatroom.frames`.
 
     **Writing.** A strategy that writes ready frames attaches a table, in which it finds how to write to this peer: the
@@ -42,22 +35,18 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     `send_text` makes the frame itself, and waits.
 
     **Slow peers.** A peer is kicked once more than `outbox_bytes` wait for it, or its transport's buffer was full
-    for `slow_after_s` seconds.
+    for `slow_after_s` seconds. Before that `on_filling` is called, so that who talks can be made to wait.
 
     **Closing.** uvicorn closes a connection once its write buffer is empty: never, if the peer does not read. And it
     does not read what the peer still sends, so the kernel resets the connection and the peer may lose the close
     frame. Here a peer has `CLOSE_GRACE_S` seconds from the close frame on, and is read until then.
     """
 
-    config: ChatConfig
-    queue: Inbox  # type: ignore[assignment]  # has the part of asyncio.Queue that uvicorn uses
-
     _outlets: Outlets | None = None
     is_open = True
     kicked = False
     _held_bytes = 0
     _slow_timer: TimerHandle | None = None
-    _taken_at_s = 0.0
 
     def __init__(
         self,
@@ -67,8 +56,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.queue = Inbox()
         self._held: list[bytes] = []
+        self.on_filling: Callable[[], None] = _ignore
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension along with the application's scope."""
@@ -84,47 +73,6 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self.scope.clear()  # type: ignore[attr-defined]
         self.request.headers.clear()
         self.response.headers.clear()
-
-    # Reading
-
-    def data_received(self, data: bytes) -> None:
-        """Read what the peer sends; drop it once the peer has broken the rules."""
-        if self.conn.parser_exc is None:
-            super().data_received(data)
-
-    def handle_ping(self) -> None:
-        """Answer a ping, unless a message that came along with it broke the rules and ended the connection."""
-        if not self.close_sent:
-            super().handle_ping()
-
-    def send_receive_event_to_app(self) -> None:
-        """Put the peer's message into the inbox, and stop reading once too much waits there."""
-        data = b"".join(self.frames)
-        self.frames = []
-        if self.close_sent:
-            return
-        if self.curr_msg_data_type == "bytes":
-            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
-        else:
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                self.conn.fail(CloseCode.INVALID_DATA)
-                self.handle_parser_exception()
-                return
-            self.queue.put_nowait({"type": "websocket.receive", "text": text})
-        if self.queue.size > READ_AHEAD_BYTES and not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
-
-    async def receive(self) -> ASGIReceiveEvent:
-        """Return the peer's next message, and note when the application took it."""
-        event = await self.queue.get()
-        self._taken_at_s = self.loop.time()
-        if self.read_paused and self.queue.size <= READ_AHEAD_BYTES:
-            self.read_paused = False
-            self.transport.resume_reading()
-        return event
 
     async def receive_text(self) -> str | None:
         """Return the peer's next text, which may be empty, or `None` when it has gone.
@@ -194,12 +142,14 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         """Return how many bytes wait for this peer, the kernel's buffer not counted."""
         return self._held_bytes + self.transport.get_write_buffer_size()
 
-    def is_behind(self, queued_bytes: int = 0) -> bool:
-        """Return whether too much waits for this peer, including what is queued for it elsewhere.
+    def outbox_share(self, queued_bytes: int = 0) -> float:
+        """Return how much of `--outbox-bytes` waits for this peer, including what is queued for it elsewhere.
 
-        A peer that the transport can write to is never behind: what is queued leaves in this turn of the loop.
+        It is 0 for a peer that the transport can write to: what is queued leaves in this turn of the loop.
         """
-        return not self.writable.is_set() and self.buffered_bytes + queued_bytes > self.config.outbox_bytes
+        if self.writable.is_set():
+            return 0.0
+        return (self.buffered_bytes + queued_bytes) / self.config.outbox_bytes
 
     def pause_writing(self) -> None:
         """Hold frames back from now on, for `slow_after_s` at most."""
@@ -219,8 +169,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def _hold(self, frames: bytes) -> None:
         self._held.append(frames)
         self._held_bytes += len(frames)
-        if self.is_behind():
+        share = self.outbox_share()
+        if share > 1:
             self.kick()
+        elif share > FILLING_SHARE:
+            self.on_filling()
 
     def _write_by(self, write: Callable[[bytes], None]) -> None:
         if self._outlets is not None:
@@ -294,7 +247,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         Any other peer may well have answered: the answer waits, unread, behind a message that the application
         has not taken yet or has just taken, for instance because another member holds up the broadcast.
         """
-        if self.writable.is_set() and (self.read_paused or self._taken_at_s >= self.ping_sent_at):
+        if self.writable.is_set() and (self.read_paused or self.taken_at_s >= self.ping_sent_at):
             self.pong_timer = None
             self.schedule_ping()
         else:
@@ -304,9 +257,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def _write_close_frame(self) -> None:
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        self.read_on()
         self._hang_up()
 
     def _hang_up(self) -> None:
@@ -319,6 +270,10 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def _end(self) -> None:
         self.is_open = False
         self._stop_holding(_discard)
+
+
+def _ignore() -> None:
+    """Nobody wants to know that an outbox is filling."""
 
 
 def _discard(_frames: bytes) -> None:

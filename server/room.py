@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
+
+from websockets.frames import CloseCode
+
+from server.congestion import Congestion
 from server.member import Member
 from server.message import Message
+from server.pace import Pace
+from server.settings import Settings
 from server.strategies.base import Strategy
 from server.telemetry import Counters
+
+TURN_S = 0.001
+"""A member who has more to say is heard for so long, then everybody else has a turn of the event loop."""
 
 
 class Room:
     """The members that hear each other, and the strategy that carries what they say.
 
-    `names` are those in use: of the members, and of users who are just coming or going.
+    `names` are those in use: of the members, and of users who are just coming or going. Who talks faster than the
+    others read is made to wait for them.
     """
 
-    def __init__(self, strategy: type[Strategy], counters: Counters, notice_limit: int | None) -> None:
+    def __init__(self, strategy: type[Strategy], counters: Counters, settings: Settings) -> None:
         self.names: set[str] = set()
         self.members: dict[str, Member] = {}
         self.announces = True
         self._counters = counters
-        self._notice_limit = notice_limit
+        self._settings = settings
         self._strategy = strategy(self.members, counters)
+        self._congestion = Congestion()
 
     async def host(self, member: Member) -> None:
         """Keep a member in the room until it leaves; it receives its own join notice, the others both notices."""
         self.members[member.name] = member
+        member.watch(self._congestion.add)
         try:
             await self._strategy.attend(member, self._converse(member))
         finally:
             announces = self._may_announce()
             del self.members[member.name]
+            self._congestion.discard(member)
             self._counters.kicked += member.kicked
             if announces:
                 await self._publish(Message.left(member.name))
@@ -41,13 +56,37 @@ class Room:
     async def _converse(self, member: Member) -> None:
         if self._may_announce():
             await self._publish(Message.joined(member.name))
+        pace, began_s = self._new_pace(), monotonic()
         while (text := await member.receive()) is not None:
+            if pace is not None and not await self._keep_pace(pace, member, text):
+                break
+            if self._congestion.is_full:
+                await self._congestion.wait_for_room()
             self._counters.messages_in += 1
             await self._publish(Message.said(member.name, text))
+            if member.has_messages and monotonic() - began_s > TURN_S:
+                await asyncio.sleep(0)
+                began_s = monotonic()
 
     async def _publish(self, message: Message) -> None:
         await self._strategy.publish(message.encode())
 
     def _may_announce(self) -> bool:
         """Return whether joins and leaves are announced with as many members as there are now."""
-        return self.announces and (self._notice_limit is None or len(self.members) <= self._notice_limit)
+        limit = self._settings.notice_limit
+        return self.announces and (limit is None or len(self.members) <= limit)
+
+    def _new_pace(self) -> Pace | None:
+        """Return how fast a member may talk; `None` is without a limit."""
+        rates = (self._settings.max_messages_per_second, self._settings.max_bytes_per_second)
+        return None if rates == (None, None) else Pace(*rates, monotonic())
+
+    async def _keep_pace(self, pace: Pace, member: Member, text: str) -> bool:
+        """Slow a member that is too fast; return whether it may stay: it may not if it goes on like that."""
+        wait_s = pace.wait_s(len(text.encode()), monotonic())
+        if pace.slowed_s > self._settings.slow_after_s:
+            member.close(CloseCode.POLICY_VIOLATION)
+            return False
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        return True

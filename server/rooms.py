@@ -15,6 +15,15 @@ from server.telemetry import Counters
 MAX_NAME_LENGTH = 64
 INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
 """Unicode categories of characters that could make a name look like another one."""
+INVISIBLE = frozenset(
+    chr(code)
+    for first, last in (
+        *((0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800)),
+        *((0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF)),
+    )
+    for code in range(first, last + 1)
+)
+"""Those of other categories: fillers, variation selectors (Default_Ignorable_Code_Point), the empty Braille cell."""
 
 
 class Rooms:
@@ -23,8 +32,7 @@ class Rooms:
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self._strategy = strategy_named(settings.strategy)
         self.counters = counters
-        self._max_members = settings.max_members
-        self._notice_limit = settings.notice_limit
+        self._settings = settings
         self._rooms: dict[str, Room] = {}
 
     def reserve(self, room_name: str, name: str) -> None:
@@ -38,12 +46,12 @@ class Rooms:
         _check_name("room", room_name)
         room = self._rooms.get(room_name)
         if room is None:
-            room = self._rooms[room_name] = Room(self._strategy, self.counters, self._notice_limit)
+            room = self._rooms[room_name] = Room(self._strategy, self.counters, self._settings)
         elif name in room.names:
             raise RefusedError(
                 HTTPStatus.CONFLICT, f"name {name!r} is taken in room {room_name!r}; choose another name"
             )
-        elif len(room.names) >= self._max_members:
+        elif len(room.names) >= self._settings.max_members:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"room {room_name!r} is full with {len(room.names)} members; choose another room",
@@ -78,11 +86,15 @@ def _check_name(what: str, name: str) -> None:
     if (
         len(name) > MAX_NAME_LENGTH
         or name != name.strip()
-        or name.startswith("@")
-        or any(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in name)
+        or unicodedata.normalize("NFKC", name).startswith("@")
+        or any(map(_is_invisible, name))
     ):
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             f"bad {what} {name[: MAX_NAME_LENGTH + 1]!r}; choose 1 to {MAX_NAME_LENGTH} characters, none of them "
             "invisible, no blank at either end, no '@' at the start",
         )
+
+
+def _is_invisible(character: str) -> bool:
+    return character in INVISIBLE or unicodedata.category(character) in INVISIBLE_CATEGORIES

@@ -11,7 +11,9 @@ class Settings:
 
     `max_members` is per room. In a room of more than `notice_limit` members joins and leaves are
     not announced; `None` announces them always. A member is kicked once more than `outbox_bytes` wait for it, or once
-    its connection was full for `slow_after_s` seconds.
+    its connection was full for `slow_after_s` seconds. A member that sends faster than `max_messages_per_second` or
+    `max_bytes_per_second` is slowed, and closed with code 1008 if it goes on for `slow_after_s`; `None` is no limit.
+    `allowed_hosts` and `allowed_origins` are let in besides those of `server.access.Access`.
     """
 
     strategy: str = "coalesced"
@@ -23,3 +25,7 @@ class Settings:
     outbox_bytes: int = 1_048_576
     slow_after_s: float = 5.0
     compression: bool = False
+    max_messages_per_second: float | None = None
+    max_bytes_per_second: float | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()

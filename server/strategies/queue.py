@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 
+from server.config import FILLING_SHARE
 from server.member import Member
 from server.message import Broadcast
 from server.strategies.base import Strategy
@@ -59,9 +60,12 @@ class QueueStrategy(Strategy):
             for member, queue in tuple(self._member_queues.items()):
                 queue.put_nowait(broadcast)
                 member.queued_bytes += len(broadcast.payload)
-                if member.is_behind:
+                share = member.outbox_share
+                if share > 1:
                     del self._member_queues[member]
                     member.kick()
+                elif share > FILLING_SHARE:
+                    member.note_filling()
 
     async def _send_to(self, member: Member, queue: BroadcastQueue) -> None:
         # A send fails only on a connection that is being closed, and that ends the receiver too.

@@ -32,7 +32,10 @@ class Metrics(Collector):
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics and their content type, in the text format that an `Accept` header prefers."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
         return encode(self._registry), content_type
 
     def collect(self) -> Iterator[Metric]:

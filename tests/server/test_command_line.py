@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from server.__main__ import main
 from server.settings import Settings
-from server.testing.chat_user import fill_buffers, join, join_and_never_read
+from server.testing.chat_user import TIMEOUT_S, fill_buffers, join, join_and_never_read
 from server.testing.server_process import ROOT, ServerProcess
 from tests.server.in_process import serve_here
 
@@ -99,6 +99,29 @@ def test_open_file_limit_is_raised(start_server: Callable[..., ServerProcess]) -
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     limits = psutil.Process(server.process.pid).rlimit(resource.RLIMIT_NOFILE)
     assert limits == (min(1_500, hard), hard)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--slow-after", "nan"), "nan is no number to count with"),
+        (("--slow-after", "inf"), "inf is no number to count with"),
+        (("--max-bytes-per-second", "nan"), "nan is no number to count with"),
+        (("--allowed-origin", "chat.example.org"), "bad origin 'chat.example.org'; give SCHEME://HOST[:PORT]"),
+    ],
+)
+def test_values_that_make_no_sense(flags: tuple[str, str], message: str) -> None:
+    ended = CliRunner().invoke(main, flags)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert message in ended.stderr
+
+
+async def test_a_hang_up_stops_the_server_as_a_termination_does(start_server: Callable[..., ServerProcess]) -> None:
+    server = start_server()
+    async with join(server.chat_url("alice")) as alice:
+        server.process.send_signal(signal.SIGHUP)
+        assert await alice.close_code() == 1012
+    assert await asyncio.to_thread(server.process.wait, TIMEOUT_S) == 0
 
 
 async def test_second_signal_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,9 @@ def server() -> Iterator[ServerProcess]:
         assert server.stderr() == ""
 
 
+LOOKALIKES = ["\u3164", "\u2800", "bob\u17b4", "bob\ufe0f", "bob\U000e0100", "\uff20system", "\ufe6bsystem"]
+
+
 async def denial(url: str) -> tuple[int, str]:
     """Return status and body of a refused join."""
     with pytest.raises(InvalidStatus) as refused:
@@ -37,7 +40,9 @@ async def test_missing_name(server: ServerProcess, name: str | None) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["x" * 65, " \t ", "\u3000", "bob\x00", "bob\n", "bob\x85", "@system", "@"])
+@pytest.mark.parametrize(
+    "name", ["x" * 65, " \t ", "\u3000", "bob\x00", "bob\n", "bob\x85", "@system", "@", *LOOKALIKES]
+)
 async def test_bad_name(server: ServerProcess, name: str) -> None:
     status, body = await denial(server.chat_url(name))
     assert status == 400

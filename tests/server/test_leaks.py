@@ -25,6 +25,7 @@ def alive(kind: type) -> int:
     return sum(type(thing) is kind for thing in gc.get_objects())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_thousand_joins_and_leaves(strategy: str, capsys: pytest.CaptureFixture[str]) -> None:
     loop = asyncio.get_running_loop()

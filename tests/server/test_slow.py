@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from server.lifecycle import SEND_BUFFER_BYTES
-from server.protocol import READ_AHEAD_BYTES
+from server.reading import READ_AHEAD_BYTES
 from server.settings import Settings
 from server.strategies import STRATEGIES
 from server.testing.chat_user import TIMEOUT_S, User, fill_buffers, join, join_and_never_read, wait_until
@@ -29,6 +29,7 @@ HIGH_WATER_BYTES = 65_536
 """The transport asks for a pause above it."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_member_is_kicked_when_its_connection_was_full_for_too_long(
     start_server: Callable[..., ServerProcess], strategy: str
@@ -143,6 +144,7 @@ async def test_member_that_reads_is_told_why_it_is_kicked() -> None:
         assert server.rooms.counters.kicked == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_hundred_stalled_members_cost_little_memory(
     start_server: Callable[..., ServerProcess], strategy: str
@@ -164,6 +166,7 @@ async def test_hundred_stalled_members_cost_little_memory(
     assert highest < 200 * 1024 * 1024
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("full", [False, True], ids=["quiet", "full"])
 async def test_keepalive_ends_a_member_that_stopped_reading(

@@ -69,6 +69,7 @@ def test_page_has_the_files_and_commands_that_are_tested(package: Path) -> None:
     assert sum(map(len, known)) == len(commands(""))
 
 
+@pytest.mark.long
 def test_contract_holds(package: Path) -> None:
     (command,) = commands("python -m pytest")
     assert re.search(r"\d+ passed", run([*command, "-p", "no:cacheprovider"], package.parent))
@@ -81,6 +82,7 @@ async def test_server_starts_with_it() -> None:
         assert server.stats()["strategy"] == "rotating"
 
 
+@pytest.mark.long
 def test_comparison_measures_it(package: Path) -> None:
     (command,) = commands("python -m bench compare")
     out = package.parent / "campaign"
