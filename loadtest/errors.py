@@ -23,6 +23,10 @@ class ConnectError(SwarmError):
     """The connection was not made or not upgraded; the text says by whom and why."""
 
 
+class RehearsalError(SwarmError):
+    """The server does not pass messages on as the swarm expects; the text says what was seen and what to change."""
+
+
 class LostError(SwarmError):
     """A member fell out of the room without having planned to."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+import gevent
 from locust import events
 from locust.env import Environment
+from locust.exception import StopTest
 
 from loadtest.options import add_arguments
 from loadtest.shape import StepShape
 from loadtest.swarm import Swarm
-from loadtest.user import ChatUser, StalledUser
+from loadtest.user import ChatUser, FloodUser, StalledUser
+from loadtest.web_form import refuse_wrong_values
 from loadtest.worker.parent_death import end_forks_with_parent
 
 __all__ = ["ChatUser", "StepShape"]
@@ -26,7 +29,10 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 @events.init.add_listener
 def _start(environment: Environment, **_: Any) -> None:
-    Swarm(environment, StalledUser)
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)  # Locust prints its text; gevent would print its traceback before that
+    refuse_wrong_values(environment)
+    Swarm(environment, StalledUser, FloodUser)
 
 
 @events.test_start.add_listener

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from loadtest.errors import OptionError
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
 from loadtest.schedule.churn import Churn
+from loadtest.schedule.flood import Flood, messages_and_size
 from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
 
@@ -20,7 +22,8 @@ from loadtest.schedule.stamp import LENGTH
 class Options:
     """One run of the swarm; `steps` is empty for consecutive windows at Locust's own user count.
 
-    A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never.
+    A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never. `has_echo`: the server sends a
+    message to its sender, too. `rehearses`: two members and one message go ahead of a run, to see that.
     """
 
     load: Load
@@ -29,11 +32,16 @@ class Options:
     warmup_s: float
     drain_s: float
     url_path: str
+    headers: tuple[tuple[str, str], ...]
+    subprotocol: str
     stalled: int
     stalled_bytes_per_s: int
+    flood: Flood
     churn: Churn
     rejoin_every_s: float
     swarm_out: Path | None
+    has_echo: bool = True
+    rehearses: bool = True
 
     @classmethod
     def of(cls, parsed: Any) -> Options:
@@ -44,6 +52,9 @@ class Options:
 
         """
         counts = steps(parsed.steps or "")
+        smallest = counts[0] if counts else parsed.num_users
+        messages, size_bytes = messages_and_size(parsed.flood or "")
+        flooders = count(parsed.flooders) if messages else 0
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
         return cls(
@@ -63,8 +74,16 @@ class Options:
             warmup_s=not_negative(parsed.warmup),
             drain_s=positive(parsed.drain),
             url_path=parsed.url_path,
-            stalled=_fewer("--stalled", count(parsed.stalled), counts[0] if counts else parsed.num_users),
+            headers=tuple(map(_header, parsed.header or ())),
+            subprotocol=parsed.subprotocol,
+            stalled=_fewer("--stalled", count(parsed.stalled), smallest),
             stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
+            flood=Flood(
+                users=_fewer("--flooders", flooders, smallest and smallest - count(parsed.stalled)),
+                messages=messages,
+                size_bytes=size_bytes,
+                after_ns=_ns_in_window("--flood-at", parsed.flood_at, dwell_s),
+            ),
             churn=Churn(
                 churn_rate=not_negative(parsed.churn_rate),
                 storm_after_ns=_ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
@@ -72,6 +91,8 @@ class Options:
             ),
             rejoin_every_s=not_negative(parsed.rejoin_every),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
+            has_echo=_echo(parsed),
+            rehearses=not parsed.no_rehearsal,
         )
 
 
@@ -135,6 +156,21 @@ def _fewer(flag: str, number: int, users: int | None) -> int:
     return number
 
 
+def _header(text: str) -> tuple[str, str]:
+    """Read `Name: value`."""
+    name, colon, value = text.partition(":")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.strip().isprintable():
+        raise OptionError(f"{text!r} is no header; write as in 'Authorization: Bearer abc'")
+    return name, value.strip()
+
+
+def _echo(parsed: Any) -> bool:
+    """Read `--no-echo`: a member that comes back has another number, so its own messages are not known as such."""
+    if parsed.no_echo and (float(parsed.churn_rate) or float(parsed.reconnect_at)):
+        raise OptionError("--no-echo does not go with --churn-rate or --reconnect-at; leave them out")
+    return not parsed.no_echo
+
+
 def _writable(text: str) -> str:
     if text and Path(text).is_dir():
         raise OptionError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
@@ -159,9 +195,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 read(value)
             except OptionError as error:
                 raise argparse.ArgumentTypeError(str(error)) from error
-            return value if read in (steps, _arrival) else read(value)
+            return value if read in (steps, _arrival, _header, messages_and_size) else read(value)
 
-        parser.add_argument(name, default=default, type=checked, help=f"{text} (default: %(default)s)", **more)
+        # Locust's web UI shows the text as it is, so nothing is left to argparse to fill in.
+        shown = text if default in ("", None) else f"{text} (default: {default})"
+        parser.add_argument(name, default=default, type=checked, help=shown, **more)
 
     flag("--room-rate", 100.0, "messages/s in the room, all users together", positive, metavar="R")
     flag(
@@ -196,6 +234,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--warmup", 2.0, "seconds of the same load before a window that are not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
     flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
+    flag(
+        "--header",
+        None,
+        "a header of each request to join, as in 'Authorization: Bearer abc'; {user} in it is the user's name",
+        _header,
+        action="append",
+        metavar="NAME: VALUE",
+        include_in_web_ui=False,
+    )
+    flag("--subprotocol", "", "the WebSocket sub-protocol to ask for", metavar="NAME")
+    parser.add_argument(
+        "--no-echo",
+        action="store_true",
+        help="the server does not send a message to its sender: nothing is expected there",
+    )
+    parser.add_argument(
+        "--no-rehearsal",
+        action="store_true",
+        help="do not check with two members, before users join, what the server does",
+    )
     flag("--burst-factor", 1.0, "a burst multiplies the message rate by this; 1: no burst", positive, metavar="F")
     flag("--burst-at", 0.0, "seconds into each window at which its burst begins", not_negative, metavar="S")
     flag("--burst-for", 1.0, "seconds of a burst", positive, metavar="S")
@@ -209,6 +267,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag(
         "--stalled-bytes-per-s", 0, "bytes a second that each stalled user reads; 0: it never reads", count, metavar="N"
     )
+    flag(
+        "--flood",
+        "",
+        "texts that each flooder sends at once, and nothing else: MESSAGESxBYTES, as in 40x60000",
+        messages_and_size,
+        metavar="NxB",
+    )
+    flag("--flood-at", 0.0, "seconds into each window at which that happens", not_negative, metavar="S")
+    flag("--flooders", 1, "this many of the users are flooders, where there is a --flood", count, metavar="K")
     flag(
         "--churn-rate",
         0.0,

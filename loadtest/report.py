@@ -18,8 +18,11 @@ NOT_SUPPORTED = "-"
 
 
 def exit_code(result: SwarmResult | None) -> int:
-    """Return 0 if every step was measured, is valid, and had every delivery once, unaltered and in order; else 1."""
-    if result is None or not result.steps or result.not_measured or result.problems:
+    """Return 0 if every step was measured, is valid, and had every delivery once, unaltered and in order; else 1.
+
+    Steps that were interrupted were not measured as asked.
+    """
+    if result is None or not result.steps or result.not_measured or result.problems or result.interrupted:
         return 1
     faults = ("missing", "corrupted", "duplicates", "reordered")
     return int(any(not step.valid or any(getattr(step, fault) for fault in faults) for step in result.steps))
@@ -41,6 +44,8 @@ def show(result: SwarmResult) -> None:
             console.print(Text(f"{step.users} users: NOT VALID: {reason}", style="red"))
         for warning in step.warnings:
             console.print(Text(f"{step.users} users: {warning}", style="yellow"))
+    if result.interrupted and result.steps and not result.not_measured:
+        console.print(f"interrupted: the window of {result.steps[-1].users} users ended early")
     for problem in result.problems:
         console.print(Text(problem, style="red"))
     if result.not_measured:

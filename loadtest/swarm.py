@@ -18,13 +18,15 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
-from loadtest import live, report
+from loadtest import report
 from loadtest.client import descriptors
 from loadtest.client.target import Target, resolve
 from loadtest.coordinator.coordinator import Coordinator
-from loadtest.errors import OptionError, UserLimitError
+from loadtest.coordinator.rehearsal import Rehearsal, rehearse
+from loadtest.errors import OptionError, RehearsalError, UserLimitError
 from loadtest.ledger.records import MAX_SENDER
 from loadtest.ledger.result import SwarmResult
+from loadtest.live import LiveStatistics
 from loadtest.options import Options
 from loadtest.worker.generator import Generator
 from loadtest.worker.messages import TO_COORDINATOR, TO_WORKER, ToCoordinator, ToWorker
@@ -48,15 +50,17 @@ class Swarm:
 
     _all: ClassVar[weakref.WeakKeyDictionary[Environment, Swarm]] = weakref.WeakKeyDictionary()
 
-    def __init__(self, environment: Environment, stalled_user: type[User]) -> None:
-        """Listen to an environment's events; `stalled_user` is the kind of user that `--stalled` counts."""
+    def __init__(self, environment: Environment, stalled_user: type[User], flood_user: type[User]) -> None:
+        """Listen to an environment's events; `--stalled` and `--flooders` count users of those two kinds."""
         assert environment.runner is not None
         Swarm._all[environment] = self
         self._environment = weakref.proxy(environment)
         self._runner: Runner = environment.runner
         self._stalled_user = stalled_user
+        self._flood_user = flood_user
         self._count = itertools.count()
         self._live: Any = None
+        self._live_statistics: LiveStatistics
         self._is_end_forced = False
         self.generator: Generator | None = None
         self.coordinator: Coordinator | None = None
@@ -123,11 +127,13 @@ class Swarm:
         return worker * USERS_PER_WORKER + number
 
     def choose_users(self) -> None:
-        """Pass the number of stalled users to Locust; its master needs it before it starts a run."""
-        stalled = self.options.stalled
-        self._stalled_user.fixed_count = stalled
-        healthy = [kind for kind in self._environment.user_classes if kind is not self._stalled_user]
-        self._environment.user_classes = [*healthy, self._stalled_user] if stalled else healthy
+        """Pass the numbers of stalled users and flooders to Locust; its master needs them before it starts a run."""
+        options = self.options
+        counts = {self._stalled_user: options.stalled, self._flood_user: options.flood.users}
+        for kind, count in counts.items():
+            kind.fixed_count = count
+        healthy = [kind for kind in self._environment.user_classes if kind not in counts]
+        self._environment.user_classes = [*healthy, *(kind for kind, count in counts.items() if count)]
 
     def begin(self) -> None:
         """Begin a run, at Locust's `test_start`.
@@ -142,10 +148,12 @@ class Swarm:
         if options.churn and isinstance(self._runner, MasterRunner | WorkerRunner):
             raise StopTest("--churn-rate and --reconnect-at need a swarm of one process; run it without workers")
         self.choose_users()
+        rehearsal = Rehearsal() if isinstance(self._runner, WorkerRunner) else self._rehearse(options)
         if not isinstance(self._runner, MasterRunner):
-            self.target = self._resolve(options.url_path)
+            self.target = self._resolve(options)
             self.generator = Generator(options, self._send_to_coordinator)
-            self._live = gevent.spawn(live.sample, self.generator, self._environment.events.request)
+            self._live_statistics = LiveStatistics(self.generator, self._environment.stats)
+            self._live = gevent.spawn(self._live_statistics.run)
         if not isinstance(self._runner, WorkerRunner):
             parsed = self._environment.parsed_options
             self.coordinator = Coordinator(
@@ -153,6 +161,7 @@ class Swarm:
                 join_rate=parsed.spawn_rate or 1,
                 wanted_users=lambda: parsed.num_users or 1,
                 send=self._send_to_worker,
+                rehearsal=rehearsal,
             )
 
     def finish(self) -> None:
@@ -161,11 +170,25 @@ class Swarm:
             self.coordinator.finish()
             self.result = self.coordinator.result
 
-    def _resolve(self, path: str) -> Target:
+    def _rehearse(self, options: Options) -> Rehearsal:
+        if not options.rehearses:
+            return Rehearsal()
         try:
-            return resolve(self._environment.host or DEFAULT_HOST, path)
-        except (OptionError, OSError) as error:
+            return rehearse(self._resolve(options), options.load.message_size, has_echo=options.has_echo)
+        except RehearsalError as error:
             raise StopTest(str(error)) from error
+
+    def _resolve(self, options: Options) -> Target:
+        host = self._environment.host or DEFAULT_HOST
+        try:
+            return resolve(host, options.url_path, options.headers, options.subprotocol)
+        except OptionError as error:
+            raise StopTest(str(error)) from error
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StopTest(
+                f"the name in --host {host!r} cannot be resolved: {why}; check it, or give an address"
+            ) from error
 
     # Locust's events
 
@@ -176,6 +199,7 @@ class Swarm:
         descriptors.raise_limit(spare=0)
         if self._live:
             self._live.kill()
+            self._live_statistics.update()
         if self.generator:
             self.generator.close()
         if self.coordinator and self.result and not self._environment.parsed_options.headless:

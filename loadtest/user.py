@@ -60,12 +60,19 @@ class RoomUser(User):
         return None
 
     def report(self, name: str, started: float, error: Exception | None) -> None:
-        """Report an event that began at `started` (perf_counter, seconds) to Locust's statistics."""
+        """Report an event that began at `started` (perf_counter, seconds) to Locust's statistics.
+
+        One that succeeded gets a row of its own and is not in Locust's total, which is of deliveries.
+        """
+        time_ms = (time.perf_counter() - started) * 1e3
+        if error is None:
+            self.environment.stats.get(name, TYPE).log(round(time_ms), 0)
+            return
         fire: Any = self.environment.events.request.fire
         fire(
             request_type=TYPE,
             name=name,
-            response_time=(time.perf_counter() - started) * 1e3,
+            response_time=time_ms,
             response_length=0,
             exception=error,
             context=self.context(),
@@ -143,7 +150,7 @@ class StalledUser(RoomUser):
         if self.websocket:
             read_bytes = _throttled_read_bytes(Swarm.of(self.environment))
             while read_bytes and not self.websocket.ended.wait(THROTTLED_READ_EVERY_S):
-                self.websocket.read_throttled(read_bytes)
+                self.websocket.read_texts(read_bytes)
             self.websocket.ended.wait()
         raise StopUser
 
@@ -152,6 +159,33 @@ class StalledUser(RoomUser):
         generator = Swarm.of(self.environment).generator
         if self.websocket and generator:
             generator.members.stalled.discard(self.websocket)
+            self.websocket.abort()
+
+
+class FloodUser(RoomUser):
+    """A member that reads everything and sends nothing but a flood; `--flooders` says how many there are."""
+
+    abstract = True  # Locust gets this class only when there are to be flooders
+    websocket: WebSocket | None = None
+
+    def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:  # noqa: ARG002
+        """Register as a flooder."""
+        self.websocket = websocket
+        websocket.drop_reads()
+        members.flooders.add(websocket)
+
+    @task
+    def stay(self) -> None:
+        """Stay until the connection ends; a server may well end it."""
+        if self.websocket:
+            self.websocket.ended.wait()
+        raise StopUser
+
+    def on_stop(self) -> None:
+        """Leave."""
+        generator = Swarm.of(self.environment).generator
+        if self.websocket and generator:
+            generator.members.flooders.discard(self.websocket)
             self.websocket.abort()
 
 

@@ -155,6 +155,22 @@ class TruncateAll(Fault):
         return [text[:LENGTH]]
 
 
+class NoEcho(Fault):
+    """Sends no message to its own sender, as many chat servers do."""
+
+    def deliver(self, receiver: str, sender: str, text: str) -> list[str]:
+        """Return the text for everybody else."""
+        return [] if receiver == sender else [text]
+
+
+class KeepToItself(Fault):
+    """Sends every message to its sender only."""
+
+    def deliver(self, receiver: str, sender: str, text: str) -> list[str]:
+        """Return the text for its sender."""
+        return [text] if receiver == sender else []
+
+
 class Kick(Fault):
     """Closes the connection of the member that joined first, once."""
 
@@ -195,6 +211,8 @@ FAULTS: dict[str, type[Fault]] = {
     "truncate": Truncate,
     "truncate-all": TruncateAll,
     "alter": Alter,
+    "no-echo": NoEcho,
+    "keep-to-itself": KeepToItself,
     "kick": Kick,
     "malform": Malform,
     "malform-tls": MalformTls,

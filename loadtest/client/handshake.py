@@ -33,7 +33,7 @@ def read_reply(
         if protocol.state is OPEN:
             return rest, received
         if protocol.handshake_exc is not None:
-            raise ConnectError(_refusal(protocol.handshake_exc))
+            raise ConnectError(_refusal(protocol))
         wait_for(connection, READABLE, deadline, "upgrade")
         data, ancillary, _, _ = connection.recvmsg(READ_BYTES, ANCILLARY_BYTES)
         received = ancillary[0][2] if ancillary and tls is None else None
@@ -48,9 +48,23 @@ def read_reply(
             protocol.receive_eof()
 
 
-def _refusal(error: Exception) -> str:
-    if isinstance(error, InvalidStatus):
-        response = error.response
-        body = bytes(response.body).decode(errors="replace")[:200]
-        return f"the server refused with {response.status_code} {response.reason_phrase}: {body}".rstrip(": ")
-    return f"no WebSocket server replied: {error}"
+_HINTS = {
+    400: "see what it asks for; --url-path and --header say what it gets",
+    401: "give what it asks for (--header)",
+    403: "see whether it wants another path, a token or an Origin (--url-path, --header)",
+    404: "give the path of its chat room (--url-path)",
+    409: "it has a user of this name; is another swarm running?",
+    503: "it is full or overloaded; have fewer users, or let them join more slowly (-r)",
+}
+
+
+def _refusal(protocol: ClientProtocol) -> str:
+    error, uri = protocol.handshake_exc, protocol.uri
+    url = f"{'wss' if uri.secure else 'ws'}://{uri.host}:{uri.port}{uri.resource_name}"
+    if not isinstance(error, InvalidStatus):
+        return f"no WebSocket server replied at {url}: {error}; check --host and --url-path"
+    response = error.response
+    body = bytes(response.body).decode(errors="replace")[:200].strip()
+    said = f"the server refused {url} with {response.status_code} {response.reason_phrase}"
+    hint = _HINTS.get(response.status_code)
+    return f"{said}{': ' if body else ''}{body}{'; ' if hint else ''}{hint or ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -24,14 +25,18 @@ class Target:
     path: str
     addresses: tuple[tuple[int, Any], ...]
     tls: ssl.SSLContext | None
+    headers: tuple[tuple[str, str], ...] = ()
+    subprotocol: str = ""
 
     def uri(self, user: str) -> WebSocketURI:
         """Return the URI that `user` joins at."""
         return parse_uri(self.base + self.path.replace("{user}", quote(user, safe="")))
 
 
-def resolve(host: str, path: str) -> Target:
+def resolve(host: str, path: str, headers: Sequence[tuple[str, str]] = (), subprotocol: str = "") -> Target:
     """Resolve `--host` (ws, wss, http or https) and `--url-path` once for all users.
+
+    `headers` and `subprotocol` go into each request to join; `{user}` in a header's value is the user's name.
 
     Raises:
         OptionError: the host is not such an address, or host and path together are not a WebSocket's.
@@ -55,4 +60,6 @@ def resolve(host: str, path: str) -> Target:
         path=path,
         addresses=tuple((family, address) for family, _, _, _, address in found),
         tls=ssl.create_default_context() if uri.secure else None,
+        headers=tuple(headers),
+        subprotocol=subprotocol,
     )

@@ -16,6 +16,7 @@ import gevent.event
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
+from websockets.typing import Subprotocol
 
 from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
@@ -23,6 +24,7 @@ from loadtest.client.handshake import read_reply
 from loadtest.client.target import Target
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
+from loadtest.ledger.records import NEVER
 
 _CLOSE = 0x80 | Opcode.CLOSE
 Read = tuple[int, bytes, bytes | None, int, int]
@@ -38,12 +40,13 @@ class WebSocket:
         self._target = target
         self.user = user
         self._receive_buffer_bytes = receive_buffer_bytes
-        self.protocol = ClientProtocol(target.uri(user), max_size=MAX_MESSAGE_BYTES)
+        subprotocols = [Subprotocol(target.subprotocol)] if target.subprotocol else None
+        self.protocol = ClientProtocol(target.uri(user), subprotocols=subprotocols, max_size=MAX_MESSAGE_BYTES)
         self.splitter = FrameSplitter(self.protocol)
         self.ended = gevent.event.Event()
         self._error = ""
         self._keep_end: Callable[[], None] | None = None
-        self._unsent = b""
+        self._unsent = bytearray()
         self._first_bytes = b""  # what came together with the handshake, and when
         self._first_time: bytes | None = None
         self._watchers: dict[int, Any] = {}
@@ -64,7 +67,10 @@ class WebSocket:
             if self._target.tls:
                 self._tls = Tls(self._target.tls, self.protocol.uri.host)
                 self._tls.handshake(self._socket, deadline)
-            self.protocol.send_request(self.protocol.connect())
+            request = self.protocol.connect()
+            for name, value in self._target.headers:
+                request.headers[name] = value.replace("{user}", self.user)
+            self.protocol.send_request(request)
             self._send(b"".join(self.protocol.data_to_send()))
             if self.ended.is_set():
                 raise ConnectError(self._error)
@@ -137,26 +143,40 @@ class WebSocket:
         watcher.stop()
         watcher.close()
 
-    def read_throttled(self, max_bytes: int) -> None:
-        """Read at most so many bytes, if there are any, and drop them; pings get replies. Instead of `watch`."""
+    def read_texts(self, max_bytes: int) -> list[bytes]:
+        """Read at most so many bytes, if there are any, and return the messages they complete. Instead of `watch`.
+
+        Pings get replies.
+        """
         try:
             data = self._socket.recv(max_bytes)
             if not data:
                 self._end("the server closed the connection without a close frame")
-                return
+                return []
             plain = self._tls.decrypt(data) if self._tls else data
         except BlockingIOError:
-            return
+            plain = b""
         except OSError as error:
             self._end(error.strerror or str(error))
-            return
+            return []
         if self._tls and self._tls.error:
             self._end(self._tls.error)
-            return
-        self.splitter.feed(self._first_bytes + plain)
+            return []
+        messages = self.splitter.feed(self._first_bytes + plain)
         self._first_bytes = b""
         if self.protocol.writes:
             self.send_replies()
+        return [messages.data[start:end] for start, end in zip(messages.starts, messages.ends, strict=True)]
+
+    def drop_reads(self) -> None:
+        """Read in hub callbacks from now on, and drop what comes; pings get replies. Instead of `watch`."""
+
+        def drop(read: Read) -> None:
+            self.splitter.feed(read[1])
+            if self.protocol.writes:
+                self.send_replies()
+
+        self.watch(drop, 0, [NEVER], [0], lambda: None, lambda: None)
 
     @property
     def is_open(self) -> bool:
@@ -166,6 +186,10 @@ class WebSocket:
     def send_text(self, text: bytes) -> None:
         """Send a text message (UTF-8); returns at once, also when the socket is full."""
         self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
+
+    def send_flood(self, text: bytes, count: int) -> None:
+        """Send a text message many times; returns at once."""
+        self._send(Frame(Opcode.TEXT, text).serialize(mask=True) * count)
 
     def send_replies(self) -> None:
         """Send the protocol's replies, such as pongs, to what it was fed; end the connection if that was malformed."""
@@ -209,13 +233,20 @@ class WebSocket:
             self._end(error.strerror or str(error))
             return
         if taken < len(data):
-            self._unsent = data[taken:]
+            self._unsent += data[taken:]
             self._watch(WRITABLE, self._flush)
 
     def _flush(self) -> None:
-        self._unwatch(WRITABLE)
-        data, self._unsent = self._unsent, b""
-        self._write(data)
+        try:
+            taken = self._socket.send(self._unsent)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(error.strerror or str(error))
+            return
+        del self._unsent[:taken]
+        if not self._unsent:
+            self._unwatch(WRITABLE)
 
     def _end(self, error: str) -> None:
         if self.ended.is_set():

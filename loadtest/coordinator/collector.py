@@ -94,6 +94,7 @@ class Collector:
             earlier=pack(window.earlier),
             sends=[ledger.sends for ledger in ledgers.values()],
             withdrawn=[ledger.withdrawn for ledger in ledgers.values()],
+            has_echo=order.has_echo,
         )
         self._judge.judge(case)
         measured.windows.append(Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns))

@@ -16,6 +16,7 @@ import msgspec
 
 from loadtest.client.descriptors import all_granted
 from loadtest.coordinator.collector import Collector, OrderedWindow, seconds_until
+from loadtest.coordinator.rehearsal import Rehearsal
 from loadtest.coordinator.waiting import INTERRUPTED_QUIET_LIMIT_S, wait_for_quiet, wait_for_users
 from loadtest.coordinator.workers import Workers
 from loadtest.errors import JudgeError
@@ -57,7 +58,9 @@ class Coordinator:
         join_rate: float,
         wanted_users: Callable[[], int],
         send: Callable[[ToWorker, str], None],
+        rehearsal: Rehearsal,
     ) -> None:
+        self._rehearsal = rehearsal
         self._options = options
         self._join_rate = join_rate
         self._wanted_users = wanted_users
@@ -87,7 +90,8 @@ class Coordinator:
 
     def finish(self) -> None:
         """End the run now: the window ends here, drains and is judged. Does nothing once the run is finished."""
-        self._interrupted |= not self.finished
+        is_measuring = self._measured is not None or bool(self._not_measured)
+        self._interrupted |= is_measuring and not self.finished
         self._stop.set()
         self._greenlet.join()
 
@@ -110,8 +114,8 @@ class Coordinator:
             not_measured=not_measured,
             interrupted=self._interrupted and bool(self._options.steps),
             problems=self._problems,
-            messages_sent=self._workers.sent,
-            deliveries_received=self._workers.received,
+            messages_sent=self._workers.sent + self._rehearsal.sent,
+            deliveries_received=self._workers.received + self._rehearsal.received,
             members_lost=self._workers.failed,
         )
 
@@ -189,6 +193,7 @@ class Coordinator:
             nth, self._windows_of[users] = self._windows_of[users], self._windows_of[users] + 1
             number = next(self._numbers)
             order = WindowOrder(number, room, begin_ns, start_ns, end_ns, self._next_seq, users=users, nth=nth)
+            order = msgspec.structs.replace(order, has_echo=self._options.has_echo)
             planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1
             logger.info("%d users: window %d", users, order.number)

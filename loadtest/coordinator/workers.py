@@ -75,8 +75,9 @@ class Workers:
 
     @property
     def present(self) -> int:
-        """How many users are in the room, stalled ones included."""
-        return sum(len(self._workers[name].state.joined) + self._workers[name].state.stalled for name in self.alive)
+        """How many users are in the room, stalled ones and flooders included."""
+        states = (self._workers[name].state for name in self.alive)
+        return sum(len(state.joined) + state.stalled + state.flooders for state in states)
 
     @property
     def stalled(self) -> int:

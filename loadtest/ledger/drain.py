@@ -11,16 +11,18 @@ class Drain:
     """Marks each pair of message and member at its first arrival. It only ends the wait; the ledger judges.
 
     `never_sent` are messages that nobody will receive. Of a member that has left nothing is expected. A text that came
-    truncated or altered has not arrived: an unaltered one may still come.
+    truncated or altered has not arrived: an unaltered one may still come. Without an echo a sender gets no copy.
     """
 
-    def __init__(self, planned: Sends, members: Members, never_sent: Sends) -> None:
+    def __init__(self, planned: Sends, members: Members, never_sent: Sends, *, has_echo: bool = True) -> None:
         planned = planned.select(np.argsort(key(planned.sender, planned.seq)))
         self._keys = key(planned.sender, planned.seq)
         members = members.select(members.left_ns == NEVER)
         members = members.select(np.argsort(members.member))
         self._members = members.member
         self._outstanding = members.joined_ns[None, :] <= planned.due_ns[:, None]
+        if not has_echo:
+            self._outstanding &= planned.sender[:, None] != members.member[None, :]
         position, found = match(self._keys, key(never_sent.sender, never_sent.seq))
         self._outstanding[position[found]] = False
 

@@ -45,6 +45,7 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
     earlier: bytes
     sends: list[bytes]
     withdrawn: list[bytes]
+    has_echo: bool = True
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
@@ -190,7 +191,7 @@ def main() -> None:
 def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
     sends, withdrawn = (_join(Sends, parts) for parts in (case.sends, case.withdrawn))
     return judge(
-        Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns),
+        Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns, case.has_echo),
         _join(Members, case.members),
         complete(unpack(Sends, case.planned), sends, withdrawn),
         _join(Deliveries, deliveries),

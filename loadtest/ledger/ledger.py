@@ -96,7 +96,7 @@ def judge(
     arrival = np.full((messages, receivers), NEVER, np.int64)
     arrival[message, receiver] = deliveries.arrival_ns
 
-    not_judged = ~is_expected & _was_in(members, sends)
+    not_judged = ~is_expected & _can_receive(window, members, sends)
     in_time = is_expected & (arrival <= window.drain_end_ns)
 
     is_in_time = in_time[message, receiver]
@@ -163,12 +163,14 @@ def complete(planned: Sends, sends: Sends, withdrawn: Sends) -> Sends:
 def expected_pairs(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
     """Tell for each message (row) and member (column) whether a delivery is expected."""
     expected_until = np.where(members.left_ns == NEVER, NEVER, members.left_ns - window.leave_margin_ns)
-    return _was_in(members, sends) & (sends.due_ns[:, None] <= expected_until[None, :])
+    return _can_receive(window, members, sends) & (sends.due_ns[:, None] <= expected_until[None, :])
 
 
-def _was_in(members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
+def _can_receive(window: Window, members: Members, sends: Sends) -> npt.NDArray[np.bool_]:
+    """Tell who was in the room when a message was due; without an echo its sender receives no copy."""
     due_ns = sends.due_ns[:, None]
-    return (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
+    was_in = (members.joined_ns[None, :] <= due_ns) & (due_ns <= members.left_ns[None, :])
+    return was_in if window.has_echo else was_in & (sends.sender[:, None] != members.member[None, :])
 
 
 def _by_second(window: Window, messages: Sends, seconds: int) -> Integers:

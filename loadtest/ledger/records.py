@@ -73,13 +73,15 @@ class Deliveries(Columns):
 class Window:
     """Messages due in [start_ns, end_ns) that have until `drain_end_ns` to arrive; CLOCK_REALTIME nanoseconds.
 
-    Of a member that leaves by plan, only deliveries due at least `leave_margin_ns` before it left are expected.
+    Of a member that leaves by plan, only deliveries due at least `leave_margin_ns` before it left are expected. With an
+    echo the sender of a message is expected to receive it, too.
     """
 
     start_ns: int
     end_ns: int
     drain_end_ns: int
     leave_margin_ns: int
+    has_echo: bool = True
 
 
 Records = TypeVar("Records", Members, Sends, Deliveries)

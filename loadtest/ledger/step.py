@@ -16,7 +16,7 @@ def to_step(measured: Measured, figures: Figures) -> Step:
     windows = sorted(measured.windows[: figures.windows], key=lambda window: window.start_ns)
     costs = measured.costs[: figures.windows]
     window_s = sum(window.end_ns - window.start_ns for window in windows) / 1e9
-    arrived = sum(cost.arrived_in_window for each in costs for cost in each)
+    arrived = _first_copies(figures, sum(cost.arrived_in_window for each in costs for cost in each))
     generator = _generator(figures, costs, arrived)
     reasons = validity.reasons(measured, figures, generator)
     return Step(
@@ -39,6 +39,12 @@ def to_step(measured: Measured, figures: Figures) -> Step:
         histogram=figures.histogram,
         timeline=figures.timeline,
     )
+
+
+def _first_copies(figures: Figures, copies: int) -> int:
+    """Return how many of the copies that arrived are first ones: a server gains nothing by sending everything twice."""
+    judged = figures.delivered + figures.duplicates
+    return round(copies * figures.delivered / judged) if figures.duplicates else copies
 
 
 def _generator(figures: Figures, by_window: Sequence[Sequence[Cost]], arrived: int) -> Generator:

@@ -7,6 +7,7 @@ from loadtest.ledger.measured import Measured
 from loadtest.ledger.percentile_support import is_supported
 from loadtest.ledger.result import Generator, wide_bracket_ms
 from loadtest.ledger.validity_limits import (
+    BUSY_PERCENT,
     MAX_BUSY_PERCENT,
     MAX_CLOCK_STEP_NS,
     MAX_NEGATIVE_RATIO,
@@ -43,7 +44,7 @@ def reasons(measured: Measured, figures: Figures, generator: Generator) -> list[
     if generator.schedule_lag_p99_ms > limit_ms:
         found.append(
             f"messages went out {generator.schedule_lag_p99_ms:.2f} ms (p99) after they were due, the limit is "
-            f"{limit_ms:.2f} ms; the generator is too busy: offer less, use more workers or free its core"
+            f"{limit_ms:.2f} ms; {_why_late(generator)}"
         )
     step_ns = max((cost.clock_step_ns for costs in measured.costs for cost in costs), default=0)
     if step_ns > MAX_CLOCK_STEP_NS:
@@ -101,6 +102,13 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
     if figures.foreign:
         found.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return found
+
+
+def _why_late(generator: Generator) -> str:
+    used = f"the generator used {generator.cpu_percent:.0f} % of its core"
+    if generator.cpu_percent > BUSY_PERCENT:
+        return f"{used}: offer less, use more workers or free its core"
+    return f"{used}, so something else had it: free the machine and run it again"
 
 
 def _are_clocks_wrong(measured: Measured, figures: Figures) -> bool:

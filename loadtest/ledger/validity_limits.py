@@ -14,6 +14,8 @@ MAX_NEGATIVE_RATIO = 0.01
 """This share of the deliveries may have arrived before it was sent, by the clocks of the machines."""
 MAX_BUSY_PERCENT = 90.0
 """A process that uses more of a core than this has no time to spare: its own delays may show in the figures."""
+BUSY_PERCENT = 50.0
+"""One that uses less, and is late all the same, did not get its core."""
 MAX_BRACKET_RATIO = 0.1
 """Between the lower and the upper bound of the latency's p99 may be this share of the upper one."""
 MAX_RESPONSE_RATIO = 1.2

@@ -10,7 +10,8 @@ class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
 
     `room` are the members' numbers, ascending; a schedule's sender is a position in it. `first_seq` is above every
     number of an earlier window's messages. `ahead_ns` is how far the worker's clock is ahead of the coordinator's.
-    `users` is the user count that is measured, and `nth` counts its windows from 0.
+    `users` is the user count that is measured, and `nth` counts its windows from 0. With an echo a message is sent to
+    its sender, too.
     """
 
     number: int
@@ -22,6 +23,7 @@ class WindowOrder(msgspec.Struct, frozen=True, tag="order"):
     ahead_ns: int = 0
     users: int = 0
     nth: int = 0
+    has_echo: bool = True
 
     def draw(self, seed: int) -> tuple[int, int, int]:
         """Return the seed of this window's random numbers: the same whichever user counts were measured before."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import gevent
+import gevent.pool
 import numpy as np
 import psutil
 
@@ -47,6 +48,8 @@ class Generator:
         self._send = send
         self._max_rate = Rate(load.rate.per_second * load.burst.factor, load.rate.of_each_user)
         self._churn = options.churn
+        self._flood = options.flood
+        self._flooding = gevent.pool.Group()
         self._seed = load.seed
         self._clock = Clock()
         self._boot_id = boot_id()  # now, while there are descriptors left to read it with
@@ -67,6 +70,7 @@ class Generator:
         """Stop sending and parsing; users end their own connections."""
         self._greenlet.kill()
         self.members.cancel()
+        self._flooding.kill(block=False)
         self._sender.close()
         self._read_batching.close()
         self._poll_clock.close()
@@ -76,6 +80,16 @@ class Generator:
     def is_measuring(self) -> bool:
         """Whether a window was begun and not handed over yet."""
         return bool(self._windows)
+
+    @property
+    def reads(self) -> int:
+        """How many reads were made so far, parsed or not."""
+        return self._recorder.parsed + len(self._recorder.reads)
+
+    @property
+    def received_so_far(self) -> int | None:
+        """How many stamped messages were received so far; `None` while reads wait to be parsed."""
+        return None if self._recorder.reads else self._received
 
     def newest_reads(self, count: int) -> list[Read]:
         """Return up to `count` of the last reads that are not parsed yet."""
@@ -123,6 +137,14 @@ class Generator:
         if self._churn:
             random = np.random.default_rng((*order.draw(self._seed), 1))
             self.members.plan(self._churn.departures(order, random))
+        if self._flood.users:
+            self._flooding.spawn(self._flood_room, order)
+
+    def _flood_room(self, order: WindowOrder) -> None:
+        wait_ns = order.start_ns + self._flood.after_ns - self._clock.now_ns()
+        gevent.sleep(max(0, wait_ns) / 1e9)
+        for flooder in self.members.flooders:
+            flooder.send_flood(b"x" * self._flood.size_bytes, self._flood.messages)
 
     def _cut(self, end_ns: int) -> None:
         self.members.cancel()
@@ -131,7 +153,7 @@ class Generator:
             window.cut(end_ns)
 
     def _hand_over(self, number: int) -> None:
-        reads = self._recorder.parsed + len(self._recorder.reads)
+        reads = self.reads
         while self._recorder.parsed < reads:  # later reads belong to a later window
             self._digest()
             gevent.sleep(0.001)
@@ -225,8 +247,9 @@ class Generator:
             State(
                 joined=self.members.slots,
                 stalled=len(self.members.stalled),
+                flooders=len(self.members.flooders),
                 failed=self.members.failed,
-                reads=self._recorder.parsed + len(self._recorder.reads),
+                reads=self.reads,
                 sent=self._sender.sent,
                 received=self._received,
                 outstanding=outstanding,

@@ -59,6 +59,7 @@ class Membership:
         self._departing = gevent.pool.Group()
         self.rejoin_every_s = rejoin_every_s
         self.stalled: set[WebSocket] = set()
+        self.flooders: set[WebSocket] = set()
         self.failed = 0
         self.problems: list[str] = []
 

@@ -54,6 +54,7 @@ class State(msgspec.Struct, frozen=True, tag="state"):
     received: int
     outstanding: dict[int, int]
     problems: list[str]
+    flooders: int = 0
 
 
 class Ledger(msgspec.Struct, frozen=True, tag="ledger"):

@@ -78,6 +78,7 @@ def test_a_churning_room_misses_nothing(start_server: Callable[..., ServerProces
     assert step.expected + step.not_judged <= 10 * step.planned_messages
 
 
+@pytest.mark.long
 def test_after_a_storm_every_delivery_is_expected_again(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_after_a_storm_every_delivery_is_expected_again(
     assert f"{step.withdrawn_messages} of 600 planned messages" in run.output
 
 
+@pytest.mark.long
 def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Path) -> None:
     port, out = str(free_port()), tmp_path / "out.json"
     flags = ("--steps", "5", "--dwell", "8", "--rejoin-every", "0.2", "--swarm-out", str(out))
@@ -119,6 +121,7 @@ def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Pat
     assert swarm.returncode == 1, "what is missing is missing"
 
 
+@pytest.mark.long
 def test_a_burst_is_sent_as_it_was_planned(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server("--strategy", "queue")
     flags = ("--steps", "5", "--dwell", "3", "--burst-factor", "5", "--burst-at", "1", "--burst-for", "1")
@@ -127,6 +130,7 @@ def test_a_burst_is_sent_as_it_was_planned(start_server: Callable[..., ServerPro
     assert step.expected == step.delivered == 5 * 700
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -142,6 +146,7 @@ def test_impossible_options_are_refused_with_a_remedy(tmp_path: Path, flags: tup
     assert words in run.output
 
 
+@pytest.mark.long
 def test_workers_cannot_plan_who_leaves(tmp_path: Path) -> None:
     port = str(free_port())
     workers = ("--processes", "2", "--master-bind-port", port, "--master-port", port)

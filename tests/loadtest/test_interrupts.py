@@ -19,6 +19,7 @@ LOAD = ("--room-rate", "100", "--arrival", "constant")
 SHORT = ("--only-summary", "-r", "100", "--dwell", "2", "--warmup", "0.3", "--drain", "30", *LOAD)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("has_workers", [False, True])
 @pytest.mark.parametrize("presses_s", [(0, 1.6), (0, 0.7, 1.4)], ids=["slowly", "quickly"])
 def test_a_second_ctrl_c_gives_up_the_open_window_and_says_so(
@@ -54,6 +55,7 @@ def test_a_second_ctrl_c_gives_up_the_open_window_and_says_so(
     assert "Traceback" not in output
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_ends_a_worker_that_its_master_waits_for(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server()
     port = str(free_port())

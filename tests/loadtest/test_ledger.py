@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -140,6 +140,15 @@ def test_a_message_that_was_never_sent_is_missing_for_all() -> None:
     judgement = judged(ROOM, [SENDS[0], (1, 1, 120, NEVER)], [ALL[0], ALL[2]])
     assert (judgement.counts.planned_messages, judgement.counts.offered_messages, judgement.counts.missing) == (2, 1, 2)
     assert judgement.outstanding == 0, "what was not sent cannot be under way"
+
+
+def test_without_an_echo_a_sender_is_not_expected_to_receive_its_own() -> None:
+    window = replace(WINDOW, has_echo=False)
+    others = [delivery for delivery in ALL if delivery[0] != delivery[1]]
+    records = (columns(Members, ROOM), columns(Sends, SENDS), columns(Deliveries, others))
+    counts = judge(window, *records).counts
+    assert (counts.expected, counts.missing, counts.not_judged) == (len(others), 0, 0)
+    assert judge(WINDOW, *records).counts.missing == len(ALL) - len(others)
 
 
 def test_what_did_not_arrive_in_time_is_outstanding() -> None:

@@ -46,6 +46,7 @@ def test_a_slice_ends_after_so_many_bytes_or_reads_and_messages(recorder: Record
     assert (recorder.parsed, len(recorder.reads)) == (9, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hold_bytes", [MIB, 1024 * MIB])
 def test_big_messages_are_parsed_while_the_window_runs(
     start_server: Callable[..., ServerProcess], tmp_path: Path, hold_bytes: int

@@ -46,11 +46,13 @@ def test_nothing_that_is_read_came_before_the_poll_before() -> None:
     pairs = [socket.socketpair() for _ in range(SOCKETS)]
     readers = [reader for reader, _ in pairs]
     reads: list[tuple[int, int, int]] = []  # number, its count of reads, lower bound
-    clock = PollClock(reads)
+    events: list[None] = []  # one a read, however many counts it brings: so many sockets were reported by a poll
+    clock = PollClock(events)
     sent_ns: list[list[int]] = [[] for _ in pairs]
 
     def read(number: int) -> None:
         data = readers[number].recv(4096)
+        events.append(None)
         reads.extend((number, count, clock.polled_ns[0]) for (count,) in struct.iter_unpack("<I", data))
 
     def write() -> None:

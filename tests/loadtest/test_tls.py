@@ -93,7 +93,7 @@ def test_messages_that_arrive_with_broken_tls_are_kept(server: BreakingServer) -
 
 def test_a_throttled_reader_ends_too(server: BreakingServer) -> None:
     websocket = after_the_break(server)
-    websocket.read_throttled(65_536)
+    websocket.read_texts(65_536)
     assert websocket.ended.is_set()
     assert "wrong version number" in websocket.why_ended().lower()
 

@@ -26,6 +26,7 @@ from tests.swarm_process import swarm_command, wait_until
 SHORT = ("--only-summary", "-r", "200", "--warmup", "0", "--drain", "3", "--room-rate", "100", "--arrival", "constant")
 
 
+@pytest.mark.long
 def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     out = tmp_path / "out.json"
@@ -49,6 +50,7 @@ def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess]
     assert (step.response_ms.p99 or 0) > 20
 
 
+@pytest.mark.long
 def test_a_swarm_without_descriptors_says_so(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     out = tmp_path / "out.json"

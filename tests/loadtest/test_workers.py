@@ -61,6 +61,7 @@ def test_one_process_and_forked_workers_have_the_same_ledger(
     assert steps[1].joined == USERS
 
 
+@pytest.mark.long
 def test_a_master_with_workers_started_by_hand(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
     port = free_port()
@@ -78,12 +79,13 @@ def test_a_master_with_workers_started_by_hand(start_server: Callable[..., Serve
     assert [ledger(step) for step in measured.steps] == [
         (100, 100, 100 * users, 100 * users, 0, 0, 0, 0) for users in (4, USERS)
     ]
-    assert measured.messages_sent == server.stats()["messages_in"] == 2 * 130
-    assert measured.deliveries_received == server.stats()["deliveries_out"] == 130 * (4 + USERS)
+    assert measured.messages_sent == server.stats()["messages_in"] == 2 * 130 + 1, "one of the rehearsal"
+    assert measured.deliveries_received == server.stats()["deliveries_out"] == 130 * (4 + USERS) + 2
     assert processes[0].returncode == int(not all(step.valid for step in measured.steps))
     assert not any("Traceback" in output for output in outputs)
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_makes_the_run_invalid(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_worker_that_is_killed_makes_the_run_invalid(
     assert measured.not_measured == [9]
 
 
+@pytest.mark.long
 def test_ctrl_c_reaches_workers_too_and_still_keeps_their_ledgers(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
@@ -187,6 +190,7 @@ from loadtest.locustfile import *
 """
 
 
+@pytest.mark.long
 def test_a_clock_that_is_wrong_makes_negative_latencies_that_are_told(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
