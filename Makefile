@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 
-.PHONY: compare test coverage test-pythons lint types format docs figures claims
+.PHONY: compare test test-all coverage test-pythons lint types format docs figures claims
 
 # Four strategies under a growing swarm, in four to five minutes; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
@@ -12,6 +12,10 @@ compare: $(INSTALLED)
 
 # Four processes on any machine: most tests wait for servers and swarms.
 test: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not long" $(ARGS)
+
+# Those that take long, too.
+test-all: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 # A small comparison and the same tests, with their coverage; fails below the floor in pyproject.toml.
@@ -19,7 +23,7 @@ coverage: $(INSTALLED)
 	$(BIN)/coverage erase
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage .ci/small_comparison.sh
 	$(BIN)/coverage combine --quiet
-	$(MAKE) test ARGS='--cov --cov-append --cov-report term $(ARGS)'
+	$(MAKE) test-all ARGS='--cov --cov-append --cov-report term $(ARGS)'
 
 # A part of the tests and a small comparison under each other Python that this machine has, 3.12 or later.
 test-pythons: $(INSTALLED)
