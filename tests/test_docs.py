@@ -77,7 +77,8 @@ def test_every_flag_in_a_command_exists(page: Path) -> None:
             known = flags(server)
         else:
             continue
-        for flag in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", text.partition("#")[0]):
+        own = re.sub(r"'[^']*'", "''", text.partition("#")[0])  # without the commands of other servers
+        for flag in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", own):
             assert flag in known or flag == "--help", f"{flag} in {command}"
 
 

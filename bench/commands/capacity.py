@@ -11,11 +11,18 @@ from bench.analysis.window_length import seconds_needed
 from bench.capacity.result import Axis, CapacityPlan
 from bench.capacity.search import Rules
 from bench.capacity.search_runner import SearchRunner
-from bench.commands.options import ABOVE_0, FROM_0, strategies_option, workload_options
+from bench.commands.options import (
+    ABOVE_0,
+    FROM_0,
+    own_strategies,
+    peer_options,
+    strategies_option,
+    workload_options,
+)
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.execution.server_process import probe
 from bench.model.percentile import Percentile
-from bench.model.plan import Workload, make_plan
+from bench.model.plan import Endpoint, Workload, make_plan
 from bench.presentation.capacity_answer import capacity_answer
 from bench.presentation.charts.capacity import draw_capacity
 from bench.presentation.terminal import answer_in_terminal
@@ -26,7 +33,8 @@ MIN_DURATION_S = 5.0
 
 
 @click.command
-@strategies_option("One named twice is compared with itself.")
+@strategies_option("One named twice is compared with itself; 'none' leaves them out where a --rival is given.")
+@peer_options
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO for the delivery latency; nothing may be missing.")
 @click.option(
     "--percentile", default="99", type=click.Choice([*map(str, Percentile)]), help="Which one --slo-ms limits."
@@ -54,6 +62,8 @@ MIN_DURATION_S = 5.0
 )
 def capacity(
     strategies: list[str],
+    peers: dict[str, str],
+    endpoint: Endpoint,
     slo_ms: float,
     percentile: str,
     by: str,
@@ -90,7 +100,7 @@ def capacity(
     plan = CapacityPlan(
         by=axis,
         workload=shared,
-        arms=make_plan(shared, strategies, 1, slo_ms, seed).arms,
+        arms=make_plan(shared, own_strategies(strategies, peers), 1, slo_ms, seed, peers, endpoint=endpoint).arms,
         percentile=Percentile(percentile),
         slo_ms=slo_ms,
         rules=Rules(start, limit, repeats, resolution / 100),

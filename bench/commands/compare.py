@@ -14,8 +14,8 @@ from bench.analysis.live_summary import LiveSummary
 from bench.analysis.validity import invalid_users
 from bench.commands.options import (
     ABOVE_0,
-    NO_STRATEGY,
-    peers,
+    own_strategies,
+    peer_options,
     revisions,
     strategies_option,
     user_counts,
@@ -27,7 +27,7 @@ from bench.execution.campaign import earlier_runs, report_failure, run_campaign
 from bench.execution.server_process import probe
 from bench.execution.worktrees import checked_out
 from bench.model.percentile import Percentile
-from bench.model.plan import Trial, Workload, make_plan
+from bench.model.plan import Endpoint, Trial, Workload, make_plan
 from bench.model.revision import Revision
 from bench.model.run import Failure
 from bench.model.summary import Summary
@@ -42,14 +42,7 @@ from bench.storage.distributions import Distributions, read_distributions
 
 @click.command
 @strategies_option("One named twice is compared with itself; 'none' leaves them out where a --rival is given.")
-@click.option(
-    "--rival",
-    "peers",
-    multiple=True,
-    metavar="NAME=COMMAND",
-    callback=peers,
-    help="Another chat server to compare, as in 'mine=python app.py {port}': WS /chat?user_id=NAME on 127.0.0.1.",
-)
+@peer_options
 @click.option(
     "--revision",
     "revisions",
@@ -62,7 +55,9 @@ from bench.storage.distributions import Distributions, read_distributions
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
 @click.option("--duration", "duration_s", default=10.0, type=ABOVE_0, help="Seconds of each window.")
 @workload_options
-@click.option("--blocks", default=1, type=click.IntRange(1), help="How often everything is repeated, in a new order.")
+@click.option(
+    "--blocks", default=1, type=click.IntRange(1, 1000), help="How often everything is repeated, in a new order."
+)
 @click.option("--slo-ms", default=50.0, type=ABOVE_0, help="The SLO: p99 of the delivery latency.")
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
 @click.option(
@@ -93,6 +88,7 @@ def compare(
     /,
     strategies: list[str],
     peers: dict[str, str],
+    endpoint: Endpoint,
     revisions: list[Revision],
     blocks: int,
     slo_ms: float,
@@ -112,28 +108,20 @@ def compare(
     """
     if allow_different_environment and not resume:
         raise click.UsageError("--allow-different-environment needs --resume; give both")
-    if both := sorted(peers.keys() & set(strategies)):
-        raise click.BadParameter(
-            f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival"
-        )
+    strategies = own_strategies(strategies, peers, has_revisions=bool(revisions))
     if revisions and len(set(strategies)) < len(strategies):
         raise click.BadParameter(
             "with --revision name each strategy once; a --revision given twice is compared with itself",
             param_hint="--strategies",
         )
-    if strategies == [NO_STRATEGY]:
-        strategies = []
-        if not peers or revisions:
-            raise click.BadParameter(
-                "'none' leaves nothing to run; give a --rival, and no --revision, or name strategies",
-                param_hint="--strategies",
-            )
     if resume:
         refuse_other_flags(context, resume)
         store, plan, then = stored_campaign(resume)
     else:
         store = CampaignFolder(results_folder(out, "compare"))
-        plan, then = make_plan(Workload(**workload), strategies, blocks, slo_ms, seed, peers, revisions, retries), None
+        shared = Workload(**workload)
+        plan = make_plan(shared, strategies, blocks, slo_ms, seed, peers, revisions, retries, endpoint)
+        then = None
     with running(max(plan.workload.users)) as session, ExitStack() as stack:
         environment = session.environment()
         if shortage := too_few_messages(plan.workload, Percentile.P99.number):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 
 from bench.errors import RevisionError
 from bench.execution.git import Repository
+from bench.model.plan import OUR_ENDPOINT, Endpoint
 from bench.model.revision import Revision
 from loadtest.schedule import stamp
 
@@ -46,6 +49,20 @@ def _strategies(_context: click.Context, _parameter: click.Parameter, value: str
     return names
 
 
+def _url_path(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not value.startswith("/") or "{user}" not in value:
+        raise click.BadParameter(f"{value!r} is not a path with {{user}} in it; write as in '/ws/{{user}}'")
+    return value
+
+
+def _headers(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        name, colon, _ = value.partition(":")
+        if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise click.BadParameter(f"{value!r} is no header; write as in 'Authorization: Bearer abc'")
+    return values
+
+
 def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Read `NAME=COMMAND`, where the command has a `{port}`."""
     commands = {}
@@ -60,6 +77,70 @@ def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[st
     return commands
 
 
+_PEER_OPTIONS = (
+    click.option(
+        "--rival",
+        "peers",
+        multiple=True,
+        metavar="NAME=COMMAND",
+        callback=peers,
+        help="Another chat server, as in 'mine=python app.py {port}', on 127.0.0.1.",
+    ),
+    click.option(
+        "--url-path",
+        default=OUR_ENDPOINT.url_path,
+        callback=_url_path,
+        help="Where a user joins a --rival; {user} is its name.",
+    ),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="NAME: VALUE",
+        callback=_headers,
+        help="A header of the request to join a --rival.",
+    ),
+    click.option("--subprotocol", default="", metavar="NAME", help="The sub-protocol to ask a --rival for."),
+    click.option("--no-echo", is_flag=True, help="A --rival does not send a message to its sender."),
+)
+
+
+def peer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand `--rival` and how to join one; it is handed `peers` and an `endpoint`."""
+
+    @functools.wraps(command)
+    def with_endpoint(
+        *context: Any, url_path: str, headers: tuple[str, ...], subprotocol: str, no_echo: bool, **others: Any
+    ) -> None:
+        command(*context, endpoint=Endpoint(url_path, headers, subprotocol, not no_echo), **others)
+
+    decorated: Callable[..., None] = with_endpoint
+    for option in reversed(_PEER_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def own_strategies(strategies: list[str], peers: Mapping[str, str], *, has_revisions: bool = False) -> list[str]:
+    """Return the strategies of ours to run, none if `none` was given.
+
+    Raises:
+        click.BadParameter: a peer has the name of a strategy, or nothing is left to run.
+
+    """
+    if both := sorted(peers.keys() & set(strategies)):
+        raise click.BadParameter(
+            f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival"
+        )
+    if strategies != [NO_STRATEGY]:
+        return strategies
+    if not peers or has_revisions:
+        raise click.BadParameter(
+            "'none' leaves nothing to run; give a --rival, and no --revision, or name strategies",
+            param_hint="--strategies",
+        )
+    return []
+
+
 def revisions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[Revision]:
     """Find the commit that each revision stands for; one may be given twice."""
     if not values:
@@ -72,12 +153,15 @@ def revisions(_context: click.Context, _parameter: click.Parameter, values: tupl
 
 
 def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    """Read `50,100`, in any order, as ascending counts."""
+    """Read `50,100`: each count more than the one before."""
     words = [word.strip() for word in value.split(",")]
     for word in words:
         if not re.fullmatch(r"[1-9][0-9]*", word):
             raise click.BadParameter(f"invalid user count {word!r}; give whole numbers from 1, such as 50,100,200")
-    return tuple(sorted({int(word) for word in words}))
+    counts = tuple(map(int, words))
+    if any(later <= earlier for earlier, later in pairwise(counts)):
+        raise click.BadParameter(f"user counts must increase, not {value!r}; write as in 50,100,200")
+    return counts
 
 
 def rates(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[float, ...]:

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import ABOVE_0, scenario_folder, strategies_option
+from bench.commands.options import (
+    ABOVE_0,
+    own_strategies,
+    peer_options,
+    scenario_folder,
+    strategies_option,
+)
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
 from bench.errors import ScenarioError
 from bench.execution.server_process import probe
-from bench.model.plan import Arm
+from bench.model.plan import Arm, Endpoint
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
@@ -22,10 +28,13 @@ from bench.storage.files import make_folder
 
 @click.command
 @click.argument("scenario")
-@strategies_option("Each gets every row.")
+@strategies_option("Each gets every row; 'none' leaves them out where a --rival is given.")
+@peer_options
 @click.option("--users", type=click.IntRange(1), help="Users in the room.  [default: the scenario's]")
 @click.option("--duration", type=ABOVE_0, help="Seconds of each row's window.  [default: the scenario's]")
-@click.option("--blocks", default=1, type=click.IntRange(1), help="How often each row is repeated, in a new order.")
+@click.option(
+    "--blocks", default=1, type=click.IntRange(1, 1000), help="How often each row is repeated, in a new order."
+)
 @click.option("--seed", default=1, type=click.IntRange(0), help="Decides the order and the schedule.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="A new folder.  [default: results/SCENARIO-TIME]"
@@ -34,6 +43,8 @@ from bench.storage.files import make_folder
 def run(
     scenario: str,
     strategies: list[str],
+    peers: dict[str, str],
+    endpoint: Endpoint,
     users: int | None,
     duration: float | None,
     blocks: int,
@@ -52,10 +63,17 @@ def run(
         chosen = read_scenario(path, {name: value for name, value in changes.items() if value is not None})
     except ScenarioError as error:
         raise click.UsageError(str(error)) from error
+    own = own_strategies(strategies, peers)
+    if peers and any(each.conditions.freeze_at_s or each.conditions.kill_at_s for each in chosen.variations):
+        raise click.BadParameter(
+            f"{chosen.name!r} stops or kills the server, and only a server of this project; leave the --rival out",
+            param_hint="--rival",
+        )
     directory = results_folder(out, chosen.name)
     with running(max(variation.conditions.users for variation in chosen.variations)) as session:
         with session.starting():
-            arms = [Arm(strategy, strategy) for strategy in strategies]
+            arms = [Arm(strategy, strategy) for strategy in own]
+            arms += [Arm(name, name, command) for name, command in peers.items()]
             probe(arms, chosen.variations[0].conditions.notice_limit, session.interruption)
             make_folder(directory)
         environment = session.environment()
@@ -63,7 +81,9 @@ def run(
             result = run_scenario(
                 chosen,
                 _source(path, chosen),
-                strategies,
+                own,
+                peers,
+                endpoint,
                 blocks,
                 seed,
                 environment,

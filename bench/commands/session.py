@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ class Session:
         try:
             yield
         except RefusedFlagsError as error:
-            raise click.UsageError("\n".join(error.failure.log)) from error
+            raise click.UsageError("\n".join(_without_usage(error.failure.log))) from error
         except OSError as error:
             raise click.BadParameter(str(error), param_hint="--out") from error
         except TrialError as error:
@@ -82,6 +82,12 @@ class Session:
         except OSError as error:
             report_failure(self.console, "cannot write the results", Failure(f"{error}; {hint}"))
             sys.exit(INVALID)
+
+
+def _without_usage(lines: Iterable[str]) -> list[str]:
+    """Return what a server said of its flags, without how it is called: nobody called it by hand."""
+    said = [line.removeprefix("Error: ") for line in lines if line.strip()]
+    return [line for line in said if not line.startswith(("Usage: ", "Try '"))]
 
 
 @contextmanager

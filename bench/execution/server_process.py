@@ -10,10 +10,13 @@ import socket
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType
+
+import psutil
 
 from bench.errors import RefusedFlagsError, TrialError
 from bench.execution.child_process import PACKAGES, Child, how_it_ended
@@ -25,14 +28,18 @@ from bench.model.run import ServerSample
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
+KILL_LIMIT_S = 5
 MAX_MESSAGE_BYTES = 65_536
 NO_CHECKOUTS: Mapping[str, Path] = MappingProxyType({})
+MARK = "CHATROOM_BENCH_PEER"
+"""A variable by which all processes are known that a peer's command started, wherever they went."""
 WRONG_USE = 2  # click's exit code for invalid flags
 
 
 class ListeningProcess(Child):
     """A process that tells in its output where it accepts connections."""
 
+    has_our_exit_codes = False
     _tree: ProcessTree | None = None
 
     def await_ready(self, interruption: Interruption) -> tuple[str, int]:
@@ -47,7 +54,7 @@ class ListeningProcess(Child):
             if address := self._address():
                 return address
             if (code := self.exit_code()) is not None:
-                kind = RefusedFlagsError if code == WRONG_USE else TrialError
+                kind = RefusedFlagsError if code == WRONG_USE and self.has_our_exit_codes else TrialError
                 raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
             check_not_interrupted(interruption)
             time.sleep(POLL_S)
@@ -72,6 +79,7 @@ class ListeningProcess(Child):
 class ChatServer(ListeningProcess):
     """A fresh server on a free port of 127.0.0.1: this tool's, or that of the checkout in `directory`."""
 
+    has_our_exit_codes = True
     parent_death_signal = signal.SIGKILL  # the only signal that ends a process stopped by SIGSTOP
 
     def __init__(
@@ -111,11 +119,54 @@ class PeerServer(ListeningProcess):
         with socket.create_server(("127.0.0.1", 0)) as free:
             host, port = free.getsockname()
         self._host_and_port = str(host), int(port)
+        self._mark = uuid.uuid4().hex
         words = [word.replace("{port}", str(port)) for word in shlex.split(command)]
         try:
-            super().__init__(words, log, cores, directory=Path.cwd())
+            super().__init__(words, log, cores, directory=Path.cwd(), environment={MARK: self._mark})
         except OSError as error:
             raise TrialError(f"the server's command {command!r} cannot be run: {error}") from error
+
+    def await_ready(self, interruption: Interruption) -> tuple[str, int]:
+        """Wait until the server accepts connections and return its host and port.
+
+        Raises:
+            TrialError: as of any server; or it runs in the background, where nobody would measure or end it.
+
+        """
+        address = super().await_ready(interruption)
+        if detached := self._detached():
+            raise TrialError(
+                f"the server runs in the background, as process {detached[0].pid}, where it is neither measured nor "
+                "ended; keep it in the foreground (no &, no --daemon)",
+                self.last_lines(),
+            )
+        return address
+
+    def kill(self) -> None:
+        """End the process and all that it started, also what went into the background."""
+        super().kill()
+        left = self._ours()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, KILL_LIMIT_S)
+
+    def _detached(self) -> list[psutil.Process]:
+        """Return what this command started and nobody would find below it, or in its session."""
+        try:
+            found = set(ProcessTree(self.pid).processes())
+        except psutil.NoSuchProcess:
+            found = set()
+        return [process for process in self._ours() if process not in found]
+
+    def _ours(self) -> list[psutil.Process]:
+        """Return all processes that have the mark of this command in their environment."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(MARK) == self._mark:
+                    found.append(process)
+        return found
 
     def _address(self) -> tuple[str, int] | None:
         try:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import loadtest
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
-from bench.model.plan import Trial, Workload
+from bench.model.plan import Arm, Trial, Workload
 from loadtest.ledger import result
 from loadtest.ledger.result import SwarmResult
 
@@ -56,6 +56,7 @@ class SwarmProcess(Child):
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
         flags |= more_flags
         words = [str(word) for flag in flags.items() if flag[1] is not None for word in flag]
+        words += _endpoint_flags(trial.arm)
         super().__init__(command + words, log, cores, grace_s=END_S + workload.drain_s)
         self._result_file = result_file
         self._users = workload.users
@@ -96,3 +97,14 @@ class SwarmProcess(Child):
         told = {step.users for step in outcome.steps} | set(outcome.not_measured)
         if silent := [str(users) for users in self._users if users not in told]:
             raise TrialError(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())
+
+
+def _endpoint_flags(arm: Arm) -> list[str]:
+    """Return the flags that say how to join a peer; our own room is known to pass messages on."""
+    if arm.command is None:
+        return ["--no-rehearsal"]
+    endpoint = arm.endpoint
+    flags = ["--url-path", endpoint.url_path, *(word for header in endpoint.headers for word in ("--header", header))]
+    if endpoint.subprotocol:
+        flags += ["--subprotocol", endpoint.subprotocol]
+    return flags if endpoint.has_echo else [*flags, "--no-echo"]

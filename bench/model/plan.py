@@ -40,17 +40,30 @@ class Workload(msgspec.Struct, frozen=True):
         return START_S + sum(self.step_seconds())
 
 
+class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a user joins a peer: where, `{user}` being its name, with which headers, and whether it hears itself."""
+
+    url_path: str = "/chat?user_id={user}"
+    headers: tuple[str, ...] = ()
+    subprotocol: str = ""
+    has_echo: bool = True
+
+
+OUR_ENDPOINT = Endpoint()
+
+
 class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     """One side of the comparison: a strategy under the label that results show.
 
-    A peer (another server) has the `command` that starts it, and its own name as its strategy. `revision` is the id of
-    the commit whose server is run; without one it is the server beside this tool.
+    A peer (another server) has the `command` that starts it, its own name as its strategy, and its `endpoint`.
+    `revision` is the id of the commit whose server is run; without one it is the server beside this tool.
     """
 
     label: str
     strategy: str
     command: str | None = None
     revision: str | None = None
+    endpoint: Endpoint = OUR_ENDPOINT
 
 
 class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -110,18 +123,24 @@ def make_plan(
     peers: Mapping[str, str] = NO_PEERS,
     revisions: Sequence[Revision] = (),
     retries: int = 0,
+    endpoint: Endpoint = OUR_ENDPOINT,
 ) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
     All trials of a block share one swarm seed, so that its arms meet the same schedule. `peers` are other servers by
-    name, each with its command. With `revisions` every strategy is run once at each of them.
+    name, each with its command, which are all joined at `endpoint`. With `revisions` every strategy is
+    run once at each of them.
     """
-    arms = (*_arms(strategies, revisions), *(Arm(name, name, command) for name, command in peers.items()))
+    arms = (*_arms(strategies, revisions), *_peer_arms(peers, endpoint))
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
     )
     return Plan(workload, arms, blocks, slo_ms, seed, trials, retries)
+
+
+def _peer_arms(peers: Mapping[str, str], endpoint: Endpoint) -> list[Arm]:
+    return [Arm(name, name, command, endpoint=endpoint) for name, command in peers.items()]
 
 
 def _arms(strategies: Sequence[str], revisions: Sequence[Revision]) -> tuple[Arm, ...]:

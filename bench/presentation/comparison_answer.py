@@ -95,11 +95,31 @@ def remarks(summary: Summary) -> list[str]:
     again = measured_again(summary)
     return [
         *([again] if again else []),
+        *_repeated_or_reordered(summary),
         *(
             f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
             for (strategy, users, text), shared in blocks.items()
         ),
     ]
+
+
+def _repeated_or_reordered(summary: Summary) -> list[str]:
+    """Name each strategy and user count whose deliveries came more than once or out of order, over all blocks."""
+    found = []
+    for arm in summary.plan.arms:
+        for users in summary.plan.workload.users:
+            cells = summary.blocks_of(arm.label, users)
+            duplicates, reordered = (
+                sum(getattr(cell, fault) for cell in cells) for fault in ("duplicates", "reordered")
+            )
+            texts = [
+                f"{count:,} {what}"
+                for count, what in ((duplicates, "deliveries came again"), (reordered, "came out of order"))
+                if count
+            ]
+            if texts:
+                found.append(f"{arm.label}, {users} users: fault: {' and '.join(texts)}")
+    return found
 
 
 def _columns(plan: Plan, *, with_range: bool) -> tuple[Column, ...]:

@@ -53,11 +53,6 @@ class Table:
         """Whether any column has a heading."""
         return any(column.heading for column in self.columns)
 
-    @property
-    def has_numbers(self) -> bool:
-        """Whether any column holds numbers."""
-        return any(column.is_number for column in self.columns)
-
     def captioned(self, caption: str) -> Table:
         """Return the same table under another caption."""
         return replace(self, caption=caption)

@@ -18,15 +18,15 @@ NonNegative = Annotated[float, Meta(ge=0)]
 
 
 BENCH_FLAGS = {"--strategy", "--host", "--port", "--notice-limit"}
-TIMES = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s")
+TIMES = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s", "flood_at_s")
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run's conditions: rates per second, sizes in bytes, times in seconds; `*_at_s` count from the window's start.
 
-    At most one of burst, reconnect, freeze and kill disturbs a run. With `window_s`, windows of that length follow one
-    another for `duration_s`, so that the result of a run of hours stays small. `server` has flags of the server as on a
-    command line. 0 disables an `*_at_s` or a count.
+    At most one of burst, reconnect, freeze, kill and flood disturbs a run. `flood` is MESSAGESxBYTES, from each
+    flooder. With `window_s`, windows of that length follow one another for `duration_s`, so that the result of a run of
+    hours stays small. `server` has flags of the server as on a command line. 0 disables an `*_at_s` or a count.
     """
 
     users: Annotated[int, Meta(ge=1)] = 100
@@ -47,6 +47,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     burst_factor: Positive = 1.0
     burst_at_s: NonNegative = 0.0
     burst_for_s: Positive = 1.0
+    flood: Annotated[str, Meta(pattern="^([1-9][0-9]{0,6}x[1-9][0-9]{0,6})?$")] = ""
+    flood_at_s: NonNegative = 0.0
+    flooders: Annotated[int, Meta(ge=1)] = 1
     churn_rate: NonNegative = 0.0
     reconnect_at_s: NonNegative = 0.0
     reconnect_jitter_s: NonNegative = 0.0
@@ -75,7 +78,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 raise ValueError(
                     f"{name} = {time_s:g} is not within the window of {self.duration_s:g} s; raise `duration_s`"
                 )
-        disturbances = [name for name in TIMES[1:] if getattr(self, name)]
+        disturbances = [name for name in TIMES[1:-1] if getattr(self, name)] + ["flood"] * bool(self.flood)
         if self.burst_factor != 1:
             disturbances.insert(0, "burst_factor")
         if len(disturbances) > 1:
@@ -106,6 +109,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         flags: dict[str, object] = {
             "--stalled": self.stalled,
             "--stalled-bytes-per-s": self.stalled_bytes_per_s,
+            "--flood": self.flood,
+            "--flood-at": self.flood_at_s,
+            "--flooders": self.flooders,
             "--burst-factor": self.burst_factor,
             "--burst-at": self.burst_at_s,
             "--burst-for": self.burst_for_s,

@@ -26,9 +26,11 @@ class Disturbance:
 
 
 def planned_disturbance(conditions: Conditions, step: Step) -> Disturbance | None:
-    """Return when the swarm's own disturbance was: its burst, or from disconnect to the last rejoin's start."""
+    """Return when the swarm's own disturbance was: burst, flood, or from disconnect to the last rejoin's start."""
     if conditions.burst_factor != 1:
         start_s, length_s = conditions.burst_at_s, conditions.burst_for_s
+    elif conditions.flood:
+        start_s, length_s = conditions.flood_at_s, 0.0
     elif conditions.reconnect_at_s:
         start_s, length_s = conditions.reconnect_at_s, conditions.reconnect_jitter_s
     else:

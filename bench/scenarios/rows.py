@@ -62,5 +62,7 @@ def _recovery_s(variation: Variation, run: Run, disturbance: Disturbance | None)
     if run.swarm is None or not run.swarm.steps:
         return None
     step, conditions = run.swarm.steps[0], variation.conditions
-    seconds = time_to_recover_s(step, conditions.slo_ms, disturbance or planned_disturbance(conditions, step))
+    flooders = conditions.flooders if conditions.flood else 0
+    disturbed = disturbance or planned_disturbance(conditions, step)
+    seconds = time_to_recover_s(step, conditions.slo_ms, disturbed, flooders)
     return seconds if seconds < math.inf else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from bench.execution.campaign import run_campaign
 from bench.execution.interruption import Interruption
 from bench.execution.trial_runner import Extras
 from bench.model.environment import Environment
-from bench.model.plan import Trial, make_plan
+from bench.model.plan import Endpoint, Trial, make_plan
 from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
@@ -27,6 +27,8 @@ def run_scenario(
     scenario: Scenario,
     source: str,
     strategies: Sequence[str],
+    peers: Mapping[str, str],
+    endpoint: Endpoint,
     blocks: int,
     seed: int,
     environment: Environment,
@@ -34,7 +36,7 @@ def run_scenario(
     interruption: Interruption,
     console: Console,
 ) -> ScenarioResult:
-    """Run every variation with every strategy into `directory`, and store the result after each run.
+    """Run every variation with every strategy and peer into `directory`, and store the result after each run.
 
     `source` is the scenario as `run` was given it: a name or a path.
 
@@ -54,9 +56,9 @@ def run_scenario(
         rows=[],
         seed=seed,
         source=source,
-        strategies=tuple(strategies),
+        strategies=(*strategies, *peers),
         blocks=blocks,
-        planned_rows=len(scenario.variations) * len(strategies) * blocks,
+        planned_rows=len(scenario.variations) * (len(strategies) + len(peers)) * blocks,
     )
     for variation in scenario.variations:
         if interruption.signal_name:
@@ -64,7 +66,7 @@ def run_scenario(
         if len(scenario.variations) > 1:
             console.print(f"{scenario.name}: {variation.label}", markup=False, highlight=False)
         conditions = variation.conditions
-        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed)
+        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed, peers, endpoint=endpoint)
         store = CampaignFolder(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)

@@ -134,7 +134,7 @@ class CampaignFolder:
         for path in self.hgrm.iterdir():
             if re.fullmatch(rf"{re.escape(name)}-({counts})\.hgrm", path.name):
                 path.unlink()
-        for step in run.steps:
+        for step in (step for step in run.steps if step.expected):
             write_file(self.hgrm / f"{name}-{step.users}.hgrm", _percentiles(HdrHistogram.decode(step.histogram)))
 
     def write_summary(self, summary: Summary) -> None:

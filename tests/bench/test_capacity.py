@@ -59,6 +59,7 @@ def searches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sea
         search.process.communicate()
 
 
+@pytest.mark.long
 def test_an_interrupted_search_keeps_its_results(searches: dict[str, Search]) -> None:
     search = searches["interrupted"]
     deadline = time.monotonic() + LIMIT_S
@@ -75,6 +76,7 @@ def test_an_interrupted_search_keeps_its_results(searches: dict[str, Search]) ->
     assert (search.out / "charts" / "capacity.svg").exists()
 
 
+@pytest.mark.long
 def test_every_strategy_is_tried_and_every_try_is_stored(searches: dict[str, Search]) -> None:
     search = searches["rate"]
     code, output, result = search.finish()

@@ -232,6 +232,7 @@ def test_ticks_are_plain_numbers_and_not_crowded() -> None:
     assert style.thin([100, 101, 102, 200], 1.35) == [102, 200]
 
 
+@pytest.mark.long
 def test_charts_are_written_as_png_and_svg(tmp_path: Path) -> None:
     gallery = draw_all(typical_summary(), Distributions(), tmp_path / "charts")
     assert [one.name for one in gallery.drawn] == list(CHARTS)
@@ -249,6 +250,7 @@ def test_charts_without_their_data_are_left_out_with_the_reason(tmp_path: Path) 
     }
 
 
+@pytest.mark.long
 def test_the_same_results_give_the_same_files(tmp_path: Path) -> None:
     drawn = [draw_all(typical_summary(), Distributions(), tmp_path / name).drawn for name in ("one", "two")]
     for one, two in zip(*drawn, strict=True):

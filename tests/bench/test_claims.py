@@ -257,6 +257,7 @@ def test_results_at_hand_are_compared_without_measuring(tmp_path: Path) -> None:
         assert (done.exit_code, says in done.output) == (code, True), done.output
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # two real campaigns, twice
 def test_campaigns_are_measured_again_each_once(tmp_path: Path) -> None:
     claims = [
@@ -294,6 +295,7 @@ def test_campaigns_are_measured_again_each_once(tmp_path: Path) -> None:
     assert StoredResults(root / "again").summary("tiny").plan.workload.users == (2, 4)
 
 
+@pytest.mark.long
 def test_an_invalid_result_is_not_stored(tmp_path: Path) -> None:
     root = checkout(tmp_path, toml_campaign("bad", "bench connections --strategies nope --members 2 --vanish 1"))
     done = bench("measure", "bad", "--root", str(root))
@@ -303,6 +305,7 @@ def test_an_invalid_result_is_not_stored(tmp_path: Path) -> None:
     assert not (root / "results" / "bad").exists()
 
 
+@pytest.mark.long
 def test_an_interruption_ends_the_campaign_and_all_its_processes(tmp_path: Path) -> None:
     long = TINY.replace("--duration 0.5", "--duration 60")
     claims = toml_claim("p99", "tiny", "p99", 'strategy = "direct", users = 100')

@@ -85,6 +85,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.long
 def test_plot_draws_from_the_summary_alone(tmp_path: Path) -> None:
     CampaignFolder(tmp_path).write_summary(typical_summary())
     code, output = use("plot", tmp_path)

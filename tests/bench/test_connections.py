@@ -21,6 +21,7 @@ from tests.bench.command import bench
 from tests.swarm_process import wait_until
 
 
+@pytest.mark.long
 def test_each_strategy_is_measured(tmp_path: Path) -> None:
     crowd = ["--members", "120", "--vanish", "60"]
     done = bench("connections", "--strategies", "direct,coalesced", *crowd, "--out", str(tmp_path / "new"))
@@ -55,6 +56,7 @@ def test_invalid_options_are_refused_with_what_is_allowed(flags: list[str], mess
     assert message in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("disturb", "message"),
     [
@@ -89,6 +91,7 @@ def connections_of(pid: int) -> int:
     return sum(len(child.net_connections()) for child in psutil.Process(pid).children())
 
 
+@pytest.mark.long
 def test_an_unknown_strategy_is_reported_and_the_others_are_measured() -> None:
     done = bench("connections", "--strategies", "fast,direct", "--members", "5", "--vanish", "1")
     assert done.returncode == 3

@@ -94,11 +94,12 @@ def test_a_fixed_cost_makes_a_power_law_the_worse_model() -> None:
     assert model.power_law_residual > 2 * model.residual
 
 
-def test_every_strategy_of_the_reference_campaign_is_o_of_n_and_no_power_law() -> None:
-    models = cost_models(CampaignFolder(REFERENCE).read_summary())
-    assert models
-    assert all(model.grows for model in models)
-    assert np.mean([model.residual for model in models]) < np.mean([model.power_law_residual for model in models])
+def test_every_strategy_of_the_reference_campaign_is_o_of_n_and_direct_no_power_law() -> None:
+    """In `coalesced` and `queue` what waits together is done together, which neither model describes."""
+    models = {model.strategy: model for model in cost_models(CampaignFolder(REFERENCE).read_summary())}
+    assert models.keys() == {"direct", "queue", "gather", "coalesced"}
+    assert all(model.grows for model in models.values())
+    assert models["direct"].residual < models["direct"].power_law_residual
 
 
 @pytest.mark.parametrize(

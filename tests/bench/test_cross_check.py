@@ -72,6 +72,7 @@ def check_runner(start_server: Callable[[Path], ListeningProcess]) -> CheckRunne
 # With a real server and a real swarm
 
 
+@pytest.mark.long
 def test_each_observer_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: Path) -> None:
     check = check_runner(direct).run(SwarmGenerator(), RATE, tmp_path / "run")
     assert other_than_busy(check.problems) == []
@@ -97,6 +98,7 @@ def test_each_observer_sees_exactly_what_the_swarm_sent_in_the_window(tmp_path: 
     assert len(set(seen.sender.tolist())) == USERS
 
 
+@pytest.mark.long
 def test_losses_and_repeats_are_seen_by_the_swarm_and_by_the_observers(tmp_path: Path) -> None:
     check = check_runner(faulty("lose-and-repeat")).run(SwarmGenerator(), RATE, tmp_path / "run")
     deliveries = MESSAGES * (USERS + OBSERVERS)
@@ -106,6 +108,7 @@ def test_losses_and_repeats_are_seen_by_the_swarm_and_by_the_observers(tmp_path:
     assert any("messages more than once" in remark for remark in check.remarks)
 
 
+@pytest.mark.long
 def test_an_observer_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
     with pytest.raises(TrialError, match="the observers' process ended with exit code 1") as failed:
         check_runner(faulty("fragment")).run(SwarmGenerator(), RATE, tmp_path / "run")
@@ -167,6 +170,7 @@ def test_k6_and_the_observers_count_the_same_messages(tmp_path: Path) -> None:
 # The command
 
 
+@pytest.mark.long
 def test_the_command_checks_any_server_and_shows_what_failed(tmp_path: Path) -> None:
     server = f"{sys.executable} -m server --strategy queue --notice-limit 0 --port {{port}}"
     load = ["--users", "4", "--observers", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]
@@ -187,6 +191,7 @@ def test_the_command_checks_any_server_and_shows_what_failed(tmp_path: Path) -> 
     assert result.exit_code == 3
 
 
+@pytest.mark.long
 def test_without_any_result_there_is_no_table() -> None:
     server = f"{FAULTY_SERVER} --fault fragment --port {{port}}"
     load = ["--users", "4", "--witnesses", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0"]

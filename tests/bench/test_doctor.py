@@ -88,6 +88,7 @@ def test_too_few_descriptors_and_one_core_are_problems() -> None:
         assert found["pinning"].status is Status.WARNING
 
 
+@pytest.mark.long
 @linux_only
 def test_late_timers_are_found() -> None:
     _, found = run_doctor(lambda: ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 50_000_000))

@@ -455,6 +455,7 @@ class TestWorkflow:
         assert found
         return found[1]
 
+    @pytest.mark.long
     @pytest.mark.parametrize(("slower", "expected"), [(1.0, 0), (1.5, 1)])
     def test_the_workflows_gate_decides_on_campaigns_of_its_size(
         self, slower: float, expected: int, tmp_path: Path

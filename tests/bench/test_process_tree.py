@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.errors import TrialError
 from bench.execution.child_process import Child
 from bench.execution.freeze import freeze
 from bench.execution.interruption import Interruption
@@ -180,6 +181,21 @@ def test_a_sample_of_a_peer_is_that_of_its_tree(tmp_path: Path) -> None:
         sample = server.sample()
         assert sample.processes == 2
         assert sample.cpu_s > 0.02, "a Python that has imported http.server; the shell uses next to nothing"
+
+
+def test_a_peer_in_the_background_is_refused_and_does_not_outlive_the_run(tmp_path: Path) -> None:
+    serve = "import http.server, sys; http.server.test(port=int(sys.argv[1]), bind='127.0.0.1')"
+    detach = (
+        "import subprocess, sys, time; "
+        f"subprocess.Popen([sys.executable, '-c', {serve!r}, sys.argv[1]], start_new_session=True); time.sleep(0.5)"
+    )
+    command = shlex.join([sys.executable, "-c", detach, "{port}"])
+    with PeerServer(command, tmp_path / "log") as server:
+        while server.exit_code() is None or server._address() is None:
+            time.sleep(0.05)
+        with pytest.raises(TrialError, match="runs in the background"):
+            server.await_ready(Interruption())
+    assert server._ours() == []
 
 
 def test_a_freeze_stops_the_whole_tree(start: Callable[..., Child]) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from bench.analysis.cells import summarise
 from bench.model.plan import Trial
@@ -44,6 +45,7 @@ rejoin_every_s = 0.2
 """
 
 
+@pytest.mark.long
 def test_a_storms_withdrawn_messages_are_in_its_row_table_and_report(tmp_path: Path) -> None:
     path, out = tmp_path / "storm.toml", tmp_path / "out"
     path.write_text(STORM)
@@ -60,6 +62,7 @@ def test_a_storms_withdrawn_messages_are_in_its_row_table_and_report(tmp_path: P
     assert any("withdrawn" in text and f"{row.cell.withdrawn_messages} of {planned}" in text for text in remarks)
 
 
+@pytest.mark.long
 def test_seconds_in_which_all_were_away_are_no_recovery(tmp_path: Path) -> None:
     """A server that admits nobody for three seconds of a storm, as it is stopped before the storm."""
     out = tmp_path / "out.json"

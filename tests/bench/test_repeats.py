@@ -190,6 +190,7 @@ class MadeUpTrials:
         return run(trial, [with_details(each, [1_000]) for each in steps])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("interrupt_at", [None, *range(1, 9)])
 def test_repeats_end_their_block_and_are_resumed(
     interrupt_at: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -270,6 +271,7 @@ def stutter(bench: subprocess.Popen[str], store: CampaignFolder) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_a_swarm_that_was_held_up_is_run_again(tmp_path: Path) -> None:
     store = CampaignFolder(tmp_path / "campaign")
     flags = ("--strategies", "direct", "--users", "2", "--duration", "3", "--warmup", "0.1", "--drain", "3")

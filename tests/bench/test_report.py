@@ -49,6 +49,7 @@ def report(folder: Path) -> tuple[str, str]:
     return html.read_text(), markdown.read_text()
 
 
+@pytest.mark.long
 def test_the_verdict_comes_first_with_missing_and_invalid_beside_it(texts: tuple[str, str]) -> None:
     for text in texts:
         places = [
@@ -105,6 +106,7 @@ def test_the_same_results_give_the_same_report(folder: Path, texts: tuple[str, s
     assert report(folder) == texts
 
 
+@pytest.mark.long
 def test_charts_without_data_are_named(tmp_path: Path) -> None:
     folder = write_campaign(tmp_path / "campaign")
     (folder / "timeline.csv").unlink()

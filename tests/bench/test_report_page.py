@@ -32,6 +32,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_asks_for_nothing_complains_of_nothing_and_fits(

@@ -100,6 +100,7 @@ def assert_complete(campaign: Campaign) -> None:
     assert not list(campaign.store.directory.rglob("*.tmp"))
 
 
+@pytest.mark.long
 def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) -> None:
     campaign = Campaign(tmp_path / "campaign")
     folder = str(campaign.store.directory)
@@ -141,6 +142,7 @@ def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) 
     assert code == (0 if campaign.store.read_summary().valid else 3), campaign.output
 
 
+@pytest.mark.long
 def test_an_attempt_that_fails_sooner_does_not_replace_an_earlier_one(tmp_path: Path) -> None:
     made = plan(["direct"], [50, 100])
     store = store_campaign(tmp_path / "campaign", of=made)
@@ -167,6 +169,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
 def test_a_full_disk_ends_a_campaign_and_with_room_it_is_resumed(tiny_disk: Path) -> None:
     campaign = Campaign(tiny_disk / "campaign")
@@ -232,17 +235,19 @@ def store_campaign(folder: Path, environment: Environment | None = None, of: Pla
     return store
 
 
+@pytest.mark.long
 def test_a_campaign_that_is_complete_is_only_summed_up_again(tmp_path: Path) -> None:
     store = store_campaign(tmp_path / "campaign")
     before = {path: path.stat().st_mtime_ns for path in store.runs.iterdir()}
     code, output = resume(store.directory)
     assert code == 0
-    assert "Maximum users within the SLO (p99 <= 50 ms): direct 50" in output
+    assert "Maximum users within the SLO (p99 <= 50 ms, in windows too short for a p99): direct 50" in output
     assert {path: path.stat().st_mtime_ns for path in store.runs.iterdir()} == before
     assert len(store.read_summary().cells) == 2
     assert not list(store.logs.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("differing", "told"),
     [
@@ -264,6 +269,7 @@ def test_another_machine_or_version_is_refused_unless_told(
     assert not (store.directory / "summary.json").exists()
 
 
+@pytest.mark.long
 def test_results_of_two_environments_say_so(tmp_path: Path) -> None:
     store = store_campaign(tmp_path / "campaign", msgspec.structs.replace(here(), cpu="Another CPU"))
     code, _ = resume(store.directory, "--allow-different-environment")

@@ -103,6 +103,7 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_each_revision_runs_its_own_server(tmp_path: Path, temporary: Path, repository: Repository) -> None:
     """The server of a commit that counts each copy a thousand times tells so in its `/stats`."""
     other = commit_with(repository, "server/telemetry/counters.py", OTHER_COUNT, tmp_path)
@@ -125,6 +126,7 @@ def test_each_revision_runs_its_own_server(tmp_path: Path, temporary: Path, repo
     assert not worktrees(repository, temporary)
 
 
+@pytest.mark.long
 def test_worktrees_are_removed_after_ctrl_c_and_a_killed_campaign_goes_on(
     tmp_path: Path, temporary: Path, repository: Repository
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
         Repository(tmp_path)
 
 
+@pytest.mark.long
 def test_a_revision_that_refuses_a_flag_is_named(
     tmp_path: Path, temporary: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +235,7 @@ def test_a_revision_that_refuses_a_flag_is_named(
     assert not worktrees(repository, temporary)
 
 
+@pytest.mark.long
 def test_a_slower_revision_differs_in_one_file_and_still_delivers(tmp_path: Path, repository: Repository) -> None:
     commit = slower_revision(repository, "HEAD", 10)
     assert repository.run("diff", "--name-only", "HEAD", commit) == f"{repository.prefix}{CHANGED_FILE}"

@@ -55,7 +55,7 @@ def test_every_built_in_scenario_can_be_run_and_says_what_it_shows(path: Path) -
 def test_the_built_in_scenarios_are_complete() -> None:
     assert set(scenario_files()) == {
         *("steady", "burst", "stalled", "slow-readers", "churn", "reconnect-storm", "big-messages"),
-        *("server-freeze", "server-restart", "soak"),
+        *("server-freeze", "server-restart", "flood", "soak"),
     }
 
 
@@ -198,6 +198,8 @@ def test_the_swarms_own_disturbances_follow_from_its_plan() -> None:
     storm = planned_disturbance(Conditions(reconnect_at_s=3, reconnect_jitter_s=2), made)
     assert burst == Disturbance(START_NS + 4 * SECOND, START_NS + 5 * SECOND)
     assert storm == Disturbance(START_NS + 3 * SECOND, START_NS + 5 * SECOND)
+    flood = planned_disturbance(Conditions(flood="40x60000", flood_at_s=4), made)
+    assert flood == Disturbance(START_NS + 4 * SECOND, START_NS + 4 * SECOND)
     assert planned_disturbance(Conditions(), made) is None
 
 

@@ -51,6 +51,7 @@ def test_built_in_and_own_scenarios_are_listed(tmp_path: Path) -> None:
         assert word in listed.stdout
 
 
+@pytest.mark.long
 def test_a_freeze_delays_but_loses_nothing(tmp_path: Path) -> None:
     result = run(
         tmp_path,
@@ -70,6 +71,7 @@ def test_a_freeze_delays_but_loses_nothing(tmp_path: Path) -> None:
     assert folder.read_summary().cells
 
 
+@pytest.mark.long
 def test_a_killed_server_loses_deliveries_and_its_users_rejoin(tmp_path: Path) -> None:
     result = run(
         tmp_path,
@@ -89,6 +91,7 @@ def test_a_killed_server_loses_deliveries_and_its_users_rejoin(tmp_path: Path) -
     assert last.delivered == last.expected == 300
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("disturbance", ["reconnect_at_s = 2\nreconnect_jitter_s = 0.5", "burst_factor = 4"])
 def test_churn_with_a_storm_or_a_burst_loses_nothing(tmp_path: Path, disturbance: str) -> None:
     result = run(
@@ -103,6 +106,7 @@ def test_churn_with_a_storm_or_a_burst_loses_nothing(tmp_path: Path, disturbance
         assert row.cell.withdrawn_messages > 0, "who is away has nothing to send"
 
 
+@pytest.mark.long
 def test_a_soak_merges_consecutive_windows(tmp_path: Path) -> None:
     result = run(tmp_path, "window_s = 1\nslo_ms = 60000\n", "--strategies", "queue", "--duration", "4", "--users", "4")
     (row,) = result.rows
@@ -116,6 +120,7 @@ def test_a_soak_merges_consecutive_windows(tmp_path: Path) -> None:
     assert measured.swarm.steps[0].windows >= 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -368,6 +368,7 @@ def test_the_servers_that_corrupt_do_so_exactly(fault: str) -> None:
 # The command
 
 
+@pytest.mark.long
 def test_faults_are_found_exactly_and_stored(tmp_path: Path) -> None:
     result = CliRunner().invoke(selftest.selftest, ["--only", "faults", "--out", str(tmp_path / "new")])
     assert result.exit_code == 0, result.output

@@ -46,6 +46,7 @@ def test_cores_that_are_not_there_are_an_error_with_the_reason() -> None:
         measure_yardstick(Pinning((100_000,), ()))
 
 
+@pytest.mark.long
 def test_a_run_stores_it(tmp_path: Path) -> None:
     words = ["compare", "--strategies", "direct", "--users", "2", "--duration", "0.2", "--warmup", "0"]
     subprocess.run([sys.executable, "-m", "bench", *words, "--out", tmp_path / "new"], capture_output=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bench.analysis.cost_model import cost_models
+from bench.analysis.fifo_queue import max_users
 from bench.capacity.result import Axis, Capacity, CapacityResult
 from bench.claims.stored_results import StoredResults
+from bench.errors import NoFigureError
+from bench.model.message_cost import MessageCost
 from bench.presentation.capacity_answer import amount
 from bench.presentation.figures.writing import code, prose, table
 from bench.presentation.table import Column
@@ -54,6 +58,23 @@ def search(results: StoredResults, campaign: str) -> str:
     unconfirmed = [code(one.strategy) for one in result.capacities if not one.confirmed]
     edges = f"not confirmed: {', '.join(unconfirmed)}" if unconfirmed else "every edge confirmed"
     return prose(f"{counted(len(result.tries), 'try').replace('trys', 'tries')}{took}, {edges}.")
+
+
+def arrivals_matter(results: StoredResults, campaign: str, strategy: str) -> str:
+    """Say what the cost model of a comparison predicts for both kinds of arrivals."""
+    summary = results.summary(campaign)
+    found = [each for each in cost_models(summary) if each.strategy == strategy]
+    if not found:
+        raise NoFigureError(f"{strategy} has too few valid cells for a cost model: two blocks of three user counts")
+    cost = MessageCost(max(0.0, found[0].cost.fixed_us), found[0].cost.per_member_us)
+    rate, slo_ms = summary.plan.workload.room_rate, summary.plan.slo_ms
+    users = [max_users(cost, rate, 99, slo_ms, arrival) or 0 for arrival in ("poisson", "constant")]
+    return prose(
+        f"The costs of {code(strategy)} in the reference campaign, {cost.fixed_us:.0f} us and",
+        f"{cost.per_member_us:.2f} us a member, at {rate:g} messages/s show how much that matters:",
+        f"within {slo_ms:g} ms the queue carries",
+        f"{users[0]:,} users with Poisson arrivals and {users[1]:,} with even spacing.",
+    )
 
 
 def _ranked(result: CapacityResult) -> list[Capacity]:

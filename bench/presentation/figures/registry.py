@@ -28,6 +28,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "strategies": capacities.strategies,
         "capacities": capacities.capacities,
         "search": capacities.search,
+        "arrivals-matter": capacities.arrivals_matter,
         "scenarios": scenarios.scenarios,
         "scenario": scenarios.one_scenario,
         "invalid-scenarios": scenarios.invalid_rows,
