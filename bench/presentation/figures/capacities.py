@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from bench.analysis.cost_model import cost_models
 from bench.analysis.fifo_queue import max_users
 from bench.capacity.result import Axis, Capacity, CapacityResult
@@ -15,26 +12,6 @@ from bench.presentation.capacity_answer import amount
 from bench.presentation.figures.writing import code, prose, table
 from bench.presentation.table import Column
 from bench.presentation.text import counted
-
-STRATEGIES: Mapping[str, str] = MappingProxyType(
-    {
-        "coalesced": "one frame for all; one write per member for all messages of one turn of the event loop",
-        "direct": "each member's send is awaited in turn",
-        "queue": "room queue, dispatcher, a queue and a sender for each member: the architecture of the article behind "
-        "this project",
-        "gather": "all sends at once with `asyncio.gather`: a task for each member and message",
-    }
-)
-
-
-def strategies(results: StoredResults, campaign: str) -> str:
-    """Show each strategy, how it works, and its maximum users within the SLO."""
-    result = results.capacity(campaign)
-    maximum = f"maximum {result.plan.by.unit} within {result.plan.slo} on one core"
-    return table(
-        [Column("strategy"), Column("how a message reaches everybody"), maximum],
-        [[code(one.strategy), STRATEGIES.get(one.strategy, ""), amount(result.plan, one)] for one in _ranked(result)],
-    )
 
 
 def capacities(results: StoredResults, campaign: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from bench.analysis.comparison import Comparison, compare_arms
 from bench.analysis.cost_model import cost_models
+from bench.analysis.max_users import max_users_within_slo
 from bench.analysis.paired_tests import blocks_needed
 from bench.analysis.verdict import Verdict
 from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
@@ -18,7 +20,17 @@ from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
 from bench.presentation.table import Column
+from bench.presentation.text import listed_numbers
 
+HOW: Mapping[str, str] = MappingProxyType(
+    {
+        "coalesced": "one frame for all; one write per member for all messages of one turn of the event loop",
+        "direct": "each member's send is awaited in turn",
+        "queue": "room queue, dispatcher, a queue and a sender for each member: the architecture of the article behind "
+        "this project",
+        "gather": "all sends at once with `asyncio.gather`: a task for each member and message",
+    }
+)
 FAMILIES = (1, 5, 10, 18, 25, 50)
 
 ARRIVALS = MappingProxyType({"constant": "evenly spaced messages", "poisson": "messages at Poisson times"})
@@ -59,6 +71,28 @@ def _beyond(summary: Summary, users: int) -> str:
         return f"With {users:,} users both are saturated."
     p99 = spread(cells, p99_ms, "p99").median
     return f"With {users:,} users `direct` is saturated, and the p99 of `coalesced` is {ms(p99)} ms."
+
+
+def strategies(results: StoredResults, campaign: str) -> str:
+    """Show each strategy, how it works, and the most of a campaign's user counts that it serves within the SLO."""
+    plan = results.summary(campaign).plan
+    most = {arm.label: max_users_within_slo(results.summary(campaign), arm.label) for arm in plan.arms}
+    counts = listed_numbers(plan.workload.users)
+    return table(
+        [
+            Column("strategy"),
+            Column("how a message reaches everybody"),
+            f"of {counts} users, within p99 <= {plan.slo_ms:g} ms",
+        ],
+        [
+            [code(label), HOW.get(label, ""), _at_least(most[label].users, plan.workload.users[-1])]
+            for label in sorted(most, key=lambda label: -most[label].users)
+        ],
+    )
+
+
+def _at_least(users: int, highest: int) -> str:
+    return f"at least {users:,}" if users == highest else f"{users:,}"
 
 
 def ratios(results: StoredResults, campaign: str, strategy: str) -> str:

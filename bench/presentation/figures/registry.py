@@ -25,7 +25,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "found": comparisons.found,
         "side-by-side": comparisons.side_by_side,
         "blocks-for-a-claim": comparisons.blocks_for_a_claim,
-        "strategies": capacities.strategies,
+        "strategies": comparisons.strategies,
         "capacities": capacities.capacities,
         "search": capacities.search,
         "arrivals-matter": capacities.arrivals_matter,
