@@ -82,7 +82,7 @@ def strategies(results: StoredResults, campaign: str) -> str:
         [
             Column("strategy"),
             Column("how a message reaches everybody"),
-            f"of {counts} users, within p99 <= {plan.slo_ms:g} ms",
+            f"of {counts} users, within a p99 of {plan.slo_ms:g} ms",
         ],
         [
             [code(label), HOW.get(label, ""), _at_least(most[label].users, plan.workload.users[-1])]
