@@ -38,7 +38,9 @@ def _disagreement(run: Run) -> str | None:
     It was not quiet if a step did not drain; a member that left, was lost or hardly reads leaves copies under way.
     """
     swarm, before, after = run.swarm, run.stats_before, run.stats_after
-    if swarm is None or before is None or after is None or swarm.not_measured or swarm.members_lost:
+    if swarm is None or before is None or after is None or swarm.not_measured:
+        return None
+    if swarm.members_lost or swarm.flooders:
         return None
     if any(step.stalled or step.not_judged or not step.drained for step in swarm.steps):
         return None

@@ -117,6 +117,7 @@ class Coordinator:
             messages_sent=self._workers.sent + self._rehearsal.sent,
             deliveries_received=self._workers.received + self._rehearsal.received,
             members_lost=self._workers.failed,
+            flooders=self._options.flood.users,
         )
 
     def receive(self, worker: str, message: ToCoordinator) -> None:

@@ -162,7 +162,8 @@ class SwarmResult(msgspec.Struct, frozen=True):
     """A whole run: the steps that were measured and the user counts that were not.
 
     `messages_sent` and `deliveries_received` count all stamped messages, those of warm-ups too, until the room was
-    quiet at the end; `members_lost` counts users that could not join or fell out.
+    quiet at the end; `members_lost` counts users that could not join or fell out;
+    what the `flooders` sent is in no count.
     """
 
     format: int
@@ -174,6 +175,7 @@ class SwarmResult(msgspec.Struct, frozen=True):
     messages_sent: int = 0
     deliveries_received: int = 0
     members_lost: int = 0
+    flooders: int = 0
 
 
 def wide_bracket_ms(figures: WindowFigures, percentile: str = "p99") -> tuple[float, float] | None:

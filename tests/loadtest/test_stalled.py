@@ -93,6 +93,7 @@ def test_flooders_send_at_once_what_is_not_measured(start_server: Callable[..., 
     assert step.expected == step.delivered == 4 * step.planned_messages
     assert step.not_judged == step.foreign == 0
     assert run.result is not None
+    assert run.result.flooders == 2
     assert server.stats()["messages_in"] == run.result.messages_sent + 2 * 300
     assert server.stats()["kicked"] == 0
 
