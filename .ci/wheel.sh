@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 root=$PWD
 
 .venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work" .
@@ -57,4 +58,5 @@ url=$(awk '{print $4}' server.txt)
 "$bin/python" -c "import sys, urllib.request as r; assert b'Chatroom' in r.urlopen(sys.argv[1]).read()" "$url"
 kill "$server"
 wait "$server"
+server=
 echo "the wheel works: $(basename "$work"/*.whl)"

@@ -16,7 +16,7 @@ from bench.commands.options import (
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
 from bench.errors import ScenarioError
 from bench.execution.server_process import probe
-from bench.model.plan import Arm, Endpoint
+from bench.model.plan import Endpoint, make_plan
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
@@ -72,9 +72,9 @@ def run(
     directory = results_folder(out, chosen.name)
     with running(max(variation.conditions.users for variation in chosen.variations)) as session:
         with session.starting():
-            arms = [Arm(strategy, strategy) for strategy in own]
-            arms += [Arm(name, name, command) for name, command in peers.items()]
-            probe(arms, chosen.variations[0].conditions.notice_limit, session.interruption)
+            first = chosen.variations[0].conditions
+            arms = make_plan(first.workload, own, 1, first.slo_ms, seed, peers, endpoint=endpoint).arms
+            probe(arms, first.notice_limit, session.interruption)
             make_folder(directory)
         environment = session.environment()
         with session.writing(kept_in(directory)):

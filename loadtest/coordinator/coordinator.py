@@ -193,8 +193,17 @@ class Coordinator:
             end_ns = start_ns + int(self._options.dwell_s * 1e9)
             nth, self._windows_of[users] = self._windows_of[users], self._windows_of[users] + 1
             number = next(self._numbers)
-            order = WindowOrder(number, room, begin_ns, start_ns, end_ns, self._next_seq, users=users, nth=nth)
-            order = msgspec.structs.replace(order, has_echo=self._options.has_echo)
+            order = WindowOrder(
+                number,
+                room,
+                begin_ns,
+                start_ns,
+                end_ns,
+                self._next_seq,
+                users=users,
+                nth=nth,
+                has_echo=self._options.has_echo,
+            )
             planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1
             logger.info("%d users: window %d", users, order.number)

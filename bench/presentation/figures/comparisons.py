@@ -75,8 +75,9 @@ def _beyond(summary: Summary, users: int) -> str:
 
 def strategies(results: StoredResults, campaign: str) -> str:
     """Show each strategy, how it works, and the most of a campaign's user counts that it serves within the SLO."""
-    plan = results.summary(campaign).plan
-    most = {arm.label: max_users_within_slo(results.summary(campaign), arm.label) for arm in plan.arms}
+    summary = results.summary(campaign)
+    plan = summary.plan
+    most = {arm.label: max_users_within_slo(summary, arm.label) for arm in plan.arms}
     counts = listed_numbers(plan.workload.users)
     return table(
         [
