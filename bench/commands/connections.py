@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import new_folder, strategies_option
+from bench.commands.options import new_folder, own_strategies, peer_options, strategies_option
 from bench.commands.session import answers, exit_with, running
 from bench.connections.measurement import Connections, measure
 from bench.connections.stored import FORMAT, ConnectionsResult, write_connections
 from bench.errors import TrialError
+from bench.model.plan import Arm, Endpoint, peer_arms
 from bench.presentation.connections_answer import connections_table
 from bench.presentation.terminal import table_in_terminal
 from bench.storage.files import make_folder
@@ -24,18 +25,25 @@ OWN_FILES = 64
 
 @click.command
 @strategies_option("Which to measure.")
+@peer_options
 @click.option("--members", default=5_000, type=click.IntRange(1, 20_000), help="Members that join.")
 @click.option("--vanish", default=1_000, type=click.IntRange(1), help="How many of them vanish at once.")
 @new_folder
-def connections(strategies: list[str], members: int, vanish: int, out: Path | None) -> None:
+def connections(
+    strategies: list[str], peers: dict[str, str], endpoint: Endpoint, members: int, vanish: int, out: Path | None
+) -> None:
     """Measure what idle connections cost a server.
 
-    Silent members join a fresh server of each strategy; some vanish without a close frame and join again; then the
-    server is stopped with all of them connected, none of whom answers its close frame. Exit codes: 0 done, 2 wrong use,
-    3 a server failed.
+    Silent members join a fresh server of each strategy, and of each peer; some vanish without a close frame and join
+    again; then the server is stopped with all of them connected, none of whom answers its close frame. Of a peer,
+    members are gone once it has closed their descriptors. Exit codes: 0 done, 2 wrong use, 3 a server failed.
     """
     if vanish > members:
         raise click.BadParameter(f"{vanish:,} cannot vanish of {members:,}; let fewer vanish", param_hint="--vanish")
+    arms = [
+        *(Arm(name, name) for name in own_strategies(list(dict.fromkeys(strategies)), peers)),
+        *peer_arms(peers, endpoint),
+    ]
     measured: list[Connections] = []
     with running(members) as session, all_granted(), tempfile.TemporaryDirectory() as logs:
         environment = session.environment()  # before this process is pinned
@@ -50,12 +58,12 @@ def connections(strategies: list[str], members: int, vanish: int, out: Path | No
         with session.starting():
             if out:
                 make_folder(out)
-        for strategy in dict.fromkeys(strategies):
-            session.print(f"{strategy}: {members:,} members")
+        for arm in arms:
+            session.print(f"{arm.label}: {members:,} members")
             try:
-                measured.append(measure(strategy, members, vanish, Path(logs), session.pinning, session.interruption))
+                measured.append(measure(arm, members, vanish, Path(logs), session.pinning, session.interruption))
             except TrialError as error:
-                session.print_failure(strategy, error)
+                session.print_failure(arm.label, error)
             if session.is_interrupted:
                 break
         if out:
@@ -68,4 +76,4 @@ def connections(strategies: list[str], members: int, vanish: int, out: Path | No
             session.print(
                 f"{one.strategy}: the server wrote {len(one.log_lines):,} lines, the first: {one.log_lines[0]}"
             )
-    exit_with(is_valid=len(measured) == len(set(strategies)))
+    exit_with(is_valid=len(measured) == len(arms))

@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bench.commands.options import ABOVE_0, FROM_0, rates
+from bench.commands.options import ABOVE_0, FROM_0, endpoint_options, rates
 from bench.commands.session import answers, exit_with, running
 from bench.errors import TrialError
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
-from bench.model.plan import Workload
+from bench.model.plan import Arm, Endpoint, Workload
 from bench.presentation.cross_check_answer import cross_check_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.validation.cross_check.agreement import CrossCheck
@@ -43,8 +43,9 @@ def _command(_context: click.Context, _parameter: click.Parameter, value: str | 
     "--target-command",
     metavar="COMMAND",
     callback=_command,
-    help="Check this server instead, as in 'python app.py {port}': WS /chat?user_id=NAME on 127.0.0.1.",
+    help="Check this server instead, as in 'python app.py {port}', on 127.0.0.1.",
 )
+@endpoint_options("that server")
 @click.option("--users", default=500, type=click.IntRange(1), help="Members that the generator brings.")
 @click.option("--observers", default=21, type=OBSERVERS, help="Members that observe, spread over the room.")
 @click.option("--witnesses", type=OBSERVERS, hidden=True, help="The old name of --observers.")
@@ -69,6 +70,7 @@ def cross_check(
     /,
     strategy: str,
     target_command: str | None,
+    endpoint: Endpoint,
     users: int,
     observers: int,
     witnesses: int | None,
@@ -98,6 +100,9 @@ def cross_check(
         if context.get_parameter_source("observers") is ParameterSource.COMMANDLINE:
             raise click.UsageError("--witnesses is the old name of --observers; give only --observers")
         observers = witnesses
+    if k6 and (endpoint.headers or endpoint.subprotocol):
+        raise click.UsageError("k6 joins without --header and --subprotocol; leave out --k6")
+    target = Arm("cross-check", strategy, target_command, endpoint=endpoint)
     workload = Workload(
         users=(users,),
         room_rate=rates[0],
@@ -122,7 +127,7 @@ def cross_check(
         with session.starting():
             _try_out(start_server, session.interruption)
         directory = _folder(out, stack)
-        runner = CheckRunner(start_server, workload, observers, seed, session.pinning, session.interruption)
+        runner = CheckRunner(start_server, target, workload, observers, seed, session.pinning, session.interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
             name = f"{generator.name}-{rate:g}"
             session.print(f"{name}: {users} users, {observers} observers, {rate:g} messages/s")

@@ -77,47 +77,55 @@ def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[st
     return commands
 
 
-_PEER_OPTIONS = (
-    click.option(
-        "--rival",
-        "peers",
-        multiple=True,
-        metavar="NAME=COMMAND",
-        callback=peers,
-        help="Another chat server, as in 'mine=python app.py {port}', on 127.0.0.1.",
-    ),
-    click.option(
-        "--url-path",
-        default=OUR_ENDPOINT.url_path,
-        callback=_url_path,
-        help="Where a user joins a --rival; {user} is its name.",
-    ),
-    click.option(
-        "--header",
-        "headers",
-        multiple=True,
-        metavar="NAME: VALUE",
-        callback=_headers,
-        help="A header of the request to join a --rival.",
-    ),
-    click.option("--subprotocol", default="", metavar="NAME", help="The sub-protocol to ask a --rival for."),
-    click.option("--no-echo", is_flag=True, help="A --rival does not send a message to its sender."),
+_rival_option = click.option(
+    "--rival",
+    "peers",
+    multiple=True,
+    metavar="NAME=COMMAND",
+    callback=peers,
+    help="Another chat server, as in 'mine=python app.py {port}', on 127.0.0.1.",
 )
+
+
+def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a subcommand the flags that say how to join another server; it is handed an `endpoint`."""
+    options = (
+        click.option(
+            "--url-path",
+            default=OUR_ENDPOINT.url_path,
+            callback=_url_path,
+            help=f"Where a user joins {whose}; {{user}} is its name.",
+        ),
+        click.option(
+            "--header",
+            "headers",
+            multiple=True,
+            metavar="NAME: VALUE",
+            callback=_headers,
+            help=f"A header of the request to join {whose}.",
+        ),
+        click.option("--subprotocol", default="", metavar="NAME", help=f"The sub-protocol to ask {whose} for."),
+        click.option("--no-echo", is_flag=True, help=f"A message does not come back to its sender from {whose}."),
+    )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_endpoint(
+            *context: Any, url_path: str, headers: tuple[str, ...], subprotocol: str, no_echo: bool, **others: Any
+        ) -> None:
+            command(*context, endpoint=Endpoint(url_path, headers, subprotocol, not no_echo), **others)
+
+        decorated: Callable[..., None] = with_endpoint
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
 def peer_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a subcommand `--rival` and how to join one; it is handed `peers` and an `endpoint`."""
-
-    @functools.wraps(command)
-    def with_endpoint(
-        *context: Any, url_path: str, headers: tuple[str, ...], subprotocol: str, no_echo: bool, **others: Any
-    ) -> None:
-        command(*context, endpoint=Endpoint(url_path, headers, subprotocol, not no_echo), **others)
-
-    decorated: Callable[..., None] = with_endpoint
-    for option in reversed(_PEER_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return _rival_option(endpoint_options("a --rival")(command))
 
 
 def own_strategies(strategies: list[str], peers: Mapping[str, str], *, has_revisions: bool = False) -> list[str]:

@@ -12,6 +12,7 @@ from websockets.utils import generate_key
 
 from bench.errors import JoinError
 from bench.execution.upgrade_request import upgrade_request
+from bench.model.plan import OUR_ENDPOINT, Endpoint
 
 SWITCHING_PROTOCOLS = b"HTTP/1.1 101"
 RESPONSE_LIMIT_S = 10.0
@@ -22,8 +23,9 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Crowd:
     """Members of a room that neither send nor read; all are disconnected at the end of the `with` block."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], endpoint: Endpoint = OUR_ENDPOINT) -> None:
         self._address = address
+        self._endpoint = endpoint
         self._members: list[socket.socket] = []
         self._joined = 0
 
@@ -60,7 +62,7 @@ class Crowd:
             raise JoinError(f"member {self._joined + 1:,} could not connect: {error}") from error
         self._joined += 1
         with suppress(OSError):  # then there is no response either, which is reported
-            member.sendall(upgrade_request(self._address, f"/chat?user_id=idle{self._joined}", generate_key()))
+            member.sendall(upgrade_request(self._address, f"idle{self._joined}", generate_key(), self._endpoint))
         return member
 
 

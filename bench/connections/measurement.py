@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from bench.connections.crowd import Crowd
 from bench.errors import JoinError, TrialError
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
-from bench.execution.server_process import ChatServer
+from bench.execution.process_tree import ProcessTree
+from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.execution.telemetry_reader import read_stats
 from bench.model.environment import Pinning
+from bench.model.plan import Arm
 from bench.model.run import ServerSample
 
 NOTICE_LIMIT = 200
@@ -28,8 +31,9 @@ MAX_CLEANUP_S = 30.0
 class Connections:
     """The cost of one server's connections: resident bytes per connection, CPU time per join, cleanup in seconds.
 
-    `cleanup_s` is the time until the server no longer counts the `vanished` members, `joins_per_s` the wall-clock rate
-    (members and server together); `log_lines` are the lines that the server wrote after its ready line.
+    `cleanup_s` is the time until the server no longer counts the `vanished` members, or, for a peer, until it has
+    closed their sockets; `joins_per_s` is the wall-clock rate (members and server together). `log_lines` are the lines
+    that the server wrote after its ready line.
     """
 
     strategy: str
@@ -44,7 +48,7 @@ class Connections:
 
 
 def measure(
-    strategy: str, members: int, vanishing: int, logs: Path, pinning: Pinning, interruption: Interruption
+    arm: Arm, members: int, vanishing: int, logs: Path, pinning: Pinning, interruption: Interruption
 ) -> Connections:
     """Join a crowd to a fresh server, let `vanishing` members vanish and rejoin, and stop the server while all are in.
 
@@ -52,28 +56,30 @@ def measure(
         TrialError: the server did not start, refused a member, or failed at the end; or the user interrupted.
 
     """
-    server = ChatServer(strategy, NOTICE_LIMIT, logs / f"{strategy}.log", pinning.server_cores)
+    server = _server(arm, logs / f"{arm.label}.log", pinning.server_cores)
     with server:
         address = server.await_ready(interruption)
-        with Crowd(address) as crowd:
+        count = _counting(server, address)
+        with Crowd(address, arm.endpoint) as crowd:
             before, began_s = _sample(server), time.monotonic()
             _join(crowd, members, server, interruption)
             joining_s = time.monotonic() - began_s
             time.sleep(SETTLE_S)
             after = _sample(server)
-            _await_member_count(members, address, server, interruption)
+            _await(lambda: count() >= members, "does not have all members", server, interruption)
+            most = count()
             began_s = time.monotonic()
             crowd.vanish(vanishing)
-            _await_member_count(members - vanishing, address, server, interruption)
+            _await(lambda: count() <= most - vanishing, "still has members that vanished", server, interruption)
             cleanup_s = time.monotonic() - began_s
             _join(crowd, vanishing, server, interruption)
             began_s = time.monotonic()
             server.stop()
             shutdown_s = time.monotonic() - began_s
-    if (code := server.exit_code()) != 0:
+    if (code := server.exit_code()) != 0 and arm.command is None:
         raise TrialError(f"when stopped, the server {how_it_ended(code or 0)}", server.last_lines())
     return Connections(
-        strategy=strategy,
+        strategy=arm.label,
         members=members,
         vanished=vanishing,
         bytes_per_connection=(after.rss_bytes - before.rss_bytes) / members,
@@ -81,11 +87,26 @@ def measure(
         joins_per_s=members / joining_s,
         cleanup_s=cleanup_s,
         shutdown_s=shutdown_s,
-        log_lines=server.output().splitlines()[1:],
+        log_lines=server.output().splitlines()[1 if arm.command is None else 0 :],
     )
 
 
-def _join(crowd: Crowd, count: int, server: ChatServer, interruption: Interruption) -> None:
+def _server(arm: Arm, log: Path, cores: tuple[int, ...]) -> ListeningProcess:
+    if arm.command is not None:
+        return PeerServer(arm.command, log, cores)
+    return ChatServer(arm.strategy, NOTICE_LIMIT, log, cores)
+
+
+def _counting(server: ListeningProcess, address: tuple[str, int]) -> Callable[[], int]:
+    """Return what counts the members of a server: our own says it, of a peer they are its new descriptors."""
+    if isinstance(server, ChatServer):
+        return lambda: read_stats(*address).members
+    tree = ProcessTree(server.pid)
+    before = tree.descriptors()
+    return lambda: tree.descriptors() - before
+
+
+def _join(crowd: Crowd, count: int, server: ListeningProcess, interruption: Interruption) -> None:
     """Join `count` more members, `JOINS_AT_ONCE` at a time."""
     for left in range(count, 0, -JOINS_AT_ONCE):
         check_not_interrupted(interruption)
@@ -95,19 +116,18 @@ def _join(crowd: Crowd, count: int, server: ChatServer, interruption: Interrupti
             raise TrialError(str(error), server.last_lines()) from error
 
 
-def _sample(server: ChatServer) -> ServerSample:
+def _sample(server: ListeningProcess) -> ServerSample:
     try:
         return server.sample()
     except psutil.NoSuchProcess as error:
         raise TrialError("the server ended while members joined", server.last_lines()) from error
 
 
-def _await_member_count(members: int, address: tuple[str, int], server: ChatServer, interruption: Interruption) -> None:
-    """Wait until the server counts `members` members."""
+def _await(condition: Callable[[], bool], problem: str, server: ListeningProcess, interruption: Interruption) -> None:
+    """Wait until the server has noticed who joined, or who vanished."""
     deadline = time.monotonic() + MAX_CLEANUP_S
-    while (count := read_stats(*address).members) != members:
+    while not condition():
         check_not_interrupted(interruption)
         if time.monotonic() > deadline:
-            message = f"after {MAX_CLEANUP_S:g} s the server counts {count:,} members, not {members:,}"
-            raise TrialError(message, server.last_lines())
+            raise TrialError(f"after {MAX_CLEANUP_S:g} s the server {problem}", server.last_lines())
         time.sleep(POLL_S)

@@ -59,6 +59,14 @@ class ProcessTree:
         self._find_new()
         return list(self._members.values())
 
+    def descriptors(self) -> int:
+        """Count the open descriptors of all processes that are there now."""
+        counted = 0
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                counted += process.num_fds()
+        return counted
+
     def sample(self) -> ServerSample:
         """Read the CPU time so far and the resident memory of all; pages that they share count for each.
 

@@ -33,8 +33,13 @@ class SwarmProcess(Child):
         log: Path,
         cores: Sequence[int] = (),
         more_flags: Mapping[str, object] = NO_FLAGS,
+        *,
+        rehearses: bool = True,
     ) -> None:
-        """Start a swarm; `more_flags` override those of the workload, `None` removes one."""
+        """Start a swarm; `more_flags` override those of the workload, `None` removes one.
+
+        It `rehearses` with two members first if the server is not our own, which is known to pass messages on.
+        """
         host, port = address
         flags: dict[str, object] = {
             "--host": f"ws://{host}:{port}",
@@ -57,6 +62,8 @@ class SwarmProcess(Child):
         flags |= more_flags
         words = [str(word) for flag in flags.items() if flag[1] is not None for word in flag]
         words += _endpoint_flags(trial.arm)
+        if trial.arm.command is None or not rehearses:
+            words.append("--no-rehearsal")
         super().__init__(command + words, log, cores, grace_s=END_S + workload.drain_s)
         self._result_file = result_file
         self._users = workload.users
@@ -100,9 +107,9 @@ class SwarmProcess(Child):
 
 
 def _endpoint_flags(arm: Arm) -> list[str]:
-    """Return the flags that say how to join a peer; our own room is known to pass messages on."""
+    """Return the flags that say how to join a peer."""
     if arm.command is None:
-        return ["--no-rehearsal"]
+        return []
     endpoint = arm.endpoint
     flags = ["--url-path", endpoint.url_path, *(word for header in endpoint.headers for word in ("--header", header))]
     if endpoint.subprotocol:

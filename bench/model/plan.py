@@ -131,7 +131,7 @@ def make_plan(
     name, each with its command, which are all joined at `endpoint`. With `revisions` every strategy is
     run once at each of them.
     """
-    arms = (*_arms(strategies, revisions), *_peer_arms(peers, endpoint))
+    arms = (*_arms(strategies, revisions), *peer_arms(peers, endpoint))
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
@@ -139,7 +139,8 @@ def make_plan(
     return Plan(workload, arms, blocks, slo_ms, seed, trials, retries)
 
 
-def _peer_arms(peers: Mapping[str, str], endpoint: Endpoint) -> list[Arm]:
+def peer_arms(peers: Mapping[str, str], endpoint: Endpoint) -> list[Arm]:
+    """Return an arm for each peer, by name with its command, all joined at `endpoint`."""
     return [Arm(name, name, command, endpoint=endpoint) for name, command in peers.items()]
 
 

@@ -22,7 +22,7 @@ from bench.execution.child_process import PACKAGES
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.model.environment import Pinning
-from bench.model.plan import Workload
+from bench.model.plan import Arm, Workload
 from bench.validation.cross_check.agreement import (
     CrossCheck,
     Figures,
@@ -66,7 +66,7 @@ def faulty(fault: str) -> Callable[[Path], ListeningProcess]:
 
 
 def check_runner(start_server: Callable[[Path], ListeningProcess]) -> CheckRunner:
-    return CheckRunner(start_server, WORKLOAD, OBSERVERS, 1, Pinning(), Interruption())
+    return CheckRunner(start_server, Arm("cross-check", "direct"), WORKLOAD, OBSERVERS, 1, Pinning(), Interruption())
 
 
 # With a real server and a real swarm

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bench.errors import JoinError
+from bench.model.plan import Endpoint
 from bench.validation.cross_check.observation import Delivery, Observation, join_positions, join_spacing
 from bench.validation.cross_check.observer import Observer
 
@@ -21,15 +22,27 @@ ESTABLISHED = "01"
 @click.option("--host", required=True)
 @click.option("--port", required=True, type=int)
 @click.option("--url-path", required=True, help="Where an observer joins; {user} is its name.")
+@click.option("--header", "headers", multiple=True)
+@click.option("--subprotocol", default="")
 @click.option("--users", required=True, type=int, help="How many other members the room will have.")
 @click.option("--observers", required=True, type=int)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz file to write.")
-def main(host: str, port: int, url_path: str, users: int, observers: int, out: Path) -> None:
+def main(
+    host: str,
+    port: int,
+    url_path: str,
+    headers: tuple[str, ...],
+    subprotocol: str,
+    users: int,
+    observers: int,
+    out: Path,
+) -> None:
     """Listen in a room with OBSERVERS that are spread evenly over the order in which USERS others join it."""
     slack = join_spacing(users, observers) / 2  # generators join users in bursts, which need not end at a position
     min_others = [position - slack for position in join_positions(users, observers)]
+    endpoint = Endpoint(url_path, headers, subprotocol)
     try:
-        observation, problems = asyncio.run(_observe((host, port), url_path, min_others))
+        observation, problems = asyncio.run(_observe((host, port), endpoint, min_others))
     except (JoinError, OSError) as error:
         sys.exit(f"an observer could not join: {error}")
     observation.save(out)
@@ -37,7 +50,9 @@ def main(host: str, port: int, url_path: str, users: int, observers: int, out: P
         sys.exit("\n".join(problems))
 
 
-async def _observe(address: tuple[str, int], url_path: str, min_others: list[float]) -> tuple[Observation, list[str]]:
+async def _observe(
+    address: tuple[str, int], endpoint: Endpoint, min_others: list[float]
+) -> tuple[Observation, list[str]]:
     """Join one observer for each count of others in `min_others`, once so many are there, and listen.
 
     Ends at SIGTERM or when an observer loses its connection. Returns what was seen and what went wrong.
@@ -54,7 +69,7 @@ async def _observe(address: tuple[str, int], url_path: str, min_others: list[flo
         if stop.is_set():
             break
         observer = Observer(number, deliveries.append, stop.set)
-        await observer.join(address, url_path.replace("{user}", f"w{number:03d}"))
+        await observer.join(address, f"w{number:03d}", endpoint)
         observers.append(observer)
         joined.append((observer.joined_ns, others))
     await stop.wait()

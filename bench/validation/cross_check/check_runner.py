@@ -15,9 +15,9 @@ from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
 from bench.execution.server_process import ListeningProcess
 from bench.model.environment import Pinning
-from bench.model.plan import Workload
+from bench.model.plan import Arm, Workload
 from bench.validation.cross_check.agreement import CrossCheck, compare
-from bench.validation.cross_check.generators import CHAT_PATH, Generator, Load
+from bench.validation.cross_check.generators import Generator, Load
 from bench.validation.cross_check.observation import FILE, Observation
 
 POLL_S = 0.1
@@ -32,7 +32,8 @@ class ObserverProcess(Child):
         flags = {
             "--host": host,
             "--port": port,
-            "--url-path": CHAT_PATH,
+            "--url-path": load.target.endpoint.url_path,
+            "--subprotocol": load.target.endpoint.subprotocol,
             "--users": load.users,
             "--observers": observers,
             "--out": self._file,
@@ -42,6 +43,7 @@ class ObserverProcess(Child):
             "-m",
             "bench.validation.cross_check",
             *(str(word) for flag in flags.items() for word in flag),
+            *(word for header in load.target.endpoint.headers for word in ("--header", header)),
         ]
         super().__init__(command, load.directory / "observers.log", load.cores)
 
@@ -74,6 +76,7 @@ class CheckRunner:
     """What all cross-checks of one command share; `workload.users` is one count, its rate is replaced in each run."""
 
     start_server: Callable[[Path], ListeningProcess]
+    target: Arm
     workload: Workload
     observers: int
     seed: int
@@ -91,7 +94,7 @@ class CheckRunner:
         with self.start_server(directory / "server.log") as server:
             address = server.await_ready(self.interruption)
             workload = msgspec.structs.replace(self.workload, room_rate=room_rate)
-            load = Load(workload, self.seed, address, directory, self.pinning.swarm_cores)
+            load = Load(self.target, workload, self.seed, address, directory, self.pinning.swarm_cores)
             with ObserverProcess(load, self.observers) as observers:
                 with generator.start(load) as process:
                     self._await_end(generator.name, process, server, observers)

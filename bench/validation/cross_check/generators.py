@@ -15,14 +15,14 @@ from bench.model.plan import Arm, Trial, Workload
 from bench.validation.cross_check.agreement import Figures, GeneratorResult, Window
 
 K6_SCRIPT = Path(__file__).with_name("k6_chat.js")
-CHAT_PATH = "/chat?user_id={user}"
 K6_CLOCK_MS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One rate in a room of one size; files go to `directory`, processes to `cores`."""
+    """One rate in a room of one size of a target; files go to `directory`, processes to `cores`."""
 
+    target: Arm
     workload: Workload
     seed: int
     address: tuple[str, int]
@@ -59,9 +59,10 @@ class SwarmGenerator:
 
     def start(self, load: Load) -> SwarmProcess:
         """Start it under a load."""
-        trial = Trial(1, Arm("cross-check", "cross-check"), load.seed)
+        trial = Trial(1, load.target, load.seed)
         out, log = load.directory / "swarm.json", load.directory / "swarm.log"
-        return SwarmProcess(trial, load.workload, load.address, out, log, load.cores)
+        # Observers join by how many others are there, and two members that rehearse would count.
+        return SwarmProcess(trial, load.workload, load.address, out, log, load.cores, rehearses=False)
 
     def read_result(self, process: Child, load: Load) -> GeneratorResult:
         """Read its only step."""
@@ -98,7 +99,7 @@ class K6Generator:
         """Start it under a load; it connects to nothing but the server."""
         workload, (host, port) = load.workload, load.address
         variables = {
-            "URL": f"ws://{host}:{port}{CHAT_PATH}",
+            "URL": f"ws://{host}:{port}{load.target.endpoint.url_path}",
             "USERS": load.users,
             "ROOM_RATE": workload.room_rate,
             "JOIN_RATE": workload.join_rate,

@@ -18,6 +18,7 @@ from websockets.utils import accept_key, generate_key
 
 from bench.errors import JoinError
 from bench.execution.upgrade_request import upgrade_request
+from bench.model.plan import OUR_ENDPOINT, Endpoint
 from bench.validation.cross_check.observation import Delivery
 
 JOIN_LIMIT_S = 10.0
@@ -58,7 +59,7 @@ class Observer:
         self.joined_ns = 0
         self.why_ended: str | None = None
 
-    async def join(self, address: tuple[str, int], path: str) -> None:
+    async def join(self, address: tuple[str, int], user: str, endpoint: Endpoint = OUR_ENDPOINT) -> None:
         """Connect, upgrade, and listen from the first frame on.
 
         Raises:
@@ -70,7 +71,7 @@ class Observer:
         async with asyncio.timeout(JOIN_LIMIT_S):
             await loop.sock_connect(self._socket, address)
             key = generate_key()
-            await loop.sock_sendall(self._socket, upgrade_request(address, path, key))
+            await loop.sock_sendall(self._socket, upgrade_request(address, user, key, endpoint))
             response = await self._response(loop)
         if not response.startswith(b"HTTP/1.1 101 ") or accept_key(key).encode() not in response:
             raise JoinError(f"the server did not let observer {self._number} in: {response.splitlines()[:1]}")
