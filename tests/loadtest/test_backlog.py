@@ -151,13 +151,35 @@ def test_a_growing_backlog_is_found_behind_losses_too() -> None:
     assert run.growth == pytest.approx(0.1, abs=0.02)
 
 
-@pytest.mark.parametrize("capacity", [0.3, 0.55, 0.8])
-def test_messages_that_overtake_the_others_hide_no_backlog(capacity: float) -> None:
+@pytest.mark.parametrize(("warmup_s", "window_s"), [(2, 4), (1, 10), (2, 10)])
+@pytest.mark.parametrize("latency_ms", [50, 300, 1000])
+@pytest.mark.parametrize("one_in", [8, 16])
+@pytest.mark.parametrize("capacity", [0.3, 0.55, 0.7, 0.9])
+def test_messages_that_overtake_the_others_hide_no_backlog(
+    capacity: float, one_in: int, latency_ms: int, warmup_s: float, window_s: float
+) -> None:
     """An event loop that is late serves some senders long before others, whose messages are older."""
-    run = Run(capacity, 1, 10, None)
-    overtakes = np.arange(len(run.sent_ns)) % 8 == 0
-    run.arrival[overtakes] = np.minimum(run.arrival[overtakes], run.sent_ns[overtakes, None] + 1_000_000_000)
-    assert run.growth == pytest.approx(1 - capacity, abs=0.15)
+    run = Run(capacity, warmup_s, window_s, 0)
+    by_itself = run.growth
+    overtakes = np.arange(len(run.sent_ns)) % one_in == 0
+    run.arrival[overtakes] = np.minimum(run.arrival[overtakes], run.sent_ns[overtakes, None] + latency_ms * 1_000_000)
+    assert run.growth > MAX_BACKLOG_GROWTH
+    assert run.growth == pytest.approx(by_itself, abs=0.12)
+
+
+@pytest.mark.parametrize("capacity", [0.5, 0.8])
+def test_a_backlog_at_one_member_of_four_is_found(capacity: float) -> None:
+    """One of several workers may be overloaded while the others are idle."""
+    run = Run(capacity, 2, 10, None)
+    run.arrival[:, 1:] = run.sent_ns[:, None] + 2_000_000
+    assert run.growth == pytest.approx((1 - capacity) / MEMBERS, abs=0.03)
+
+
+@pytest.mark.parametrize("latency_s", [0.1, 1.0, 3.0])
+def test_a_high_latency_that_does_not_rise_is_no_saturation(latency_s: float) -> None:
+    run = Run(2, 2, 10, 0)
+    run.arrival += int(latency_s * 1e9)
+    assert run.growth <= 0.002
 
 
 def test_a_window_of_a_few_messages_is_not_judged() -> None:
