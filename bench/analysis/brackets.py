@@ -1,4 +1,4 @@
-"""The p99 of a cell as what is known of it: a bracket, and whether it is finite at all."""
+"""A latency of a cell as what is known of it: a bracket, and whether it is finite at all."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ class Bracket(NamedTuple):
 
 
 def comparable_p99(cell: Cell) -> Bracket:
-    """Return the p99 of the delivery latency as one that others can be compared with.
+    """Return the p99 of the delivery latency as one that others can be compared with."""
+    return comparable_latency(cell, "p99")
+
+
+def comparable_latency(cell: Cell, percentile: str) -> Bracket:
+    """Return a percentile of the delivery latency, a field of `Latency`, that others can be compared with.
 
     It is infinite where it falls among missing deliveries, and in a saturated cell, whose latency grows with the
     length of the window. Results without the lower bound have a bracket without width.
     """
-    high = math.inf if cell.saturated else or_infinite(cell.latency_ms.p99)
+    high = math.inf if cell.saturated else or_infinite(getattr(cell.latency_ms, percentile))
     if math.isinf(high) or cell.latency_lower_ms is None:
         return Bracket(high, high)
-    return Bracket(min(high, or_infinite(cell.latency_lower_ms.p99)), high)
+    return Bracket(min(high, or_infinite(getattr(cell.latency_lower_ms, percentile))), high)

@@ -23,6 +23,7 @@ from bench.model.plan import Arm, Plan, Workload
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import BETWEEN_NOTES, WITHIN_NOTE, gate_in_markdown, gate_verdict
 from bench.presentation.text import listing
+from bench.presentation.window_wording import too_few_messages
 from bench.storage.campaign_folder import CampaignFolder
 
 EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: FAILED, Outcome.UNDECIDED: INVALID}
@@ -145,10 +146,19 @@ def gate(
         allowed = DEFAULT_ALLOWANCE["--baseline"] if max_regression is None else max_regression
         checks += check_against_campaign(summary, earlier, common, dict.fromkeys(metrics), allowed)
         remarks += BETWEEN_NOTES
+    used = [*(slo.name for slo in slos), *(metrics if baseline or against else ())]
+    remarks += _shortages(summary.plan.workload, used)
     click.echo(gate_in_markdown(checks, remarks), nl=False)
     if not sys.stdout.isatty():
         click.echo(gate_verdict(checks), err=True)
     sys.exit(EXIT_CODES[overall(checks)])
+
+
+def _shortages(workload: Workload, measures: Sequence[str]) -> list[str]:
+    """Say for which percentiles, among those that were checked, windows have too few messages."""
+    percentiles = sorted({each for name in measures if (each := MEASURES[name].percentile) is not None})
+    shortages = [too_few_messages(workload, percentile) for percentile in percentiles]
+    return [f"{shortage}; the checks use it anyway" for shortage in shortages if shortage]
 
 
 def _read(directory: Path) -> Summary:

@@ -1,4 +1,4 @@
-"""Which user counts are measured again, because they were invalid, and by which trials."""
+"""Which user counts are measured again, because they were invalid or lost, and by which trials."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def attempts(plan: Plan, trial: Trial, runs: Mapping[Trial, Run], invalid_users:
 
 
 def _repeats(run: Run, plan: Plan, invalid: Sequence[int]) -> list[Trial]:
-    """Repeat each invalid user count on its own.
+    """Repeat each invalid user count on its own, and those together that the swarm lost.
 
     If the sweep ended with an invalid one because it did not drain, its repeat goes on with the user counts after it.
+    If it ended without such a reason, those after it are lost.
     """
     last = run.steps[-1]
     rest = tuple(users for users in run.trial.workload_in(plan.workload).users if users > last.users)
-    return [
+    repeats = [
         msgspec.structs.replace(
             run.trial,
             attempt=run.trial.attempt + 1,
@@ -41,3 +42,6 @@ def _repeats(run: Run, plan: Plan, invalid: Sequence[int]) -> list[Trial]:
         )
         for users in invalid
     ]
+    if rest and last.drained:
+        repeats.append(msgspec.structs.replace(run.trial, attempt=run.trial.attempt + 1, users=rest))
+    return repeats

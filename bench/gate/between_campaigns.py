@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from bench.analysis.paired_tests import Estimate
+from bench.analysis.paired_tests import Estimate, Floats
 from bench.analysis.unpaired_tests import FAMILY_ERROR_RATE, blocks_needed, p_larger, shift, smallest_p
 from bench.gate.check import Check
 from bench.gate.measures import MEASURES
@@ -17,19 +17,17 @@ from bench.model.summary import Summary
 class BetweenCampaigns(Regression):
     """A comparison of two campaigns: their blocks are not paired."""
 
-    def p_value(self) -> float:
+    def p_value(self, old: Floats, new: Floats) -> float:
         """Return the p of the exact rank test."""
-        if not (self.old.values and self.new.values):
-            return 1.0
-        return p_larger(self.badness(self.old.values), self.badness(self.new.values))
+        return p_larger(old, new) if len(old) and len(new) else 1.0
 
-    def worse_by(self) -> Estimate:
+    def estimate(self, old: Floats, new: Floats) -> Estimate:
         """Estimate the shift between both groups."""
-        return Estimate(*shift(self.badness(self.old.values), self.badness(self.new.values)))
+        return Estimate(*shift(old, new))
 
-    def fails(self, adjusted_p: float) -> bool:
+    def fails(self, adjusted_p: float, worse_by: Estimate) -> bool:
         """Tell whether it is significantly worse, and by an estimate beyond the allowance."""
-        return adjusted_p <= FAMILY_ERROR_RATE and self.worse_by().centre > math.log1p(self.allowed)
+        return adjusted_p <= FAMILY_ERROR_RATE and worse_by.centre > math.log1p(self.allowed)
 
     def shortage(self, family: int) -> str:
         """Say how many blocks there are, and how many are needed."""

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.analysis.brackets import Bracket, comparable_latency
+from bench.model.percentile import Percentile
 from bench.model.summary import Cell, or_infinite
 
 UNITS = {
@@ -21,11 +23,16 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of a cell; `read` gives `inf` for missing deliveries' latency and `nan` for an unknown figure."""
+    """One figure of a cell, which `read` gives as a bracket; most have no width.
+
+    A latency is `inf` among missing deliveries and in a saturated cell, an unknown figure `nan`. `percentile` is the
+    one (0 to 100) that a window needs messages enough for.
+    """
 
     unit: str
-    read: Callable[[Cell], float]
+    read: Callable[[Cell], Bracket]
     higher_is_better: bool = False
+    percentile: float | None = None
 
     @property
     def is_count(self) -> bool:
@@ -45,27 +52,41 @@ class Measure:
         return f"{digits} {self.unit}".rstrip()
 
 
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
+def _exactly(read: Callable[[Cell], float | None]) -> Callable[[Cell], Bracket]:
+    """Read a figure that is known exactly, or not at all."""
+
+    def read_bracket(cell: Cell) -> Bracket:
+        value = read(cell)
+        return Bracket(math.nan, math.nan) if value is None else Bracket(value, value)
+
+    return read_bracket
+
+
+def _latency(percentile: Percentile) -> Measure:
+    return Measure("ms", lambda cell: comparable_latency(cell, percentile.field), percentile=percentile.number)
+
+
+def _count(field: str) -> Measure:
+    return Measure("", _exactly(lambda cell: getattr(cell, field)))
+
+
+def _last_receiver(field: str, percentile: float) -> Measure:
+    def read(cell: Cell) -> float:
+        return math.inf if cell.saturated else or_infinite(getattr(cell.last_receiver_ms, field))
+
+    return Measure("ms", _exactly(read), percentile=percentile)
 
 
 MEASURES = {
-    "p50": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p50)),
-    "p90": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p90)),
-    "p99": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p99)),
-    "p99.9": Measure("ms", lambda cell: or_infinite(cell.latency_ms.p99_9)),
-    "max": Measure("ms", lambda cell: or_infinite(cell.latency_ms.max)),
-    "last_receiver_p50": Measure("ms", lambda cell: or_infinite(cell.last_receiver_ms.p50)),
-    "last_receiver_p99": Measure("ms", lambda cell: or_infinite(cell.last_receiver_ms.p99)),
-    "missing": Measure("", lambda cell: cell.missing),
-    "late": Measure("", lambda cell: cell.late),
-    "corrupted": Measure("", lambda cell: cell.corrupted),
-    "duplicates": Measure("", lambda cell: cell.duplicates),
-    "reordered": Measure("", lambda cell: cell.reordered),
-    "deliveries_per_s": Measure("/s", lambda cell: cell.deliveries_per_s, higher_is_better=True),
-    "cpu_us_per_delivery": Measure("us", lambda cell: _or_nan(cell.server.cpu_us_per_delivery)),
-    "cpu_percent": Measure("%", lambda cell: _or_nan(cell.server.cpu_percent)),
-    "rss_mib": Measure("MiB", lambda cell: _or_nan(cell.server.rss_mib)),
-    "loop_lag_p99": Measure("ms", lambda cell: _or_nan(cell.server.loop_lag_p99_ms)),
+    **{percentile.label: _latency(percentile) for percentile in Percentile},
+    "max": Measure("ms", lambda cell: comparable_latency(cell, "max")),
+    "last_receiver_p50": _last_receiver("p50", 50),
+    "last_receiver_p99": _last_receiver("p99", 99),
+    **{name: _count(name) for name in ("missing", "late", "corrupted", "duplicates", "reordered")},
+    "deliveries_per_s": Measure("/s", _exactly(lambda cell: cell.deliveries_per_s), higher_is_better=True),
+    "cpu_us_per_delivery": Measure("us", _exactly(lambda cell: cell.server.cpu_us_per_delivery)),
+    "cpu_percent": Measure("%", _exactly(lambda cell: cell.server.cpu_percent)),
+    "rss_mib": Measure("MiB", _exactly(lambda cell: cell.server.rss_mib)),
+    "loop_lag_p99": Measure("ms", _exactly(lambda cell: cell.server.loop_lag_p99_ms)),
 }
 """All measures by name; latencies are delivery latencies; `cpu_*`, `rss_mib` and `loop_lag_p99` are the server's."""

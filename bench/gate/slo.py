@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.analysis.brackets import Bracket
 from bench.errors import SloError
 from bench.gate.check import Check, Outcome
 from bench.gate.measures import MEASURES, UNITS, Measure
@@ -39,9 +40,10 @@ class Slo:
         """The figure that is checked."""
         return MEASURES[self.name]
 
-    def is_met(self, value: float) -> bool:
-        """Tell whether a value meets the bound."""
-        return OPERATORS[self.operator](value, self.bound)
+    def is_met(self, value: Bracket) -> bool | None:
+        """Tell whether a value meets the bound; `None` where one end of its bracket does and the other does not."""
+        ends = {OPERATORS[self.operator](end, self.bound) for end in value}
+        return ends.pop() if len(ends) == 1 else None
 
 
 def parse_slo(text: str) -> Slo:
@@ -67,20 +69,26 @@ def parse_slo(text: str) -> Slo:
 def check_slo(slo: Slo, summary: Summary, strategy: str, users: int) -> Check:
     """Check an SLO: it fails if one block misses it, and is undecided if another block has no valid value."""
     readings, measure = read_measure(summary, strategy, users, slo.measure), slo.measure
-    missed = [value for value in readings.values if not slo.is_met(value)]
+    missed = [value for value in readings.values if slo.is_met(value) is False]
+    unknown = [
+        f"block {block} has a {slo.name} between {measure.show(value.low)} and {measure.show(value.high)}"
+        for block, value in readings.by_block.items()
+        if slo.is_met(value) is None
+    ]
     found = _range(measure, readings.values)
     outcome, reason = Outcome.PASSED, ""
     if missed:
         outcome = Outcome.FAILED
         reason = f"{_range(measure, missed)} in {len(missed)} of {len(readings.values)} blocks"
-    elif readings.problems:
-        outcome, reason = Outcome.UNDECIDED, "; ".join(readings.problems)
+    elif unknown or readings.problems:
+        outcome, reason = Outcome.UNDECIDED, "; ".join([*unknown, *readings.problems])
     return Check(outcome, strategy, users, f"`{slo.text}`", found, reason)
 
 
-def _range(measure: Measure, values: Sequence[float]) -> str:
+def _range(measure: Measure, values: Sequence[Bracket]) -> str:
     """Format the smallest and the largest value."""
     if not values:
         return "nothing"
-    ends = dict.fromkeys(map(measure.show, (min(values), max(values))))
+    highest = [value.high for value in values]
+    ends = dict.fromkeys(map(measure.show, (min(highest), max(highest))))
     return " to ".join(ends)

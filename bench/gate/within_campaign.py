@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 import numpy as np
 
+from bench.analysis.brackets import Bracket
 from bench.analysis.paired_tests import Estimate, Floats, estimate, p_above
 from bench.analysis.unpaired_tests import FAMILY_ERROR_RATE
 from bench.errors import VariantError
@@ -25,41 +25,41 @@ class WithinCampaign(Regression):
 
     before = "then"
 
-    @cached_property
-    def log_ratios(self) -> Floats:
-        """One for each block that has both values; `nan` where both are infinite or 0."""
-        old, new = map(self.badness, self.compared())
-        with np.errstate(invalid="ignore"):  # inf less inf
-            difference: Floats = new - old
-        return difference
-
-    def compared(self) -> tuple[Sequence[float], Sequence[float]]:
+    def compared(self) -> tuple[Sequence[Bracket], Sequence[Bracket]]:
         """Return the values of the blocks that have both, in pairs."""
         blocks = [block for block in self.new.by_block if block in self.old.by_block]
         return [self.old.by_block[block] for block in blocks], [self.new.by_block[block] for block in blocks]
 
-    def p_value(self) -> float:
+    def p_value(self, old: Floats, new: Floats) -> float:
         """Return the p of the sign-flip test that it is not worse than allowed."""
-        return p_above(self.log_ratios, math.log1p(self.allowed))
+        return p_above(_log_ratios(old, new), math.log1p(self.allowed))
 
-    def worse_by(self) -> Estimate:
+    def estimate(self, old: Floats, new: Floats) -> Estimate:
         """Estimate the ratio of a block."""
-        return estimate(self.log_ratios, 2 * FAMILY_ERROR_RATE)
+        return estimate(_log_ratios(old, new), 2 * FAMILY_ERROR_RATE)
 
-    def fails(self, adjusted_p: float) -> bool:
+    def fails(self, adjusted_p: float, worse_by: Estimate) -> bool:  # noqa: ARG002
         """Tell whether it is significantly worse than allowed; the test itself is against the allowance."""
         return adjusted_p <= FAMILY_ERROR_RATE
 
     def shortage(self, family: int) -> str:
         """Say how many pairs tell something, and how many are needed."""
-        pairs = int((~np.isnan(self.log_ratios)).sum())
+        log_ratios = _log_ratios(*self.as_known())
+        pairs = int((~np.isnan(log_ratios)).sum())
         if family * 2.0**-pairs <= FAMILY_ERROR_RATE:
             return ""
-        infinite = len(self.log_ratios) - pairs
+        infinite = len(log_ratios) - pairs
         return (
             f"{pairs} blocks with both values are too few to find anything among {family} comparisons; "
             f"{blocks_needed(family)} are needed" + f"; in {infinite} more both are infinite" * bool(infinite)
         )
+
+
+def _log_ratios(old: Floats, new: Floats) -> Floats:
+    """Return one for each block that has both values; `nan` where both are infinite or 0."""
+    with np.errstate(invalid="ignore"):  # inf less inf
+        difference: Floats = new - old
+    return difference
 
 
 def blocks_needed(family: int) -> int:

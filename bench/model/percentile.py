@@ -25,6 +25,12 @@ class Percentile(StrEnum):
         """Its number, from 0 to 100."""
         return float(self)
 
+    @property
+    def field(self) -> str:
+        """Its field in `Latency`."""
+        return self.label.replace(".", "_")
+
     def of(self, latency: Latency) -> float | None:
         """Read it, in milliseconds; `None` where it falls among missing deliveries."""
-        return {"50": latency.p50, "90": latency.p90, "99": latency.p99, "99.9": latency.p99_9}[self]
+        value: float | None = getattr(latency, self.field)
+        return value

@@ -90,8 +90,14 @@ class Summary(msgspec.Struct, frozen=True):
 
     @property
     def valid(self) -> bool:
-        """Whether every trial got to its end and every cell is valid."""
-        return not self.failures and all(cell.valid for cell in self.cells)
+        """Whether every trial got to its end, nothing of it was lost, and every cell is valid."""
+        return not self.failures and not self.lost and all(cell.valid for cell in self.cells)
+
+    @property
+    def lost(self) -> list[NotMeasured]:
+        """What was not measured although no smaller user count had overloaded the server."""
+        overloaded = {(cell.strategy, cell.block) for cell in self.cells if not cell.drained}
+        return [gap for gap in self.not_measured if (gap.strategy, gap.block) not in overloaded]
 
     def blocks_of(self, strategy: str, users: int) -> list[Cell]:
         """Return the cells of one strategy at one user count, one a block."""

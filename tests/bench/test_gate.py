@@ -35,7 +35,7 @@ from bench.model.run import Run
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import gate_in_markdown
 from bench.storage.campaign_folder import CampaignFolder
-from tests.bench.made_up import ENVIRONMENT, plan, run, step, workload
+from tests.bench.made_up import ENVIRONMENT, latency, plan, run, step, workload
 
 ROOT = Path(__file__).parents[2]
 USERS = (50, 100)
@@ -228,6 +228,43 @@ def test_an_slo_on_an_unknown_or_invalid_figure_is_undecided(use: Use) -> None:
     code, output = use(unfinished, "--slo", "p99<50ms")
     assert code == 3
     assert "block 1 was not measured: the campaign ended before this trial" in output
+
+
+def test_an_slo_fails_in_a_saturated_block_whatever_its_latency(use: Use) -> None:
+    made = plan(["direct"], [50])
+    now = summarise(made, ENVIRONMENT, [run(made.trials[0], [step(50, rate_factor=0.9)])])
+    code, output = use(now, "--slo", "p99<50ms", "--slo", "last_receiver_p99<1s")
+    assert code == 1
+    assert output.count("never in 1 of 1 blocks") == 2
+
+
+def test_a_bracket_across_the_bound_is_undecided(use: Use) -> None:
+    """The p99 of the made-up step is 8 ms."""
+    made = plan(["direct"], [50])
+    wide = msgspec.structs.replace(step(50), latency_lower_ms=latency(1.0))
+    now = summarise(made, ENVIRONMENT, [run(made.trials[0], [wide])])
+    assert use(now, "--slo", "p99<9ms")[0] == 0
+    code, output = use(now, "--slo", "p99<6ms")
+    assert code == 3
+    assert "block 1 has a p99 between 4 ms and 8 ms" in output
+    assert use(now, "--slo", "p99<3ms")[0] == 1
+
+
+def test_what_the_swarm_lost_is_undecided_and_not_the_worst(use: Use) -> None:
+    """A user count after one that drained was not left out because of overload."""
+    made = plan(["direct"], [50, 100])
+    lost = run(made.trials[0], [step(50)], not_measured=[100], problems=["the judge's process has ended"])
+    now = summarise(made, ENVIRONMENT, [lost])
+    assert not now.valid
+    code, output = use(now, "--slo", "p99<50ms", "--users", "100")
+    assert code == 3
+    assert "block 1 was not measured: the judge's process has ended" in output
+
+
+def test_percentiles_that_windows_do_not_carry_are_told(use: Use) -> None:
+    output = use(campaign(), "--slo", "p99.9<50ms", "--slo", "p50<50ms")[1]
+    assert "p99.9 needs 10,000" in output
+    assert "p50 needs" not in output
 
 
 def test_a_failure_outweighs_an_undecided_check(use: Use) -> None:

@@ -29,7 +29,7 @@ from bench.presentation.gate_answer import FALSE_ALARMS
 from bench.validation.gate_simulation import Change, failed
 from bench.validation.simulated_tables import read_simulation
 from loadtest.ledger.result import Step
-from tests.bench.made_up import ENVIRONMENT, run, step, workload
+from tests.bench.made_up import ENVIRONMENT, latency, run, step, workload
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = 10
@@ -187,6 +187,29 @@ def test_what_is_infinite_on_both_sides_is_undecided(use: Use) -> None:
     assert code == 3
     assert "0 blocks with both values are too few" in output
     assert "in 10 more both are infinite" in output
+
+
+def test_a_change_that_saturates_the_server_fails_without_a_factor(use: Use) -> None:
+    def saturating(label: str, block: int, users: int) -> Step:
+        return step(users, p50=1 + block / 100, rate_factor=0.9 if "HEAD" in label else 1.0)
+
+    code, output = use(campaign(revised(), saturating), *CHANGE)
+    assert code == 1
+    assert "now never: inf times (inf to inf)" in output
+    code, output = use(campaign(revised(), lambda _label, _block, users: step(users, rate_factor=0.9)), *CHANGE)
+    assert code == 3
+    assert "in 10 more both are infinite" in output
+
+
+@pytest.mark.parametrize(("low", "code"), [(0.95, 1), (0.5, 3)])
+def test_a_difference_within_the_brackets_is_undecided(use: Use, low: float, code: int) -> None:
+    def bracketed(label: str, block: int, users: int) -> Step:
+        p50 = (1.3 if "HEAD" in label else 1) * (1 + block / 1000)
+        return msgspec.structs.replace(step(users, p50=p50), latency_lower_ms=latency(low * p50))
+
+    found, output = use(campaign(revised(), bracketed), *CHANGE)
+    assert found == code
+    assert ("brackets too wide to tell" in output) == (code == 3)
 
 
 def test_slos_are_checked_on_the_variant_alone(use: Use) -> None:

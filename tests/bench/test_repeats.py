@@ -81,6 +81,17 @@ def test_an_invalid_step_that_ended_the_sweep_is_repeated_with_the_rest() -> Non
     assert found(made, first, on)[1:] == [again(made, 3, 200)]
 
 
+def test_what_the_swarm_lost_is_measured_again() -> None:
+    """The step before it drained, so no overload ended the sweep."""
+    made = made_plan()
+    first = run(made.trials[0], [bad(50)], not_measured=[100, 200], problems=["the judge's process has ended"])
+    assert found(made, first) == [again(made, 2, 50), again(made, 2, 100, 200)]
+    assert not summary_of(made, first).valid
+    once_more = [run(again(made, 2, 50), [step(50)]), run(again(made, 2, 100, 200), [step(100), step(200)])]
+    assert len(found(made, first, *once_more)) == 2
+    assert summary_of(made, first, *once_more).valid
+
+
 def test_results_and_failed_trials_are_not_repeated() -> None:
     made = made_plan()
     lossy = [step(50), step(100, missing=9, rate_factor=0.9)]
