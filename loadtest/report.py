@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.ledger.percentile_support import PERCENTILES, is_supported, messages_needed
+from loadtest.ledger.percentile_support import PERCENTILES, may_support, messages_needed
 from loadtest.ledger.result import Step, SwarmResult, wide_bracket_ms
 
 MIN_WIDTH = 110
@@ -100,11 +100,11 @@ def _times(steps: list[Step]) -> Table:
             str(step.users),
             str(messages),
             *(
-                text if is_supported(percentile, messages) else NOT_SUPPORTED
+                text if may_support(percentile, messages) else NOT_SUPPORTED
                 for percentile, text in zip(PERCENTILES, percentiles, strict=True)
             ),
             _ms(latency.max),
-            *(_ms(value) if is_supported(99, messages) else NOT_SUPPORTED for value in (all_have_it, from_due)),
+            *(_ms(value) if may_support(99, messages) else NOT_SUPPORTED for value in (all_have_it, from_due)),
         )
     return table
 
@@ -128,7 +128,7 @@ def _lags(steps: list[Step]) -> Table:
 def _unsupported(step: Step) -> str:
     """Say which percentiles the window does not support and how long it would have to be, if it had any messages."""
     messages = step.offered_messages
-    lacking = [percentile for percentile in PERCENTILES if not is_supported(percentile, messages)]
+    lacking = [percentile for percentile in PERCENTILES if not may_support(percentile, messages)]
     if not lacking or not messages:
         return ""
     needs = (

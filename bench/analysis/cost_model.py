@@ -24,6 +24,8 @@ MIN_POINTS = 3
 """User counts from which a line and its residuals can be told."""
 MIN_BLOCKS = 2
 """Blocks from which an interval over blocks can be told."""
+MAX_MISFIT = 0.1
+"""A model that is further off at any user count, relative to the median over blocks, does not describe the cost."""
 MAX_CPU_PERCENT = 95.0
 """Of a core: above, a server takes less CPU time than it needs, and joins work that would else be done one by one."""
 
@@ -35,13 +37,16 @@ Point = tuple[int, float]
 class CostAtUsers(msgspec.Struct, frozen=True):
     """The CPU time of a message at one user count, the median over blocks, in microseconds.
 
-    `members_share` is the share of it that the model puts down to the members, from 0 to 1. `slope_to_next` is
-    d log cost / d log users up to the next user count: 0 for a fixed cost, 1 for one proportional to the members.
+    `members_share` is the share of it that the model puts down to the members, from 0 to 1, and `off_by` how far the
+    model is off, as a share of it. Up to the next user count, each member adds `per_member_to_next_us`, and
+    `slope_to_next` is d log cost / d log users: 0 for a fixed cost, 1 for one proportional to the members.
     """
 
     users: int
     cpu_us: float
     members_share: float
+    off_by: float
+    per_member_to_next_us: float | None = None
     slope_to_next: float | None = None
 
 
@@ -68,9 +73,23 @@ class CostModel(msgspec.Struct, frozen=True):
         """Whether the cost is known to grow with the room: O(n). If not, O(1) is not excluded."""
         return self.per_member_low_us > 0
 
+    @property
+    def misfit(self) -> float:
+        """How far the model is off at the user count where it fits worst, as a share of the cost there."""
+        return max(abs(at.off_by) for at in self.at_users)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether a fixed cost and one a member describe the cost: no line describes work that is done together."""
+        return self.misfit <= MAX_MISFIT
+
 
 def cost_models(summary: Summary) -> list[CostModel]:
-    """Fit every arm that has enough usable cells in enough blocks; the others are left out."""
+    """Fit every arm that has enough usable cells in enough blocks; the others are left out.
+
+    A user count at which a valid cell of any block is not usable is left out in all blocks: the usable ones alone
+    would be those in which the server happened to be cheap.
+    """
     return [model for arm in summary.plan.arms if (model := _model(summary, arm.label))]
 
 
@@ -107,10 +126,13 @@ def fit(points: Sequence[Point]) -> MessageCost | None:
 
 
 def _model(summary: Summary, strategy: str) -> CostModel | None:
+    cells = [cell for cell in summary.cells if cell.strategy == strategy and cell.valid]
+    too_large = {cell.users for cell in cells if not is_usable(cell)}
+    cells = [cell for cell in cells if cell.users not in too_large]
     blocks = [
         (points, cost)
         for block in range(1, summary.plan.blocks + 1)
-        if (points := usable_points(_cells(summary, strategy, block))) and (cost := fit(points))
+        if (points := usable_points([cell for cell in cells if cell.block == block])) and (cost := fit(points))
     ]
     if len(blocks) < MIN_BLOCKS:
         return None
@@ -131,19 +153,16 @@ def _model(summary: Summary, strategy: str) -> CostModel | None:
     )
 
 
-def _cells(summary: Summary, strategy: str, block: int) -> list[Cell]:
-    return [cell for cell in summary.cells if (cell.strategy, cell.block) == (strategy, block)]
-
-
 def _at_users(points: Sequence[Point], cost: MessageCost) -> tuple[CostAtUsers, ...]:
     medians = [
         (users, float(np.median([cpu_us for at, cpu_us in points if at == users])))
         for users in sorted({users for users, _ in points})
     ]
+    per_member = [(more - less) / (after - before) for (before, less), (after, more) in pairwise(medians)]
     slopes = [math.log(more / less) / math.log(after / before) for (before, less), (after, more) in pairwise(medians)]
     return tuple(
-        CostAtUsers(users, cpu_us, cost.members_share(users), slope)
-        for (users, cpu_us), slope in zip(medians, [*slopes, None], strict=True)
+        CostAtUsers(users, cpu_us, cost.members_share(users), cost.message_us(users) / cpu_us - 1, *to_next)
+        for (users, cpu_us), *to_next in zip(medians, [*per_member, None], [*slopes, None], strict=True)
     )
 
 

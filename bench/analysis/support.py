@@ -23,6 +23,6 @@ def messages_of(cell: Cell, workload: Workload) -> int:
     """Return the number of messages that the percentiles of a cell rest on.
 
     Poisson arrivals scatter around their mean, so two cells of one plan would differ in what they carry: the mean
-    counts, and more where more were sent.
+    counts, less what was withdrawn, and more where more were sent.
     """
-    return max(cell.offered_messages, round(workload.room_rate * cell.window_s))
+    return max(cell.offered_messages, round(workload.room_rate * cell.window_s) - cell.withdrawn_messages)

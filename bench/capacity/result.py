@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.analysis.window_length import planned_messages, seconds_needed
 from bench.capacity.search import Outcome, Rules
 from bench.model.environment import Environment
 from bench.model.message_cost import MessageCost
@@ -14,6 +15,7 @@ from bench.model.percentile import Percentile
 from bench.model.plan import Arm, Workload
 from bench.model.summary import Cell
 from bench.storage.files import read_struct, write_struct
+from loadtest.ledger.percentile_support import is_supported
 
 FORMAT = 1
 FILE = "capacity.json"
@@ -49,10 +51,16 @@ class CapacityPlan(msgspec.Struct, frozen=True):
         return f"{self.percentile.label} <= {self.slo_ms:g} ms"
 
     def workload_at(self, load: int) -> Workload:
-        """Return the workload of a try."""
+        """Return the workload of a try; at a lower rate its window is longer, so that it carries the percentile.
+
+        A window that was too short for the percentile at the first try stays so.
+        """
         if self.by is Axis.USERS:
             return msgspec.structs.replace(self.workload, users=(load,))
-        return msgspec.structs.replace(self.workload, room_rate=float(load))
+        duration_s = self.workload.duration_s
+        if is_supported(self.percentile.number, planned_messages(self.workload)):
+            duration_s = max(duration_s, float(seconds_needed(self.percentile.number, load)))
+        return msgspec.structs.replace(self.workload, room_rate=float(load), duration_s=duration_s)
 
 
 class Try(msgspec.Struct, frozen=True):

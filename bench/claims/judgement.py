@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.claims.manifest import Claim
 from bench.claims.readers import read
@@ -44,5 +44,7 @@ def judge(claim: Claim, stored: StoredResults, again: StoredResults) -> Judgemen
         return Judgement(claim, Outcome.NOT_MEASURED, then, remark="its campaign left no result")
     except ResultsError as error:
         return Judgement(claim, Outcome.FAILED, then, remark=str(error))
-    remark = f"was {then.side}, is {now.side}" if then.side != now.side else ""
+    if not claim.verdict and not now.is_decided:  # the number is all that is claimed
+        then, now = (replace(reading, side="", is_decided=True) for reading in (then, now))
+    remark = f"was {then.side}, is {now.side}" if then.side != now.side and now.is_decided else ""
     return Judgement(claim, outcome(then, now, claim.tolerance), then, now, remark)

@@ -57,6 +57,11 @@ def p99_ms(cell: Cell) -> float:
     return or_infinite(cell.latency_ms.p99)
 
 
+def p99_lower_ms(cell: Cell) -> float:
+    """Return the p99 of the delivery latency by the lower bounds of the arrivals."""
+    return or_infinite((cell.latency_lower_ms or cell.latency_ms).p99)
+
+
 def server_cpu_us(cell: Cell) -> float | None:
     """Return the server's CPU time of a delivery in microseconds."""
     return cell.server.cpu_us_per_delivery

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from bench.analysis.comparison import compare_arms
-from bench.analysis.cost_model import cost_models
+from bench.analysis.comparison import Comparison, compare_arms
+from bench.analysis.cost_model import CostModel, cost_models, is_usable
 from bench.analysis.max_users import max_users_within_slo
 from bench.analysis.verdict import Verdict
 from bench.capacity.result import Limit
 from bench.claims.manifest import Claim
 from bench.claims.medians import (
+    p99_lower_ms,
     p99_ms,
     server_cpu_us,
     spread,
@@ -25,8 +27,13 @@ from bench.claims.reading import Reading
 from bench.claims.stored_results import StoredResults
 from bench.errors import ManifestError, NoFigureError
 from bench.model.summary import or_infinite
+from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 CLAIMED = (Verdict.FASTER, Verdict.SLOWER, Verdict.DIFFERS)
+UNDECIDED = (
+    *(Verdict.TOO_FEW_BLOCKS, Verdict.TOO_FEW_VALID_BLOCKS, Verdict.NOT_MEASURED),
+    Verdict.WIDE_BRACKETS,
+)
 
 
 def read(claim: Claim, results: StoredResults) -> Reading:
@@ -55,17 +62,26 @@ def latency_ratio(results: StoredResults, campaign: str, strategy: str, users: i
     if not found or math.isnan(found[0].ratio):
         raise NoFigureError(f"{strategy} is not compared at {users:,} users")
     (one,) = found
+    side, is_decided = _side(one), one.verdict not in UNDECIDED
     if one.ratio in (0, math.inf):
-        return Reading(one.ratio, "no factor", "faster" if one.ratio < 1 else "slower")
-    is_bounded = one.low > 0 or one.high < math.inf
-    times = 1 / one.ratio if 0 < one.ratio < 1 else one.ratio
+        return Reading(one.ratio, "no factor", side, is_decided=is_decided)
+    has_interval = one.low > 0 and one.high < math.inf
+    ends = (one.ratio_low, one.ratio_high) if one.ratio >= 1 else (1 / one.ratio_high, 1 / one.ratio_low)
     return Reading(
         one.ratio,
-        f"{times:.2f}" if times < 10 else f"{times:,.0f}",
-        "faster" if one.ratio < 1 else "slower",
-        one.low if is_bounded else None,
-        one.high if is_bounded else None,
+        _bracketed(*ends, max(one.ratio, 1 / one.ratio), _times),
+        side,
+        one.low if has_interval else None,
+        one.high if has_interval else None,
+        is_decided,
     )
+
+
+def _side(one: Comparison) -> str:
+    """Return what the comparison's verdict says, not its estimate."""
+    if one.verdict in CLAIMED:
+        return "faster" if one.ratio < 1 else "slower"
+    return str(Verdict.NO_DIFFERENCE)
 
 
 def differences_found(results: StoredResults, campaign: str) -> Reading:
@@ -77,8 +93,10 @@ def differences_found(results: StoredResults, campaign: str) -> Reading:
 
 def p99(results: StoredResults, campaign: str, strategy: str, users: int) -> Reading:
     """Read the p99 of the delivery latency: the median over blocks, in milliseconds."""
-    found = spread(valid_cells(results.summary(campaign), strategy, users), p99_ms, "p99")
-    return Reading(found.median, _milliseconds(found.median), "", found.low, found.high)
+    cells = valid_cells(results.summary(campaign), strategy, users)
+    found, lower = spread(cells, p99_ms, "p99"), spread(cells, p99_lower_ms, "p99")
+    text = _bracketed(lower.median, found.median, found.median, _milliseconds)
+    return Reading(found.median, text, "", lower.low, found.high)
 
 
 def server_cpu(results: StoredResults, campaign: str, strategy: str, users: int) -> Reading:
@@ -90,7 +108,10 @@ def server_cpu(results: StoredResults, campaign: str, strategy: str, users: int)
 
 def server_cpu_ratio(results: StoredResults, campaign: str, strategy: str, baseline: str, users: int) -> Reading:
     """Read the server's CPU time of a delivery as a share of another strategy's: medians over blocks."""
-    of_both = [server_cpu(results, campaign, name, users).value for name in (strategy, baseline)]
+    cells = [valid_cells(results.summary(campaign), name, users) for name in (strategy, baseline)]
+    if not all(map(is_usable, itertools.chain(*cells))):
+        raise NoFigureError(f"with {users:,} users a server was short of CPU time, and so took less than it needs")
+    of_both = [spread(each, server_cpu_us, "server CPU time").median for each in cells]
     ratio = of_both[0] / of_both[1]
     return Reading(ratio, f"{ratio:.2f}", "less" if ratio < 1 else "more")
 
@@ -104,13 +125,29 @@ def swarm_cpu(results: StoredResults, campaign: str, strategy: str, users: int) 
 
 def cost_per_member(results: StoredResults, campaign: str, strategy: str) -> Reading:
     """Read what each member adds to the server's CPU time of a message, in microseconds: above 0 it is O(n)."""
-    found = [each for each in cost_models(results.summary(campaign)) if each.strategy == strategy]
-    if not found:
-        raise NoFigureError(f"{strategy} has too few valid cells for a cost model: two blocks of three user counts")
-    (model,) = found
+    model = _cost_model(results, campaign, strategy)
+    if not model.is_line:
+        raise NoFigureError(f"no line describes the cost of {strategy}: it would be off by {100 * model.misfit:.0f} %")
     value = model.cost.per_member_us
     side = "O(n)" if model.grows else "O(1) not excluded"
     return Reading(value, f"{value:.2f}", side, model.per_member_low_us, model.per_member_high_us)
+
+
+def cost_growth(results: StoredResults, campaign: str, strategy: str, users: int) -> Reading:
+    """Read how many times the CPU time of a message it is, at so many users, that it is at the fewest measured."""
+    model = _cost_model(results, campaign, strategy)
+    found = [at for at in model.at_users if at.users == users]
+    if not found:
+        raise NoFigureError(f"the cost of {strategy} at {users:,} users is not known")
+    value = found[0].cpu_us / model.at_users[0].cpu_us
+    return Reading(value, f"{value:.1f}", "O(n)" if model.grows else "O(1) not excluded")
+
+
+def _cost_model(results: StoredResults, campaign: str, strategy: str) -> CostModel:
+    found = [each for each in cost_models(results.summary(campaign)) if each.strategy == strategy]
+    if not found:
+        raise NoFigureError(f"{strategy} has too few valid cells for a cost model: two blocks of three user counts")
+    return found[0]
 
 
 def max_users(results: StoredResults, campaign: str, strategy: str) -> Reading:
@@ -126,6 +163,8 @@ def capacity(results: StoredResults, campaign: str, strategy: str) -> Reading:
     found = [each for each in results.capacity(campaign).capacities if each.strategy == strategy]
     if not found or not found[0].held:
         raise NoFigureError(f"{strategy} has no load within the SLO")
+    if found[0].limited_by in (Limit.DOUBT, Limit.UNFINISHED):
+        raise NoFigureError(f"the search for {strategy} ended before a limit was known: {found[0].evidence}")
     (one,) = found
     is_edge = one.limited_by is Limit.SERVER
     text = f"{one.held:,}" if is_edge else f"at least {one.held:,}"
@@ -161,6 +200,16 @@ def checks_agreeing(results: StoredResults, campaign: str) -> Reading:
     return Reading(number, f"{number} of {len(checks)}", "all" if whole else "not all")
 
 
+def _bracketed(low: float, high: float, value: float, write: Callable[[float], str]) -> str:
+    """Write a figure, or the bracket that it lies in where that is wide."""
+    is_wide = high < math.inf and high - low > MAX_BRACKET_RATIO * high
+    return f"{write(low)} to {write(high)}" if is_wide else write(value)
+
+
+def _times(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
 def _milliseconds(value: float) -> str:
     if math.isinf(value):
         return "never"
@@ -174,7 +223,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         each.__name__.replace("_", "-"): each
         for each in (
             *(latency_ratio, differences_found, p99, server_cpu, server_cpu_ratio, swarm_cpu),
-            *(cost_per_member, max_users, capacity, healthy_p99, as_expected, checks_agreeing),
+            *(cost_per_member, cost_growth, max_users, capacity, healthy_p99, as_expected, checks_agreeing),
         )
     }
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,10 +12,10 @@ from bench.model.percentile import Percentile
 from bench.model.plan import Plan
 from bench.model.summary import Cell, Summary, or_infinite
 from bench.presentation.attempts_wording import measured_again
-from bench.presentation.comparison_wording import verdicts
+from bench.presentation.comparison_wording import finite_or_never, p99_in_words, verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
-from bench.presentation.text import listing, milliseconds
+from bench.presentation.text import listing
 from bench.presentation.window_wording import too_few_messages
 from loadtest.ledger.result import wide_bracket_ms
 from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
@@ -127,7 +126,7 @@ def _columns(plan: Plan, *, with_range: bool) -> tuple[Column, ...]:
     return (
         Column("strategy", wraps=False),
         *numbers("users", "p50 ms", "p99 ms", wraps=False),
-        *(numbers("range of p99", wraps=False) if with_range else ()),
+        *(numbers("range of p99\n(upper bound)", wraps=False) if with_range else ()),
         *numbers("p99 ms\nfrom due", "p99 ms\nto all", "delivered\n/s", "missing", "CPU us/\ndelivery", wraps=False),
         *(numbers("blocks", wraps=False) if several else ()),
         Column("within SLO", shows_tone=True),
@@ -154,7 +153,7 @@ def _measured(cells: Sequence[Cell], summary: Summary, *, with_range: bool) -> R
             cells[0].strategy,
             f"{cells[0].users:,}",
             median_ms(50, lambda cell: cell.latency_ms.p50),
-            _if_carried(shown, summary, 99, _bracket_ms(shown)),
+            _if_carried(shown, summary, 99, p99_in_words(shown)),
             *[_if_carried(shown, summary, 99, _range_ms(shown))] * with_range,
             median_ms(99, lambda cell: cell.response_ms.p99),
             median_ms(99, lambda cell: cell.last_receiver_ms.p99),
@@ -172,26 +171,14 @@ def _if_carried(cells: Sequence[Cell], summary: Summary, percentile: float, text
     return text if all_carry(cells, summary.plan.workload, percentile) else UNSUPPORTED
 
 
-def _bracket_ms(cells: Sequence[Cell]) -> str:
-    """Write the median p99, or the bracket that it lies in where that is wide."""
-    high = statistics.median(or_infinite(cell.latency_ms.p99) for cell in cells)
-    low = statistics.median(or_infinite((cell.latency_lower_ms or cell.latency_ms).p99) for cell in cells)
-    is_wide = math.isfinite(high) and high - low > MAX_BRACKET_RATIO * high
-    return f"{milliseconds(low)} to {milliseconds(high)}" if is_wide else _finite_or_never(high)
-
-
 def _median_ms(values: Iterable[float | None]) -> str:
-    return _finite_or_never(statistics.median(map(or_infinite, values)))
+    return finite_or_never(statistics.median(map(or_infinite, values)))
 
 
 def _range_ms(cells: Sequence[Cell]) -> str:
     values = [or_infinite(cell.latency_ms.p99) for cell in cells]
-    lowest, highest = (_finite_or_never(end(values)) for end in (min, max))
+    lowest, highest = (finite_or_never(end(values)) for end in (min, max))
     return lowest if lowest == highest else f"{lowest} to {highest}"
-
-
-def _finite_or_never(value: float) -> str:
-    return milliseconds(value if value < math.inf else None)
 
 
 def _within_slo(cells: Sequence[Cell], summary: Summary) -> tuple[str, Tone]:
@@ -209,4 +196,6 @@ def _within_slo(cells: Sequence[Cell], summary: Summary) -> tuple[str, Tone]:
     elif within == len(valid):
         is_known = within_slo(summary, cells[0].strategy, cells[0].users)
         word, tone = ("yes", Tone.GOOD) if is_known else ("unknown", Tone.DOUBTFUL)
-    return (f"{word}, saturated" if any(cell.saturated for cell in valid) else word), tone
+    saturated = sum(cell.saturated for cell in valid)
+    in_blocks = f" in {saturated} of {len(valid)} blocks" if saturated < len(valid) else ""
+    return (f"{word}, saturated{in_blocks}" if saturated else word), tone

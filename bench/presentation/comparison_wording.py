@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from bench.analysis.comparison import Comparison, compare_arms
 from bench.analysis.paired_tests import blocks_needed
 from bench.analysis.verdict import RELEVANT, Verdict
-from bench.model.summary import Summary
-from bench.presentation.text import counted, listed_numbers, listing
+from bench.model.summary import Cell, Summary, or_infinite
+from bench.presentation.text import counted, listed_numbers, listing, milliseconds
 from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 CLAIMS = (Verdict.FASTER, Verdict.SLOWER)
@@ -212,6 +213,19 @@ def verdict_in_words(one: Comparison) -> str:
             return f"{one.verdict} (beyond {MARGIN})"
         return f"{one.verdict}: {f'{one.baseline} ' * (one.verdict == Verdict.FASTER)}saturated"
     return f"{one.verdict} (not shown beyond {MARGIN})" if one.verdict == Verdict.DIFFERS else one.verdict
+
+
+def p99_in_words(cells: Sequence[Cell]) -> str:
+    """Write the median p99 over cells in milliseconds, or the bracket that it lies in where that is wide."""
+    high = statistics.median(or_infinite(cell.latency_ms.p99) for cell in cells)
+    low = statistics.median(or_infinite((cell.latency_lower_ms or cell.latency_ms).p99) for cell in cells)
+    is_wide = math.isfinite(high) and high - low > MAX_BRACKET_RATIO * high
+    return f"{milliseconds(low)} to {milliseconds(high)}" if is_wide else finite_or_never(high)
+
+
+def finite_or_never(value_ms: float) -> str:
+    """Write milliseconds; what is infinite is `never`."""
+    return milliseconds(value_ms if value_ms < math.inf else None)
 
 
 def ratio_in_words(ratio: float, low: float, high: float) -> str:

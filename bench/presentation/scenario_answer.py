@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.analysis.support import carries
+from bench.model.percentile import Percentile
 from bench.model.summary import Cell
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import milliseconds
+from bench.presentation.window_wording import too_few_messages
 from bench.scenarios.result import Row as RunRow
 from bench.scenarios.result import ScenarioResult
 from bench.scenarios.scenario import Scenario
@@ -19,6 +22,10 @@ def scenario_answer(result: ScenarioResult) -> Answer:
     remarks = [f"{row.strategy}, {row.variation}: {text}" for row in result.rows for text in _remarks(row)]
     if result.rows_not_run:
         remarks.append(f"{result.rows_not_run:,} of {result.planned_rows:,} runs were not made: it ended before them")
+    shortages = dict.fromkeys(
+        too_few_messages(row.conditions.workload, Percentile.P99.number) for row in result.rows if row.cell
+    )
+    remarks += filter(None, shortages)
     return Answer((result.shows, f"Look at: {result.look_at}"), _table(result), tuple(remarks))
 
 
@@ -66,7 +73,9 @@ def _figures(row: RunRow, has_withdrawn: bool) -> list[str]:
     if row.cell is None:
         return [*[UNKNOWN] * (3 + has_withdrawn), memory, kicked, "not measured"]
     recovery = "not yet" if row.time_to_recover_s is None else f"{row.time_to_recover_s:.1f}"
-    p99, missing = milliseconds(row.cell.latency_ms.p99), f"{row.cell.missing:,}"
+    is_carried = carries(row.cell, row.conditions.workload, Percentile.P99.number)
+    p99 = milliseconds(row.cell.latency_ms.p99) if is_carried else UNKNOWN
+    missing = f"{row.cell.missing:,}"
     withdrawn = [withdrawn_share([row.cell])] * has_withdrawn
     return [p99, missing, *withdrawn, recovery, memory, kicked, "yes" if row.valid else "no"]
 

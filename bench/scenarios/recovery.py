@@ -15,14 +15,17 @@ MIN_OFFERED_RATIO = 0.95
 """Of the messages planned for a second, those that were not withdrawn, so that its load is that of the plan."""
 
 
-def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None, flooders: int = 0) -> float:
+def time_to_recover_s(
+    step: Step, slo_ms: float, disturbance: Disturbance | None, flooders: int = 0, *, has_echo: bool = True
+) -> float:
     """Return the time in seconds from the end of a disturbance to the end of the last unhealthy second.
 
     A second is healthy if no delivery that was due in it is missing and its p99 is at most `slo_ms` or twice the
     highest p99 of a second before the disturbance, whichever is larger: the highest, because with Poisson arrivals the
     p99 of one second, a message or two, varies by itself. After a disturbance 99 % of the members also have to be
-    back (but for `flooders`, at whom nothing is expected), and 95 % of the messages planned for the second not
-    withdrawn. A second for which none was planned shows nothing: it neither ends a recovery nor extends it.
+    back (but for `flooders`, at whom nothing is expected, and a message's sender where the server has no echo), and
+    95 % of the messages planned for the second not withdrawn. A second for which none was planned shows nothing: it
+    neither ends a recovery nor extends it.
     Without a disturbance that ends, the time counts from the beginning of the first unhealthy second. It is infinite
     unless a healthy second follows the last unhealthy one, and ends after the disturbance.
     """
@@ -33,7 +36,7 @@ def time_to_recover_s(step: Step, slo_ms: float, disturbance: Disturbance | None
         for second in step.timeline
         if second.start_ns + SECOND_NS > start_ns and second.messages + second.withdrawn
     ]
-    members = MIN_MEMBERS_BACK_RATIO * (step.joined - step.stalled - flooders) if disturbance else 0.0
+    members = MIN_MEMBERS_BACK_RATIO * (step.joined - step.stalled - flooders - (not has_echo)) if disturbance else 0.0
     offered = MIN_OFFERED_RATIO if disturbance else 0.0
     limit_ms = max(slo_ms, MAX_P99_RATIO_TO_BEFORE * _p99_before_ms(step.timeline, disturbance))
     unhealthy = [second for second in considered if not _is_healthy(second, limit_ms, members, offered)]

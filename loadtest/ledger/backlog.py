@@ -14,7 +14,6 @@ BUSY_NS = 500_000_000
 """A member that still gets deliveries in the last half second of the drain is behind: what it misses is under way."""
 MAX_UNDER_WAY_SHARE = 0.1
 """Of the last third's messages; beyond it the throughput tells, too."""
-RESOLUTION_NS = 1_000_000
 
 
 def backlog_growth(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> float:
@@ -40,7 +39,7 @@ def backlog_growth(window: Window, sends: Sends, is_expected: npt.NDArray[np.boo
     sent_ns, due_ns = sends.sent_ns[order], sends.due_ns[order]
     arrival, is_counted = arrival[order], is_expected[order]
     is_counted &= ~_is_lost(window, is_counted, arrival)
-    delay = _delays(window, sent_ns, is_counted, arrival)
+    delay = _delays(sent_ns, is_counted, arrival)
     third = (due_ns - window.start_ns) * 3 // (window.end_ns - window.start_ns)
     if min(np.count_nonzero(third == 0), np.count_nonzero(third == 2)) < MIN_MESSAGES_A_THIRD:
         return 0.0
@@ -59,15 +58,12 @@ def _is_lost(window: Window, is_expected: npt.NDArray[np.bool_], arrival: Intege
     return is_lost
 
 
-def _delays(window: Window, sent_ns: Integers, is_counted: npt.NDArray[np.bool_], arrival: Integers) -> Integers:
-    """Return the delay of each message, to `RESOLUTION_NS`; `NEVER` where it lasts beyond the drain."""
-    bins = (window.drain_end_ns - window.start_ns) // RESOLUTION_NS + 1
-    arrived_ns = arrival[is_counted & (arrival != NEVER)]
-    in_bin = np.clip((arrived_ns - window.start_ns) // RESOLUTION_NS, 0, bins - 1)
-    arrived = np.cumsum(np.bincount(in_bin, minlength=bins))
-    reached = np.searchsorted(arrived, np.cumsum(np.count_nonzero(is_counted, axis=1)))
-    delay: Integers = window.start_ns + (reached + 1) * RESOLUTION_NS - sent_ns
-    return np.where(reached < bins, delay, NEVER)
+def _delays(sent_ns: Integers, is_counted: npt.NDArray[np.bool_], arrival: Integers) -> Integers:
+    """Return the delay of each message; `NEVER` where it lasts beyond the drain."""
+    arrived_ns = np.sort(arrival[is_counted & (arrival != NEVER)])
+    expected = np.cumsum(np.count_nonzero(is_counted, axis=1))
+    reached_ns = np.append(arrived_ns, NEVER)[np.clip(expected - 1, 0, len(arrived_ns))]
+    return np.where(reached_ns == NEVER, NEVER, np.maximum(reached_ns - sent_ns, 0))
 
 
 def _growth_by_delay(sent_ns: Integers, delay: Integers) -> float:

@@ -131,6 +131,7 @@ def judge(
             corrupted=corrupted,
             negative_latencies=int((judged.arrival_ns < sent_ns).sum()),
             withdrawn_messages=int(withdrawn_by_second.sum()),
+            echoes=int((sends.sender[message] == members.member[receiver]).sum()) if not window.has_echo else 0,
         ),
         outstanding=int((is_expected & ~in_time & was_sent[:, None])[:, members.left_ns == NEVER].sum()),
         backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),

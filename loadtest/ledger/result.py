@@ -71,7 +71,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     receiver each; `delivered + missing == expected`. `order_conflicts` came after a message that the room's first
     member received later. `withdrawn_messages` were taken out of the plan because their sender was away by plan.
     `corrupted` came with a text that was truncated or altered: they are not delivered. `negative_latencies` of those
-    delivered arrived before they were sent, by clocks that do not agree.
+    delivered arrived before they were sent, by clocks that do not agree. `echoes` came to their own senders although
+    the server was said not to do that.
     """
 
     planned_messages: int
@@ -88,6 +89,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn_messages: int = 0
     corrupted: int = 0
     negative_latencies: int = 0
+    echoes: int = 0
 
     @classmethod
     def zero(cls) -> Self:

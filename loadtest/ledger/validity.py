@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.measured import Measured
-from loadtest.ledger.percentile_support import is_supported
+from loadtest.ledger.percentile_support import may_support
 from loadtest.ledger.result import Generator, wide_bracket_ms
 from loadtest.ledger.validity_limits import (
     BUSY_PERCENT,
@@ -65,7 +65,7 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
     found = []
     if generator.cpu_percent > MAX_BUSY_PERCENT:
         found.append(f"the generator's core was {generator.cpu_percent:.0f} % busy; see schedule and read lag")
-    tail = "p99" if is_supported(99, figures.offered_messages) else "p90"
+    tail = "p99" if may_support(99, figures.offered_messages) else "p90"
     sent_ms, due_ms = getattr(figures.latency_ms, tail), getattr(figures.response_ms, tail)
     if sent_ms is not None and due_ms is not None and due_ms > MAX_RESPONSE_RATIO * sent_ms:
         found.append(
@@ -98,6 +98,10 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
         found.append(
             f"saturated: the deliveries under way grew by {100 * figures.backlog_growth:.0f} % of the offered rate, "
             "so latency depends on the window's length"
+        )
+    if figures.echoes:
+        found.append(
+            f"{figures.echoes} deliveries came back to their senders, where none is expected; leave out --no-echo"
         )
     if figures.foreign:
         found.append(f"{figures.foreign} stamped messages of the window were not this swarm's")

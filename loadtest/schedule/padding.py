@@ -26,6 +26,8 @@ _ALPHABET = (string.ascii_letters + string.digits).encode()
 _END = b"."
 _PERIOD = 4093
 
+_IS_ALPHANUMERIC = np.isin(np.arange(256), list(_ALPHABET))
+
 Booleans = npt.NDArray[np.bool_]
 Number = TypeVar("Number", int, Integers)
 
@@ -43,8 +45,8 @@ def are_intact(  # columns of one table
 ) -> Booleans:
     """Tell of each message whether its padding of `length` bytes is there, unaltered.
 
-    It starts at `starts[i]` and its payload ends at `limits[i]`. Every padding's length and last `CHECKED_END` bytes
-    are checked; what is before them is compared in a sample.
+    It starts at `starts[i]` and its payload ends at `limits[i]`. Of every padding the length, the last `CHECKED_END`
+    bytes and that no letter or digit follows are checked; what is before them is compared in a sample.
     """
     if length <= 0:
         return np.ones(len(starts), np.bool_)
@@ -55,6 +57,9 @@ def are_intact(  # columns of one table
     is_end_right = view[start + length - 1] == _END[0]
     for offset in range(max(0, length - CHECKED_END), length - 1):
         is_end_right &= view[start + offset] == sequence[first + offset]
+    after = start + length
+    is_followed = after < limits[whole]
+    is_end_right[is_followed] &= ~_IS_ALPHANUMERIC[view[after[is_followed]]]
     if length > CHECKED_END:
         sample = _sample(len(whole), length)
         is_end_right[sample] &= _are_wholly_right(data, start[sample].tolist(), first[sample].tolist(), length)

@@ -202,7 +202,7 @@ def test_several_blocks_are_one_row() -> None:
     assert first == ["direct", "50", "1.50", "never", "never", "never", "4,950", "1,000", "101.0", "2 of 3", "1 of 2"]
     assert second == ["direct", "100", "12.00", *["48.00"] * 3, "10,000", "2", "50.0", "3 of 3", "1 of 3"]
     in_full = users_table(summary, in_full=True)
-    assert in_full.columns[4].heading == "range of p99"
+    assert in_full.columns[4].heading == "range of p99\n(upper bound)"
     assert [row.cells[4] for row in in_full.rows] == ["4.00 to never", "44.00 to 52.00"]
 
 

@@ -20,6 +20,7 @@ from bench.claims.judgement import judge
 from bench.claims.manifest import Campaign, Claim, Manifest, read_manifest
 from bench.claims.measurement import estimate_s, is_measured_as_planned, replace_folder
 from bench.claims.progress import CampaignProgress
+from bench.claims.readers import read
 from bench.claims.reading import Outcome, Reading, outcome
 from bench.claims.stored_results import FORMAT, Measured, StoredResults
 from bench.commands.main import main
@@ -39,7 +40,9 @@ TINY = "bench compare --strategies direct,coalesced --users 2,4 --room-rate 20 -
 FAULTS = "bench selftest --only faults"
 
 
-def claim(reader: str, campaign: str = "tiny", tolerance: float = 0.1, **parameters: str | int) -> Claim:
+def claim(
+    reader: str, campaign: str = "tiny", tolerance: float = 0.1, verdict: str = "", **parameters: str | int
+) -> Claim:
     return Claim(
         id=reader,
         text="It is {figure}.",
@@ -48,10 +51,12 @@ def claim(reader: str, campaign: str = "tiny", tolerance: float = 0.1, **paramet
         reader=reader,
         parameters=dict(parameters),
         tolerance=tolerance,
+        verdict=verdict,
     )
 
 
 RATIO = claim("latency-ratio", strategy="queue", users=100)
+BLOCKS = 12
 
 
 def stored(directory: Path, summary: Summary, name: str = "tiny") -> StoredResults:
@@ -79,6 +84,19 @@ def slower(summary: Summary, strategy: str, factor: float) -> Summary:
     return msgspec.structs.replace(summary, cells=cells)
 
 
+def now_and_then_faster(summary: Summary, strategy: str) -> Summary:
+    """Give a strategy the latencies of `direct`, a tenth longer in one block and shorter in the next."""
+    direct = {(cell.block, cell.users): cell for cell in summary.cells if cell.strategy == "direct"}
+    cells = []
+    for cell in summary.cells:
+        if cell.strategy == strategy and (cell.block, cell.users) in direct:
+            of_direct = msgspec.structs.replace(summary, cells=[direct[cell.block, cell.users]])
+            (scaled,) = slower(of_direct, "direct", 1.1 if cell.block % 2 else 1 / 1.1).cells
+            cell = msgspec.structs.replace(cell, latency_ms=scaled.latency_ms)
+        cells.append(cell)
+    return msgspec.structs.replace(summary, cells=cells)
+
+
 # Holds, drifted, failed
 
 
@@ -92,7 +110,11 @@ def slower(summary: Summary, strategy: str, factor: float) -> Summary:
         (Reading(1.05, "", "slower"), Reading(0.99, "", "faster"), Outcome.FAILED),
         (Reading(2.0, "", "", 1.5, 2.5), Reading(2.8, "", "", 2.4, 3.5), Outcome.HOLDS),
         (Reading(2.0, "", "", 1.5, 2.5), Reading(2.8, "", "", 2.6, 3.5), Outcome.DRIFTED),
-        (Reading(6000, "", "", 6000, math.inf), Reading(9000, "", "", 9000, math.inf), Outcome.HOLDS),
+        (Reading(6000, "", "", 6000, math.inf), Reading(6500, "", "", 6500, math.inf), Outcome.HOLDS),
+        (Reading(6000, "", "", 6000, math.inf), Reading(300, "", "", 300, math.inf), Outcome.DRIFTED),
+        (Reading(450, "", "", 430, 460), Reading(20, "", "", 20, math.inf), Outcome.UNDECIDED),
+        (Reading(450, "", "", 430, 460), Reading(600, "", "", 600, math.inf), Outcome.DRIFTED),
+        (Reading(2.0, "", "slower"), Reading(1.0, "", "no difference found", is_decided=False), Outcome.UNDECIDED),
         (Reading(math.inf, ""), Reading(math.inf, ""), Outcome.HOLDS),
         (Reading(math.inf, ""), Reading(5.0, ""), Outcome.DRIFTED),
         (Reading(5.0, ""), Reading(math.inf, ""), Outcome.DRIFTED),
@@ -107,12 +129,34 @@ def test_a_figure_measured_again(stored: Reading, again: Reading, expected: Outc
     ("factor", "expected"), [(1.0, Outcome.HOLDS), (1.05, Outcome.HOLDS), (1.5, Outcome.DRIFTED), (0.5, Outcome.FAILED)]
 )
 def test_a_ratio_against_a_campaign_that_was_slower(factor: float, expected: Outcome, tmp_path: Path) -> None:
-    summary = typical_summary()
+    summary = typical_summary(blocks=BLOCKS)
     then = stored(tmp_path / "then", slower(summary, "queue", 1.3))
     now = stored(tmp_path / "now", slower(slower(summary, "queue", 1.3), "queue", factor))
-    found = judge(RATIO, then, now)
+    found = judge(claim("latency-ratio", verdict="slower", strategy="queue", users=100), then, now)
     assert found.outcome is expected
     assert ("was slower, is faster" in found.remark) == (expected is Outcome.FAILED)
+
+
+def test_a_verdict_is_that_of_the_comparison_and_not_the_sign_of_an_estimate(tmp_path: Path) -> None:
+    slow = claim("latency-ratio", verdict="slower", strategy="queue", users=100)
+    then = stored(tmp_path / "then", slower(typical_summary(blocks=BLOCKS), "queue", 1.3))
+    few = stored(tmp_path / "few", slower(typical_summary(blocks=2), "queue", 1.3))
+    equal = stored(tmp_path / "equal", now_and_then_faster(typical_summary(blocks=BLOCKS), "queue"))
+    assert judge(slow, then, few).outcome is Outcome.UNDECIDED
+    found = judge(slow, then, equal)
+    assert (found.outcome, found.remark) == (Outcome.FAILED, "was slower, is no difference found")
+
+
+def test_every_claim_can_be_read_from_the_quick_version_of_its_campaign(tmp_path: Path) -> None:
+    manifest = read_manifest(PACKAGES)
+    quick = {each.name: each.quick for each in manifest.campaigns if each.quick}
+    assert quick
+    results = StoredResults(tmp_path)
+    for name, command in quick.items():
+        store(msgspec.structs.replace(manifest.campaign(name), command=command), results)
+    for each in manifest.claims:
+        if each.campaign in quick:
+            assert not math.isnan(read(each, results).value)
 
 
 def test_a_claim_without_a_valid_figure_fails(tmp_path: Path) -> None:

@@ -219,8 +219,8 @@ def made_result(stalled: Sequence[int] = (0, 1, 5)) -> ScenarioResult:
     found = []
     for count in stalled:
         variation = Variation(f"stalled-{count}", Conditions(users=50, stalled=count))
-        calm = msgspec.structs.replace(step(50), timeline=seconds(2, 2))
-        lossy = msgspec.structs.replace(step(50, missing=2_500 * (count > 0)), timeline=seconds(2, 2))
+        calm = msgspec.structs.replace(step(50, seconds=10), timeline=seconds(2, 2))
+        lossy = msgspec.structs.replace(step(50, missing=5_000 * (count > 0), seconds=10), timeline=seconds(2, 2))
         found += made_rows(variation, {"queue": calm, "direct": lossy})
     return ScenarioResult(FORMAT, ENVIRONMENT, "stalled", "Stalled", "It shows.", "This.", ("stalled",), found)
 
@@ -251,10 +251,18 @@ def test_a_run_that_failed_is_a_row_with_the_reason() -> None:
 
 def test_the_table_has_one_row_per_run_and_says_what_to_look_at() -> None:
     text = printed(made_result())
-    for word in ("It shows.", "Look at: This.", "stalled", "healthy p99", "kicks", "2,500", "never"):
+    for word in ("It shows.", "Look at: This.", "stalled", "healthy p99", "kicks", "5,000", "never"):
         assert word in text
     lines = [line for line in text.splitlines() if "direct" in line or "queue" in line]
     assert len(lines) == 6
+
+
+def test_windows_that_are_too_short_have_no_p99() -> None:
+    conditions = Conditions(users=50, duration_s=5)
+    rows = made_rows(Variation("run", conditions), {"queue": step(50), "direct": step(50)})
+    text = printed(msgspec.structs.replace(made_result(), rows=rows))
+    assert "8.00" not in text
+    assert "about 500 messages, which carry p90: p99 needs 1,000" in " ".join(text.split())
 
 
 def test_a_result_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:

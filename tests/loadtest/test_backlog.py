@@ -172,7 +172,7 @@ def test_a_backlog_at_one_member_of_four_is_found(capacity: float) -> None:
     """One of several workers may be overloaded while the others are idle."""
     run = Run(capacity, 2, 10, None)
     run.arrival[:, 1:] = run.sent_ns[:, None] + 2_000_000
-    assert run.growth == pytest.approx((1 - capacity) / MEMBERS, abs=0.03)
+    assert run.growth == pytest.approx((1 - capacity) / MEMBERS, abs=0.04)
 
 
 @pytest.mark.parametrize("latency_s", [0.1, 1.0, 3.0])

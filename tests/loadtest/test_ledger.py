@@ -149,6 +149,9 @@ def test_without_an_echo_a_sender_is_not_expected_to_receive_its_own() -> None:
     counts = judge(window, *records).counts
     assert (counts.expected, counts.missing, counts.not_judged) == (len(others), 0, 0)
     assert judge(WINDOW, *records).counts.missing == len(ALL) - len(others)
+    assert counts.echoes == 0
+    with_echo = judge(window, *records[:2], columns(Deliveries, ALL)).counts
+    assert (with_echo.missing, with_echo.echoes) == (0, len(ALL) - len(others)), "told, though none is expected"
 
 
 def test_what_did_not_arrive_in_time_is_outstanding() -> None:

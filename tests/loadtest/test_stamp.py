@@ -50,7 +50,12 @@ def test_stamps_are_found_wherever_a_server_puts_them(messages: list[tuple[bytes
 def texts(draw: st.DrawFn) -> tuple[int, list[tuple[bytes, int, int, bytes]]]:
     """Draw a size of texts, and for each what a server writes before it, its sender and number, and what follows."""
     size = draw(st.sampled_from([0, LENGTH, LENGTH + 1, LENGTH + 2, LENGTH + 9, 300, 9000]))
-    return size, draw(st.lists(st.tuples(noise, senders, seqs, noise), min_size=1, max_size=8))
+    return size, draw(st.lists(st.tuples(noise, senders, seqs, noise.map(delimited)), min_size=1, max_size=8))
+
+
+def delimited(after: bytes) -> bytes:
+    """Let no letter or digit follow a text."""
+    return b'"' + after if after[:1].isalnum() else after
 
 
 def are_found_intact(payloads: list[bytes], size: int) -> list[bool]:
@@ -84,6 +89,14 @@ def test_a_text_that_was_cut_is_not_whatever_follows_it(
         after = after.replace(b".", b"")  # a server that ends a cut text like ours could also just write it out
         payloads.append(before + (text[:cut] if n == struck else text) + after)
     assert are_found_intact(payloads, size) == [n != struck for n in range(len(messages))]
+
+
+def test_a_text_that_goes_on_is_not_intact() -> None:
+    text = stamped_text(1, 2, 3, 4, 70)
+    for after in (b"", b'"', b"\n", b" ", b"<br>", "\u00e9".encode()):
+        assert are_found_intact([b"{" + text + after], 70) == [True]
+    for after in (b"more", b"0", text):
+        assert are_found_intact([b"{" + text + after + b"}"], 70)[0] is False
 
 
 @given(texts(), st.data())

@@ -89,6 +89,7 @@ def step_of(
     latencies_ns: Sequence[int] = (1_000_000,),
     bound_ns: int = 0,
     withdrawn: int = 0,
+    has_echo: bool = True,
     **changes: object,
 ) -> Step:
     """One member, one message a millisecond from 0, delivered after 1 ms, or after `latencies_ns` in turn.
@@ -103,7 +104,7 @@ def step_of(
     arrival_ns = np.where(came, sent + np.resize(latencies_ns, count), 0)
     columns = (zeros, zeros, numbers, due_ns, arrival_ns, arrival_ns - bound_ns, arrival_ns, zeros)
     away = np.arange(withdrawn)
-    window = Window(0, max(count, 1) * 1_000_000, NEVER - 1, 0)
+    window = Window(0, max(count, 1) * 1_000_000, NEVER - 1, 0, has_echo)
     aggregate = Aggregate()
     aggregate.add(
         judge(
@@ -185,8 +186,16 @@ def test_a_response_time_that_is_much_longer_than_the_latency_is_a_warning(late_
 
 
 def test_a_warning_quotes_no_percentile_that_the_messages_do_not_support() -> None:
-    (warning,) = step_of(sent_late(0.5, 999)).warnings
-    assert warning.startswith("p90 from due is 1.50 ms, from sending 1.00 ms")
+    """A count of 900 may well be that of a window with 1,000 due on average."""
+    for count, percentile in ((900, "p90"), (920, "p99")):
+        (warning,) = step_of(sent_late(0.5, count)).warnings
+        assert warning.startswith(f"{percentile} from due is 1.50 ms, from sending 1.00 ms")
+
+
+def test_copies_that_come_back_to_their_senders_are_told() -> None:
+    assert step_of(PUNCTUAL).warnings == []
+    told = [text for text in step_of(PUNCTUAL, has_echo=False).warnings if "came back to their senders" in text]
+    assert told == ["200 deliveries came back to their senders, where none is expected; leave out --no-echo"]
 
 
 @pytest.mark.parametrize(("bound_ns", "is_warned"), [(90_000, False), (110_000, True)])

@@ -15,7 +15,7 @@ from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
 from bench.presentation.charts.latency_by_position import latency_by_position
 from bench.presentation.charts.latency_by_users import latency_by_users
 from bench.presentation.charts.latency_heat_map import latency_heat_map
-from bench.presentation.charts.parts.saved import SavedChart, save_chart
+from bench.presentation.charts.parts.saved import SavedChart, read_chart, save_chart
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
 from bench.presentation.charts.run_health import run_health
@@ -43,7 +43,10 @@ class Gallery:
 
 
 def draw_all(summary: Summary, details: Distributions, directory: Path) -> Gallery:
-    """Draw every chart that there is data for into `directory`; a summary without a cell has none."""
+    """Draw every chart that there is data for into `directory`; a summary without a cell has none.
+
+    One whose data are no longer there is kept as it was drawn when they were.
+    """
     gallery = Gallery()
     if not summary.cells:
         return gallery
@@ -53,7 +56,10 @@ def draw_all(summary: Summary, details: Distributions, directory: Path) -> Galle
         try:
             figure = draw()
         except ChartLeftOutError as reason:
-            gallery.left_out[name] = str(reason)
+            if earlier := read_chart(name, directory):
+                gallery.drawn.append(earlier)
+            else:
+                gallery.left_out[name] = str(reason)
             continue
         gallery.drawn.append(save_chart(figure, name, directory))
     return gallery

@@ -38,7 +38,7 @@ def ratio_to_direct(summary: Summary) -> Figure:
     figure, (axes,) = style.new_figure(
         Provenance.of_campaign(summary),
         headline(comparisons, summary.plan.blocks),
-        [_how_to_read(comparisons), *notes(summary)],
+        [_how_to_read(comparisons), *_without_ratio(comparisons), *notes(summary)],
         1,
         (6.4, 4.4),
     )
@@ -53,7 +53,7 @@ def ratio_to_direct(summary: Summary) -> Figure:
     ends = [LineEnd(baseline if len(baselines(comparisons)) == 1 else "baseline", users[-1], 1, looks[baseline].colour)]
     for label, points in lines.items():
         if points:
-            gaps = [count for count in users if count > points[-1].users]
+            gaps = [count for count in users if count > points[-1].users and not summary.blocks_of(label, count)]
             within = _within_axis(points, nothing, infinite)
             is_solid = [has_verdict[label, point.users] for point in points]
             ends.append(_draw(axes, label, within, is_solid, gaps, looks[label]))
@@ -147,6 +147,12 @@ def _scale_ratio(axes: Axes, points: Sequence[Point], beyond: dict[float, str]) 
         names[infinite] = beyond[math.inf]
     style.log_axis(axes, "y", low, high, ticks, names)
     return nothing, infinite
+
+
+def _without_ratio(comparisons: Sequence[Comparison]) -> list[str]:
+    """Name what was measured and has no ratio, because both sides are infinite or saturated."""
+    places = [f"{one.arm} {one.users:,}" for one in comparisons if one.block_ratios and math.isnan(one.ratio)]
+    return [f"No ratio, as both are saturated or infinite: {', '.join(places)} users."] if places else []
 
 
 def _has_interval(one: Comparison) -> bool:

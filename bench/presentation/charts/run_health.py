@@ -51,7 +51,7 @@ def run_health(summary: Summary) -> Figure:
     figure, panels = style.new_figure(
         Provenance.of_campaign(summary),
         _finding(summary),
-        notes(summary),
+        [*_unknown(summary), *notes(summary)],
         3,
         (2.75, 2.2),
         rows=2,
@@ -87,7 +87,7 @@ def _draw(axes: Axes, panel: Panel, summary: Summary) -> None:
         by_users = [[cell for cell in recorded if (cell.strategy, cell.users) == (label, count)] for count in users]
         points = [series.fold(cells, lambda cell: cell.users, value) for cells in by_users if cells]
         if points:
-            gaps = [count for count in users if count > points[-1].users]
+            gaps = [count for count in users if count > points[-1].users and not summary.blocks_of(label, count)]
             ends.append(series.draw(axes, label, points, gaps, look))
     style.label_line_ends(axes, ends)
 
@@ -103,11 +103,21 @@ def _scale(axes: Axes, panel: Panel, values: list[float]) -> None:
         axes.yaxis.set_major_formatter(lambda tick, _: style.plain(tick))
 
 
+def _unknown(summary: Summary) -> list[str]:
+    """Name the cells without an event-loop lag, where others have one: the server was too busy to answer."""
+    lag = [(cell.strategy, cell.users, cell.server.loop_lag_p99_ms is not None) for cell in summary.cells]
+    known = {(strategy, users) for strategy, users, is_known in lag if is_known}
+    unknown = dict.fromkeys(f"{name} {users:,}" for name, users, _ in lag if known and (name, users) not in known)
+    return [f"Event-loop lag unknown, as the server did not answer: {', '.join(unknown)} users."] if unknown else []
+
+
 def _finding(summary: Summary) -> str:
     """Say how many cells are valid, how busy both sides were, and what is missing."""
     cells = summary.cells
     invalid = sum(not cell.valid for cell in cells)
     validity = f"{invalid} of {len(cells)} cells invalid" if invalid else "All cells valid"
+    if summary.lost:
+        validity += f", {len(summary.lost)} lost"
     server = max((cell.server.cpu_percent for cell in cells if cell.server.cpu_percent is not None), default=None)
     busy = "server's CPU unknown" if server is None else f"server at most {server:.0f} % busy"
     swarm = max(cell.generator.cpu_percent for cell in cells)

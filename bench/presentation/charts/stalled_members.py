@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.model.percentile import Percentile
 from bench.model.summary import Cell, or_infinite
 from bench.presentation.charts.parts import series, style
 from bench.presentation.charts.parts.latency_axis import mark_limits, name_slo, scale_latency
@@ -14,6 +15,7 @@ from bench.presentation.charts.parts.provenance import Provenance, room_load
 from bench.presentation.charts.parts.series import Point
 from bench.presentation.scenario_answer import withdrawn_share
 from bench.presentation.text import listing, milliseconds
+from bench.presentation.window_wording import too_few_messages
 from bench.scenarios.result import ScenarioResult
 
 Lines = dict[str, list[Point]]
@@ -35,7 +37,11 @@ def stalled_members(result: ScenarioResult) -> Figure:
     figure, (left, right) = style.new_figure(
         Provenance(tuple(labels), load, result.environment),
         _finding(p99, delivered, counts, conditions.users),
-        [*_notes(delivered, counts), *_withdrawn([row.cell for row in result.rows if row.cell])],
+        [
+            *_notes(delivered, counts),
+            *_withdrawn([row.cell for row in result.rows if row.cell]),
+            *filter(None, [too_few_messages(conditions.workload, Percentile.P99.number)]),
+        ],
         2,
         (4, 3.4),
         share_y=False,

@@ -11,12 +11,19 @@ from bench.analysis.cost_model import cost_models
 from bench.analysis.max_users import max_users_within_slo
 from bench.analysis.paired_tests import blocks_needed
 from bench.analysis.verdict import Verdict
-from bench.claims.medians import p99_ms, server_cpu_us, spread, valid_cells
+from bench.claims.medians import server_cpu_us, spread, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
 from bench.model.summary import Summary
-from bench.presentation.comparison_wording import ratio_and_interval, rounded, span, verdict_in_words, verdicts
-from bench.presentation.figures.writing import code, ms, prose, table
+from bench.presentation.comparison_wording import (
+    p99_in_words,
+    ratio_and_interval,
+    ratio_in_words,
+    span,
+    verdict_in_words,
+    verdicts,
+)
+from bench.presentation.figures.writing import code, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
 from bench.presentation.table import Column
@@ -54,7 +61,7 @@ def answer(results: StoredResults, campaign: str) -> str:
     choice = f"At {rate:g} messages a second, choose `coalesced`." if one.verdict is Verdict.FASTER else ""
     return prose(
         f"{choice} With {one.users:,} users, {one.users * rate:,.0f} deliveries a second, the p99 of `coalesced`",
-        f"is {ms(spread(cells, p99_ms, 'p99').median)} ms, that of `direct` {rounded(1 / one.ratio)} times as long",
+        f"is {p99_in_words(cells)} ms, that of `direct` {_inverse_in_words(one)} times as long",
         f"(95 % interval {span(1 / one.high, 1 / one.low)}, {one.blocks_used} blocks);",
         f"it takes {cpu[0] / cpu[1]:.2f} times the CPU time of `direct`",
         f"({arrivals}, {rate * workload.duration_s:,.0f} a window).",
@@ -69,8 +76,12 @@ def _beyond(summary: Summary, users: int) -> str:
         return ""
     if 2 * sum(cell.saturated for cell in cells) > len(cells):
         return f"With {users:,} users both are saturated."
-    p99 = spread(cells, p99_ms, "p99").median
-    return f"With {users:,} users `direct` is saturated, and the p99 of `coalesced` is {ms(p99)} ms."
+    return f"With {users:,} users `direct` is saturated, and the p99 of `coalesced` is {p99_in_words(cells)} ms."
+
+
+def _inverse_in_words(one: Comparison) -> str:
+    """Write how many times as long the baseline takes, as a bracket where it is wide."""
+    return ratio_in_words(1 / one.ratio, 1 / one.ratio_high, 1 / one.ratio_low if one.ratio_low else math.inf)
 
 
 def strategies(results: StoredResults, campaign: str) -> str:
@@ -135,11 +146,9 @@ def side_by_side(results: StoredResults, one: str, other: str) -> str:
         for users in summaries[0].plan.workload.users:
             place = arm.label, users
             if all(place in places for places in measured):
-                p99 = [spread(valid_cells(summary, *place), p99_ms, "p99") for summary in summaries]
+                p99 = [p99_in_words(valid_cells(summary, *place)) for summary in summaries]
                 compared = [of_campaign.get(place) for of_campaign in ratio_of]
-                rows.append(
-                    [code(arm.label), f"{users:,}", *(ms(each.median) for each in p99), *map(_with_interval, compared)]
-                )
+                rows.append([code(arm.label), f"{users:,}", *p99, *map(_with_interval, compared)])
     headings = (f"{what}: {code(campaign)}" for what in ("p99 ms", "ratio") for campaign in (one, other))
     return table([Column("strategy"), "users", *headings], rows)
 

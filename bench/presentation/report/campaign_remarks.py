@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bench.model.percentile import Percentile
 from bench.model.summary import FailedTrial, Summary
 from bench.presentation.attempts_wording import measured_again
 from bench.presentation.report.page import Remark
 from bench.presentation.table import Tone
-from bench.presentation.text import listed_numbers, listing
+from bench.presentation.text import counted, listed_numbers, listing
 from bench.presentation.window_wording import too_few_messages
 
 
@@ -41,22 +43,38 @@ def _missing(summary: Summary) -> Remark:
 
 
 def _validity(summary: Summary) -> Remark:
-    invalid: dict[tuple[str, int], list[str]] = {}
-    for cell in summary.cells:
-        if not cell.valid:
-            invalid.setdefault((cell.strategy, cell.users), []).append(str(cell.block))
+    invalid = _by_place((cell.strategy, cell.users, cell.block) for cell in summary.cells if not cell.valid)
+    lost = _by_place((gap.strategy, gap.users, gap.block) for gap in summary.lost)
+    if lost:
+        number = counted(sum(map(len, lost.values())), "cell")
+        texts = [f"{number} lost, through no overload of the server: {_places(lost)}"]
+        texts += [f"{counted(sum(map(len, invalid.values())), 'cell')} invalid: {_places(invalid)}"] if invalid else []
+        return Remark(Tone.DOUBTFUL, f"{'; '.join(texts)}; the reasons are under Run health.")
     if not invalid:
         again = measured_again(summary)
         return Remark(Tone.GOOD, f"All {len(summary.cells):,} cells are valid." + (f" {again}." if again else ""))
-    listed = [
-        f"{strategy} with {users:,} users ({'block' if len(blocks) == 1 else 'blocks'} {listing(blocks)})"
-        for (strategy, users), blocks in invalid.items()
-    ]
     total = sum(map(len, invalid.values()))
     return Remark(
         Tone.DOUBTFUL,
-        f"{total:,} of {len(summary.cells):,} cells invalid and not counted: {listing(listed)}; "
+        f"{total:,} of {len(summary.cells):,} cells invalid and not counted: {_places(invalid)}; "
         "the reasons are under Run health.",
+    )
+
+
+def _by_place(cells: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], list[str]]:
+    """Gather the blocks of each strategy and user count."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for strategy, users, block in cells:
+        found.setdefault((strategy, users), []).append(str(block))
+    return found
+
+
+def _places(blocks_of: dict[tuple[str, int], list[str]]) -> str:
+    return listing(
+        [
+            f"{strategy} with {users:,} users ({'block' if len(blocks) == 1 else 'blocks'} {listing(blocks)})"
+            for (strategy, users), blocks in blocks_of.items()
+        ]
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.analysis.support import carries
+from bench.model.percentile import Percentile
 from bench.model.summary import or_infinite
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.report.environment import environment_section, machine_remarks
@@ -49,12 +51,14 @@ def _outcome(strategy: str, rows: list[Row]) -> str:
     if not cells:
         return f"{strategy}: not measured."
     worst = max((cell.latency_ms.p99 for cell in cells), key=or_infinite)
-    p99 = "infinite" if worst is None else f"{milliseconds(worst)} ms"
+    p99 = "infinite at worst" if worst is None else f"{milliseconds(worst)} ms at worst"
+    if not all(carries(row.cell, row.conditions.workload, Percentile.P99.number) for row in rows if row.cell):
+        p99 = "not known from so few messages"
     missing, expected = sum(cell.missing for cell in cells), sum(cell.expected for cell in cells)
     gaps = [row.variation for row in rows if not row.cell]
     not_measured = f"; not measured: {listing(gaps)}" if gaps else ""
     return (
-        f"{strategy}: healthy members' p99 {p99} at worst, {missing:,} of {expected:,} deliveries missing, "
+        f"{strategy}: healthy members' p99 {p99}, {missing:,} of {expected:,} deliveries missing, "
         f"{_recovery(rows)}, {_kicks(rows)}{not_measured}."
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from bench.model.summary import Summary
 
 
@@ -27,13 +29,18 @@ def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not m
     if lost:
         listed = ", ".join(f"{strategy} {users:,} users: {n:,}" for (strategy, users), n in lost.items())
         found.append(f"Missing deliveries, counted as infinite latency: {listed}.")
-    saturated = dict.fromkeys(f"{cell.strategy} {cell.users:,}" for cell in ordered if cell.saturated and cell.valid)
+    saturated = Counter((cell.strategy, cell.users) for cell in ordered if cell.saturated and cell.valid)
     if saturated:
-        found.append(f"Saturated, so the latency depends on the length of the window: {', '.join(saturated)} users.")
-    unmeasured: dict[str, set[int]] = {}
-    for gap in summary.not_measured:
-        unmeasured.setdefault(gap.strategy, set()).add(gap.users)
+        listed = ", ".join(_in_blocks(summary, place, count) for place, count in saturated.items())
+        found.append(f"Saturated, so the latency depends on the length of the window: {listed} users.")
+    unmeasured = Counter((gap.strategy, gap.users) for gap in summary.not_measured)
     if unmeasured:
-        listed = ", ".join(f"{name} {'/'.join(f'{n:,}' for n in sorted(users))}" for name, users in unmeasured.items())
+        listed = ", ".join(_in_blocks(summary, place, count) for place, count in unmeasured.items())
         found.append(f"{gaps} ({listed} users).")
     return found
+
+
+def _in_blocks(summary: Summary, place: tuple[str, int], count: int) -> str:
+    """Name a strategy and a user count, and in how many blocks something is so, unless it is in all that there are."""
+    strategy, users = place
+    return f"{strategy} {users:,}" + (f" in {count} of {summary.plan.blocks} blocks" * (count < summary.plan.blocks))

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from matplotlib.figure import Figure
 
 from bench.presentation.charts.parts import style
+
+TITLE = "svg:metadata/rdf:RDF/cc:Work/dc:title"
+NAMESPACES = {
+    "svg": "http://www.w3.org/2000/svg",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "cc": "http://creativecommons.org/ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,15 @@ def save_chart(figure: Figure, name: str, directory: Path) -> SavedChart:
     directory.mkdir(exist_ok=True)
     finding = figure.get_suptitle().replace("\n", " ")
     saved = SavedChart(name, finding, directory / f"{name}.png", directory / f"{name}.svg")
-    style.save(figure, saved.png)
-    style.save(figure, saved.svg)
+    style.save(figure, saved.png, finding)
+    style.save(figure, saved.svg, finding)
     return saved
+
+
+def read_chart(name: str, directory: Path) -> SavedChart | None:
+    """Return a chart that was saved before, with the finding that is in its SVG; `None` if there is none."""
+    png, svg = directory / f"{name}.png", directory / f"{name}.svg"
+    if not (png.exists() and svg.exists()):
+        return None
+    title = ElementTree.parse(svg).find(TITLE, NAMESPACES)  # noqa: S314 - a file of our own
+    return SavedChart(name, title.text or "", png, svg) if title is not None else None

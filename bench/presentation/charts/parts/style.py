@@ -231,7 +231,8 @@ def spread(wanted: NDArray[np.float64], gap: float, low: float, high: float) -> 
     return placed
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the same figure gives the same SVG."""
+def save(figure: Figure, path: Path, title: str) -> None:
+    """Write a figure with its title as metadata; the same figure gives the same SVG."""
+    metadata = {"Title": title} | ({"Date": None} if path.suffix == ".svg" else {})
     with mpl.rc_context(RC):
-        figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, dpi=DPI, metadata=metadata)
