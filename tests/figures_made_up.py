@@ -15,7 +15,8 @@ from bench.claims.stored_results import FORMAT, Measured, StoredResults
 from bench.commands.main import main
 from bench.connections.measurement import Connections
 from bench.connections.stored import ConnectionsResult, write_connections
-from bench.model.plan import Workload, make_plan
+from bench.model.plan import Trial, Workload, make_plan
+from bench.model.revision import Revision
 from bench.model.summary import Cell, ServerUse
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
 from bench.scenarios.scenario import read_scenario, scenario_file
@@ -27,6 +28,7 @@ from bench.validation.selftest.stored import SelftestResult, write_selftest
 from bench.validation.simulated_tables import SimulatedTable, SimulationResult, write_simulation
 from loadtest.ledger.result import StepFigures, shared_fields
 from tests.bench.made_up import ENVIRONMENT, run, step
+from tests.bench.made_up import workload as made_up_workload
 from tests.bench.made_up_capacity import made_up_search
 
 P50_MS = {"coalesced": 1.0, "direct": 2.0, "queue": 3.0, "gather": 4.0}
@@ -41,7 +43,9 @@ def store(campaign: Campaign, results: StoredResults) -> None:
     """Store what the command of a campaign might, with all its flags read as the bench reads them."""
     folder = results.folder(campaign.name)
     module, *words = campaign.words()
-    if module != "bench":
+    if module.endswith("gate_demonstration"):
+        _gate_demonstration(folder)
+    elif module != "bench":
         write_simulation(simulated(), folder)
     else:
         folder.mkdir(parents=True)
@@ -50,6 +54,27 @@ def store(campaign: Campaign, results: StoredResults) -> None:
         with command.make_context(subcommand, [*flags, "--out", str(folder / "new")]) as context:
             STORE[subcommand](folder, context.params)
     results.write_measured(campaign.name, Measured(FORMAT, shlex.join(campaign.words()), 600))
+
+
+def _gate_demonstration(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    revisions = [Revision(name, digit * 40) for name, digit in (("HEAD", "1"), ("HEAD", "1"), ("222222222222", "2"))]
+    plan = make_plan(made_up_workload((200, 400)), ["direct"], 10, 50, 1, revisions=revisions)
+    runs = [
+        run(trial, [step(users, p50=users / 100 * (1 + trial.block / 100) * _pace(trial)) for users in (200, 400)])
+        for trial in plan.trials
+    ]
+    summary = summarise(plan, ENVIRONMENT, runs)
+    cells = [
+        msgspec.structs.replace(cell, server=ServerUse(5 * cell.latency_ms.p50 / cell.users, 40, 60))
+        for cell in summary.cells
+        if cell.latency_ms.p50
+    ]
+    CampaignFolder(folder).write_summary(msgspec.structs.replace(summary, cells=cells))
+
+
+def _pace(trial: Trial) -> float:
+    return 1.15 if trial.arm.revision == "2" * 40 else 1.0 + 0.001 * (trial.arm.label.endswith("#2"))
 
 
 def _compare(folder: Path, flags: dict[str, Any]) -> None:

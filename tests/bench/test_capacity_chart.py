@@ -51,7 +51,7 @@ def test_a_mark_and_whiskers_for_each_strategy_the_most_on_top() -> None:
         "gather: between 140 and 160",
         "queue: between 360 and 390",
     ]
-    assert axes.get_xlabel() == "users within the SLO: p99 <= 50 ms, nothing missing"
+    assert axes.get_xlabel() == "users within the SLO: p99 <= 50 ms"
     assert "Hollow" not in texts(figure)
 
 
@@ -107,7 +107,7 @@ def test_title_and_footer_say_what_was_found_and_under_which_load() -> None:
     by_rate = msgspec.structs.replace(result, plan=msgspec.structs.replace(result.plan, by=Axis.RATE))
     figure = capacity_chart(by_rate)
     assert "500 users (constant), 64 B a message" in texts(figure)
-    assert figure.axes[0].get_xlabel() == "messages/s within the SLO: p99 <= 50 ms, nothing missing"
+    assert figure.axes[0].get_xlabel() == "messages/s within the SLO: p99 <= 50 ms"
 
 
 def test_labels_neither_overlap_nor_leave_the_figure() -> None:

@@ -40,7 +40,7 @@ def capacity_chart(result: CapacityResult) -> Figure:
     axes.set_ylim(-0.6, len(ranked) - 0.4)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"{plan.by.unit} within the SLO: {plan.slo}, nothing missing")
+    axes.set_xlabel(f"{plan.by.unit} within the SLO: {plan.slo}")
     looks = style.looks([arm.label for arm in plan.arms])
     ends = [
         _draw(axes, each, height, labels[each.strategy], looks[each.strategy], low, high)

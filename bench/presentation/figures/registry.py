@@ -10,7 +10,7 @@ from types import MappingProxyType
 from bench.claims.manifest import Manifest
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
-from bench.presentation.figures import capacities, comparisons, costs, records, scenarios, validations
+from bench.presentation.figures import capacities, comparisons, costs, gates, records, scenarios, validations
 
 Figure = Callable[..., str]
 """Takes the stored results and the words after its name, and returns Markdown."""
@@ -43,6 +43,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "selftest-sentence": validations.selftest_sentence,
         "cross-checks": validations.cross_checks,
         "simulated": validations.simulated,
+        "gate-demonstration": gates.gate_demonstration,
         "command": records.command,
         "chart": records.chart,
     }

@@ -34,7 +34,7 @@ def capacity_page(directory: Path) -> Page:
     drawn = draw_capacity(result, directory / "charts")
     return Page(
         title=f"Capacity of {listing([arm.label for arm in plan.arms])} in {plan.by.unit}",
-        subtitle=f"within {plan.slo}, nothing missing, {result.environment.time[:10]}",
+        subtitle=f"within {plan.slo}, every delivery once and in order, {result.environment.time[:10]}",
         verdict=list(answer.sentences),
         remarks=[_certainty(result), *machine_remarks(result.environment)],
         sections=[
