@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from http import HTTPStatus
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.protocol import OPEN
 
 from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, wait_for
+from loadtest.client.printable import printable
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
 
@@ -48,8 +50,8 @@ def read_reply(
             protocol.receive_eof()
 
 
+_OTHER_HINT = "see what it asks for; --url-path, --header and --subprotocol say what it gets"
 _HINTS = {
-    400: "see what it asks for; --url-path and --header say what it gets",
     401: "give what it asks for (--header)",
     403: "see whether it wants another path, a token or an Origin (--url-path, --header)",
     404: "give the path of its chat room (--url-path)",
@@ -62,9 +64,15 @@ def _refusal(protocol: ClientProtocol) -> str:
     error, uri = protocol.handshake_exc, protocol.uri
     url = f"{'wss' if uri.secure else 'ws'}://{uri.host}:{uri.port}{uri.resource_name}"
     if not isinstance(error, InvalidStatus):
-        return f"no WebSocket server replied at {url}: {error}; check --host and --url-path"
+        return f"no WebSocket server replied at {url}: {printable(str(error))}; check --host and --url-path"
     response = error.response
-    body = bytes(response.body).decode(errors="replace")[:200].strip()
-    said = f"the server refused {url} with {response.status_code} {response.reason_phrase}"
-    hint = _HINTS.get(response.status_code)
-    return f"{said}{': ' if body else ''}{body}{'; ' if hint else ''}{hint or ''}"
+    said = f"the server refused {url} with {response.status_code} {printable(response.reason_phrase)}"
+    locations = response.headers.get_all("Location")
+    if _is_redirect(response.status_code) and locations:
+        return f"{said}, to {printable(locations[0])}; give that address with --host/--url-path"
+    body = printable(bytes(response.body).decode(errors="replace"))
+    return f"{said}{': ' if body else ''}{body}; {_HINTS.get(response.status_code, _OTHER_HINT)}"
+
+
+def _is_redirect(status: int) -> bool:
+    return HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST

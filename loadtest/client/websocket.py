@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.client.handshake import read_reply
+from loadtest.client.printable import printable
 from loadtest.client.target import Target
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
@@ -263,5 +264,5 @@ class WebSocket:
         """Say what ended the connection, with the close code where the server gave one; empty after `close()`."""
         close = self.protocol.close_rcvd
         if close is not None and self.protocol.close_rcvd_then_sent:
-            return f"the server closed the connection with code {close.code} {close.reason}".rstrip()
+            return f"the server closed the connection with code {close.code} {printable(close.reason)}".rstrip()
         return self._error
