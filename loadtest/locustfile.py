@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
@@ -16,6 +17,8 @@ from loadtest.swarm import Swarm
 from loadtest.user import ChatUser, FloodUser, StalledUser
 from loadtest.web_form import refuse_wrong_values
 from loadtest.worker.parent_death import end_forks_with_parent
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["ChatUser", "StepShape"]
 
@@ -37,4 +40,10 @@ def _start(environment: Environment, **_: Any) -> None:
 
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
-    Swarm.wait_for(environment).begin()
+    try:
+        Swarm.wait_for(environment).begin()
+    except StopTest:
+        raise
+    except Exception as error:  # Locust would print it, and wait for a swarm that never began
+        logger.exception("the swarm could not begin")
+        raise StopTest(f"the swarm itself failed before any user joined: {error!r}; please report that") from error

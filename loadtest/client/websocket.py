@@ -149,22 +149,23 @@ class WebSocket:
 
         Pings get replies.
         """
-        try:
-            data = self._socket.recv(max_bytes)
-            if not data:
-                self._end("the server closed the connection without a close frame")
+        plain, self._first_bytes = self._first_bytes, b""
+        if not plain:
+            try:
+                data = self._socket.recv(max_bytes)
+                if not data:
+                    self._end("the server closed the connection without a close frame")
+                    return []
+                plain = self._tls.decrypt(data) if self._tls else data
+            except BlockingIOError:
                 return []
-            plain = self._tls.decrypt(data) if self._tls else data
-        except BlockingIOError:
-            plain = b""
-        except OSError as error:
-            self._end(error.strerror or str(error))
-            return []
-        if self._tls and self._tls.error:
-            self._end(self._tls.error)
-            return []
-        messages = self.splitter.feed(self._first_bytes + plain)
-        self._first_bytes = b""
+            except OSError as error:
+                self._end(error.strerror or str(error))
+                return []
+            if self._tls and self._tls.error:
+                self._end(self._tls.error)
+                return []
+        messages = self.splitter.feed(plain)
         if self.protocol.writes:
             self.send_replies()
         return [messages.data[start:end] for start, end in zip(messages.starts, messages.ends, strict=True)]

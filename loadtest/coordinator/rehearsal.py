@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -37,7 +36,8 @@ def rehearse(target: Target, message_size: int, *, has_echo: bool) -> Rehearsal:
     """Let two members join, and one of them say something; a server that cannot be joined is left to the users.
 
     Raises:
-        RehearsalError: the message was not passed on, or its sender has a copy although it should not, or the reverse.
+        RehearsalError: the message was not passed on, its sender has a copy although it should not, or the reverse,
+            or a connection ended.
 
     """
     with ExitStack() as stack:
@@ -52,18 +52,18 @@ def rehearse(target: Target, message_size: int, *, has_echo: bool) -> Rehearsal:
         text = stamped_text(MAX_SENDER, MAX_SEQ, now_ns, now_ns, message_size)
         sender, other = (_Listener(member, text[:LENGTH]) for member in members)
         members[0].send_text(text)
-        _wait_until(lambda: other.has_it(), PASS_ON_LIMIT_S)
-        if not other.has_it():
+        if not _hears(other, PASS_ON_LIMIT_S, sender):
             raise RehearsalError(_not_passed_on(other))
-        _wait_until(lambda: sender.has_it(), ECHO_LIMIT_S)
-        if sender.has_it() != has_echo:
+        has_its_own = _hears(sender, ECHO_LIMIT_S, other)
+        if has_its_own != has_echo:
             raise RehearsalError(_WITHOUT_ECHO if has_echo else _WITH_ECHO)
-        return Rehearsal(sent=1, received=1 + sender.has_it())
+        return Rehearsal(sent=1, received=1 + has_its_own)
 
 
 def _leave(member: WebSocket) -> None:
-    member.drop_reads()
-    member.close(LEAVE_LIMIT_S)
+    if not member.ended.is_set():
+        member.drop_reads()
+        member.close(LEAVE_LIMIT_S)
 
 
 class _Listener:
@@ -74,19 +74,44 @@ class _Listener:
         self.texts: list[bytes] = []
         self._stamp = stamp
 
-    def has_it(self) -> bool:
-        """Read, and tell whether the message has come."""
+    def read(self) -> None:
+        """Read what there is.
+
+        Raises:
+            RehearsalError: the connection has ended.
+
+        """
         if not self.member.ended.is_set():
             self.texts += self.member.read_texts(READ_BYTES)
+        if self.member.ended.is_set():
+            raise RehearsalError(_LOST.format(self.member.why_ended()))
+
+    @property
+    def has_it(self) -> bool:
+        """Whether the message has come."""
         return any(self._stamp in text for text in self.texts)
 
 
-def _wait_until(condition: Callable[[], bool], limit_s: float) -> None:
+def _hears(listener: _Listener, limit_s: float, other: _Listener) -> bool:
+    """Read until a member has the message, for at most so long; return whether it has.
+
+    Raises:
+        RehearsalError: the connection of one of them has ended.
+
+    """
     deadline_s = time.monotonic() + limit_s
-    while not condition() and time.monotonic() < deadline_s:
+    while True:
+        other.read()
+        listener.read()
+        if listener.has_it or time.monotonic() >= deadline_s:
+            return listener.has_it
         gevent.sleep(POLL_S)
 
 
+_LOST = (
+    "the server does not keep users in the room: two members joined, and the connection of one ended, as {}; give what "
+    "it asks for (--url-path, --header, --subprotocol)"
+)
 _WITHOUT_ECHO = (
     "the server does not send a message to its sender: another member received one, and its sender did not within "
     f"{ECHO_LIMIT_S:g} s; add --no-echo, and no such copies are expected"
@@ -95,9 +120,7 @@ _WITH_ECHO = "the server sends a message to its sender, too; leave out --no-echo
 
 
 def _not_passed_on(other: _Listener) -> str:
-    if other.member.ended.is_set():
-        seen = f"its connection ended ({other.member.why_ended()})"
-    elif other.texts:
+    if other.texts:
         seen = f"it received {len(other.texts)} other texts, the last: {other.texts[-1][:SHOWN_BYTES]!r}"
     else:
         seen = "it received nothing"
