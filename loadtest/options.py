@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.client.endpoint import check_that_users_have_names, header, subprotocol, url_path
 from loadtest.errors import OptionError
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
 from loadtest.schedule.churn import Churn
 from loadtest.schedule.flood import Flood, messages_and_size
 from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
+from loadtest.values import count, not_negative, ns_in_window, positive, steps, writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,9 @@ class Options:
         """
         counts = steps(parsed.steps or "")
         smallest = counts[0] if counts else parsed.num_users
+        if smallest is not None and smallest < 1:
+            raise OptionError(f"there has to be a user, not {smallest}; give -u a whole number from 1")
+        check_that_users_have_names(parsed.url_path, parsed.header or ())
         messages, size_bytes = messages_and_size(parsed.flood or "")
         flooders = count(parsed.flooders) if messages else 0
         user_rate = not_negative(parsed.user_rate or 0)
@@ -62,7 +64,7 @@ class Options:
                 rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
                 burst=Burst(
                     factor=positive(parsed.burst_factor),
-                    start_ns=_ns_in_window("--burst-at", parsed.burst_at, dwell_s),
+                    start_ns=ns_in_window("--burst-at", parsed.burst_at, dwell_s),
                     length_ns=int(positive(parsed.burst_for) * 1e9),
                 ),
                 arrival=_arrival(parsed.arrival),
@@ -73,20 +75,20 @@ class Options:
             dwell_s=dwell_s,
             warmup_s=not_negative(parsed.warmup),
             drain_s=positive(parsed.drain),
-            url_path=parsed.url_path,
-            headers=tuple(map(_header, parsed.header or ())),
-            subprotocol=parsed.subprotocol,
+            url_path=url_path(parsed.url_path),
+            headers=tuple(map(header, parsed.header or ())),
+            subprotocol=subprotocol(parsed.subprotocol),
             stalled=_fewer("--stalled", count(parsed.stalled), smallest),
             stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
             flood=Flood(
                 users=_fewer("--flooders", flooders, smallest and smallest - count(parsed.stalled)),
                 messages=messages,
                 size_bytes=size_bytes,
-                after_ns=_ns_in_window("--flood-at", parsed.flood_at, dwell_s),
+                after_ns=ns_in_window("--flood-at", parsed.flood_at, dwell_s),
             ),
             churn=Churn(
                 churn_rate=not_negative(parsed.churn_rate),
-                storm_after_ns=_ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
+                storm_after_ns=ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
                 storm_jitter_s=not_negative(parsed.reconnect_jitter),
             ),
             rejoin_every_s=not_negative(parsed.rejoin_every),
@@ -96,59 +98,6 @@ class Options:
         )
 
 
-def steps(text: str) -> tuple[int, ...]:
-    """Read `--steps`: user counts, each more than the one before."""
-    try:
-        counts = tuple(int(part) for part in text.split(",")) if text else ()
-    except ValueError as error:
-        raise OptionError(f"invalid user counts {text!r}; write as in 50,100,200") from error
-    if any(later <= earlier for earlier, later in zip((0, *counts), counts, strict=False)):
-        raise OptionError(f"user counts must increase, not {text!r}; write as in 50,100,200")
-    return counts
-
-
-def positive(value: str | float) -> float:
-    """Read a finite number above 0."""
-    number = _number(value)
-    if not 0 < number < math.inf:
-        raise OptionError(f"must be a finite number above 0, not '{value}'")
-    return number
-
-
-def not_negative(value: str | float) -> float:
-    """Read a finite number of 0 or more."""
-    number = _number(value)
-    if not 0 <= number < math.inf:
-        raise OptionError(f"must be a finite number, 0 or more, not '{value}'")
-    return number
-
-
-def count(value: str | float) -> int:
-    """Read a whole number of 0 or more."""
-    try:
-        number = int(value)
-    except (ValueError, OverflowError):
-        number = -1
-    if number < 0:
-        raise OptionError(f"must be a whole number, 0 or more, not '{value}'")
-    return number
-
-
-def _number(value: str | float) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        return math.nan
-
-
-def _ns_in_window(flag: str, seconds: str | float, dwell_s: float) -> int:
-    """Read a moment of a window, in seconds after its start, as nanoseconds."""
-    moment = not_negative(seconds)
-    if moment >= dwell_s:
-        raise OptionError(f"{flag} {moment:g} is not within a window of {dwell_s:g} s; lower it or raise --dwell")
-    return int(moment * 1e9)
-
-
 def _fewer(flag: str, number: int, users: int | None) -> int:
     """Read how many users are of another kind; at least one must be left, where the number of all users is known."""
     if users is not None and number >= users:
@@ -156,28 +105,11 @@ def _fewer(flag: str, number: int, users: int | None) -> int:
     return number
 
 
-def _header(text: str) -> tuple[str, str]:
-    """Read `Name: value`."""
-    name, colon, value = text.partition(":")
-    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.strip().isprintable():
-        raise OptionError(f"{text!r} is no header; write as in 'Authorization: Bearer abc'")
-    return name, value.strip()
-
-
 def _echo(parsed: Any) -> bool:
     """Read `--no-echo`: a member that comes back has another number, so its own messages are not known as such."""
     if parsed.no_echo and (float(parsed.churn_rate) or float(parsed.reconnect_at)):
         raise OptionError("--no-echo does not go with --churn-rate or --reconnect-at; leave them out")
     return not parsed.no_echo
-
-
-def _writable(text: str) -> str:
-    if text and Path(text).is_dir():
-        raise OptionError(f"{text} cannot be written: it is a folder; name a file as in {Path(text) / 'swarm.json'}")
-    directory = Path(text).absolute().parent
-    if text and not os.access(directory, os.W_OK):
-        raise OptionError(f"{text} cannot be written: {directory} is not a writable folder; name a file in another")
-    return text
 
 
 def _arrival(name: str) -> str:
@@ -195,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 read(value)
             except OptionError as error:
                 raise argparse.ArgumentTypeError(str(error)) from error
-            return value if read in (steps, _arrival, _header, messages_and_size) else read(value)
+            return read(value) if isinstance(default, int | float) else value  # a web form hands texts over as they are
 
         # Locust's web UI shows the text as it is, so nothing is left to argparse to fill in.
         shown = text if default in ("", None) else f"{text} (default: {default})"
@@ -233,17 +165,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--dwell", 12.0, "seconds of a window; a p99 needs 1,000 messages in it", positive, metavar="S")
     flag("--warmup", 2.0, "seconds of the same load before a window that are not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
-    flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name")
+    flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name", url_path)
     flag(
         "--header",
         None,
         "a header of each request to join, as in 'Authorization: Bearer abc'; {user} in it is the user's name",
-        _header,
+        header,
         action="append",
         metavar="NAME: VALUE",
         include_in_web_ui=False,
     )
-    flag("--subprotocol", "", "the WebSocket sub-protocol to ask for", metavar="NAME")
+    flag("--subprotocol", "", "the WebSocket sub-protocol to ask for", subprotocol, metavar="NAME")
     parser.add_argument(
         "--no-echo",
         action="store_true",
@@ -304,4 +236,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         not_negative,
         metavar="S",
     )
-    flag("--swarm-out", "", "write the result to this file (JSON)", _writable, metavar="FILE", include_in_web_ui=False)
+    flag("--swarm-out", "", "write the result to this file (JSON)", writable, metavar="FILE", include_in_web_ui=False)

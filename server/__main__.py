@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import math
 import resource
+from collections.abc import Callable
 
 import click
 
-from server.access import check_origin_setting
+from server.access import check_host_setting, check_origin_setting
 from server.errors import StrategyError
 from server.lifecycle import ChatServer, bind
 from server.settings import Settings
@@ -25,11 +26,16 @@ def _check_finite(_context: click.Context, _parameter: click.Parameter, value: f
     return value
 
 
-def _check_origins(_context: click.Context, _parameter: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(map(check_origin_setting, origins))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+def _each(check: Callable[[str], str]) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[str, ...]]:
+    """Return a callback that checks each value of a flag that is repeatable; `check` raises ValueError."""
+
+    def callback(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(map(check, values))
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
 
 
 def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -98,6 +104,7 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
+    callback=_each(check_host_setting),
     help="A name by which clients may reach the server, besides IP addresses, localhost and --host; * allows all.",
 )
 @click.option(
@@ -105,7 +112,7 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     "allowed_origins",
     multiple=True,
     metavar="SCHEME://HOST[:PORT]",
-    callback=_check_origins,
+    callback=_each(check_origin_setting),
     help="Pages of this origin may join, besides the server's own; * allows all.",
 )
 @click.option(

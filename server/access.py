@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from server.errors import RefusedError
 
 ANY = "*"
+_HOST_NAME = re.compile(r"[0-9A-Za-z_]([0-9A-Za-z_.-]*[0-9A-Za-z_])?")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -65,6 +67,21 @@ class Access:
 
     def _is_allowed(self, name: str) -> bool:
         return ANY in self._hosts or name in self._hosts or _is_address(name)
+
+
+def check_host_setting(name: str) -> str:
+    """Return an allowed host as it was given.
+
+    Raises:
+        ValueError: it is neither `*` nor a name or an address alone, as a `Host` header has it.
+
+    """
+    if name != ANY and not _HOST_NAME.fullmatch(name) and not _is_address(name):
+        raise ValueError(
+            f"bad host {name!r}; give a name alone, without a scheme, a port or a path, as in chat.example.org, or *; "
+            "one that is not ASCII as in xn--bcher-kva.example"
+        )
+    return name
 
 
 def check_origin_setting(origin: str) -> str:

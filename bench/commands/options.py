@@ -16,6 +16,7 @@ from bench.errors import RevisionError
 from bench.execution.git import Repository
 from bench.model.plan import OUR_ENDPOINT, Endpoint
 from bench.model.revision import Revision
+from loadtest.client import endpoint
 from loadtest.schedule import stamp
 
 
@@ -49,18 +50,18 @@ def _strategies(_context: click.Context, _parameter: click.Parameter, value: str
     return names
 
 
-def _url_path(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not value.startswith("/") or "{user}" not in value:
-        raise click.BadParameter(f"{value!r} is not a path with {{user}} in it; write as in '/ws/{{user}}'")
-    return value
+def _checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return a callback that takes a text, or several, as the swarm does; `check` raises ValueError for a wrong one."""
 
+    def callback(_context: click.Context, _parameter: click.Parameter, value: str | tuple[str, ...]) -> Any:
+        try:
+            for text in [value] if isinstance(value, str) else value:
+                check(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+        return value
 
-def _headers(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        name, colon, _ = value.partition(":")
-        if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise click.BadParameter(f"{value!r} is no header; write as in 'Authorization: Bearer abc'")
-    return values
+    return callback
 
 
 def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -93,7 +94,7 @@ def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[...
         click.option(
             "--url-path",
             default=OUR_ENDPOINT.url_path,
-            callback=_url_path,
+            callback=_checked(endpoint.url_path),
             help=f"Where a user joins {whose}; {{user}} is its name.",
         ),
         click.option(
@@ -101,10 +102,16 @@ def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[...
             "headers",
             multiple=True,
             metavar="NAME: VALUE",
-            callback=_headers,
+            callback=_checked(endpoint.header),
             help=f"A header of the request to join {whose}.",
         ),
-        click.option("--subprotocol", default="", metavar="NAME", help=f"The sub-protocol to ask {whose} for."),
+        click.option(
+            "--subprotocol",
+            default="",
+            callback=_checked(endpoint.subprotocol),
+            metavar="NAME",
+            help=f"The sub-protocol to ask {whose} for.",
+        ),
         click.option("--no-echo", is_flag=True, help=f"A message does not come back to its sender from {whose}."),
     )
 
@@ -113,6 +120,10 @@ def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[...
         def with_endpoint(
             *context: Any, url_path: str, headers: tuple[str, ...], subprotocol: str, no_echo: bool, **others: Any
         ) -> None:
+            try:
+                endpoint.check_that_users_have_names(url_path, headers)
+            except ValueError as error:
+                raise click.BadParameter(str(error), param_hint="--url-path") from error
             command(*context, endpoint=Endpoint(url_path, headers, subprotocol, not no_echo), **others)
 
         decorated: Callable[..., None] = with_endpoint

@@ -36,6 +36,11 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--rival", "mine=python app.py", "invalid peer 'mine=python app.py'; give a name of its own and a command"),
         ("--rival", "python app.py {port}", "invalid peer 'python app.py {port}'"),
         ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the peer a name of its own"),
+        ("--url-path", "/a b/{user}", "--url-path must begin with '/' and be of printable ASCII without spaces"),
+        ("--url-path", "/ws", "no user would have a name: write {user} where it goes"),
+        ("--header", "no colon", "'no colon' is no header; write as in 'Authorization: Bearer abc'"),
+        ("--header", "Sec-WebSocket-Key: x", "the header 'Sec-WebSocket-Key' is set by the handshake"),
+        ("--subprotocol", "a b", "'a b' is no sub-protocol; give one name"),
     ],
 )
 def test_a_wrong_flag_says_what_is_allowed(flag: str, value: str, expected: str, tmp_path: Path) -> None:

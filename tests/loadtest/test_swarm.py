@@ -550,6 +550,9 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
         (("--swarm-out", "/nowhere/out.json"), "is not a writable folder"),
         (("--swarm-out", "/"), "it is a folder"),
         (("--header", "no colon"), "'no colon' is no header; write as in 'Authorization: Bearer abc'"),
+        (("--header", "Host: x"), "the header 'Host' is set by the handshake and cannot be given"),
+        (("--subprotocol", "a b"), "'a b' is no sub-protocol; give one name"),
+        (("--url-path", "/a b/{user}"), "--url-path must begin with '/' and be of printable ASCII without spaces"),
     ],
 )
 def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
@@ -561,11 +564,12 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
 @pytest.mark.parametrize(
     ("host", "path", "words"),
     [
-        ("ftp://127.0.0.1", "/", "ws://, wss://, http://, https://"),
+        ("ftp://127.0.0.1", "/{user}", "ws://, wss://, http://, https://"),
         ("ws://127.0.0.1:1", "chat", "must begin with '/'"),
-        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "make an invalid address"),
-        ("ws://no.such.host.invalid", "/", "cannot be resolved"),
-        ("127.0.0.1:8120", "/", "invalid --host '127.0.0.1:8120'; use one of ws://"),
+        ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "without spaces and '#'"),
+        ("ws://127.0.0.1:1", "/chat", "no user would have a name"),
+        ("ws://no.such.host.invalid", "/{user}", "cannot be resolved"),
+        ("127.0.0.1:8120", "/{user}", "invalid --host '127.0.0.1:8120'; use one of ws://"),
     ],
 )
 def test_a_wrong_address_is_refused_before_any_user_joins(tmp_path: Path, host: str, path: str, words: str) -> None:
@@ -574,6 +578,13 @@ def test_a_wrong_address_is_refused_before_any_user_joins(tmp_path: Path, host: 
     assert words in run.output
     assert "window" not in run.output
     assert "Traceback" not in run.output
+
+
+def test_a_swarm_without_a_user_is_refused_before_any_joins(tmp_path: Path) -> None:
+    run = run_swarm("ws://127.0.0.1:1", tmp_path / "out.json", *SHORT, "-u", "0")
+    assert run.exit_code == 1
+    assert "there has to be a user, not 0; give -u a whole number from 1" in run.output
+    assert "--stalled" not in run.output
 
 
 def test_results_of_another_format_are_refused(tmp_path: Path) -> None:

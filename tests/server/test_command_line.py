@@ -107,6 +107,10 @@ def test_open_file_limit_is_raised(start_server: Callable[..., ServerProcess]) -
         (("--slow-after", "nan"), "nan is no number to count with"),
         (("--slow-after", "inf"), "inf is no number to count with"),
         (("--max-bytes-per-second", "nan"), "nan is no number to count with"),
+        *(
+            (("--allowed-host", host), f"bad host '{host}'; give a name alone")
+            for host in ("http://x/", "chat.example.org:8000", "*.example.org", "b\u00fccher.example", "a b", "")
+        ),
         (("--allowed-origin", "chat.example.org"), "bad origin 'chat.example.org'; give SCHEME://HOST[:PORT]"),
     ],
 )
