@@ -20,7 +20,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from loadtest import report
 from loadtest.client import descriptors
-from loadtest.client.target import Target, resolve
+from loadtest.client.target import DEFAULT_HOST, Target, resolve
 from loadtest.coordinator.coordinator import Coordinator
 from loadtest.coordinator.rehearsal import Rehearsal, rehearse
 from loadtest.errors import OptionError, RehearsalError, UserLimitError
@@ -33,7 +33,6 @@ from loadtest.worker.messages import TO_COORDINATOR, TO_WORKER, ToCoordinator, T
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_HOST = "ws://127.0.0.1:8000"
 USERS_PER_WORKER = 20_000
 """Each worker numbers its users from a block of this size, so that no two share a name."""
 
@@ -184,11 +183,6 @@ class Swarm:
             return resolve(host, options.url_path, options.headers, options.subprotocol)
         except OptionError as error:
             raise StopTest(str(error)) from error
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise StopTest(
-                f"the name in --host {host!r} cannot be resolved: {why}; check it, or give an address"
-            ) from error
 
     # Locust's events
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, jsonify, request
 from locust.env import Environment
 
+from loadtest.client.target import DEFAULT_HOST, resolve
 from loadtest.errors import OptionError
 from loadtest.options import Options
 
@@ -29,7 +30,8 @@ def refuse_wrong_values(environment: Environment) -> None:
                 name = NAMES.get(field, field)
                 if hasattr(values, name):
                     setattr(values, name, _read(name, getattr(values, name), text))
-            Options.of(values)
+            options = Options.of(values)
+            resolve(values.host or DEFAULT_HOST, options.url_path)
         except OptionError as error:
             return jsonify({"success": False, "message": str(error), "host": environment.host})
         return None

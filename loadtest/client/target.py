@@ -14,6 +14,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from loadtest.errors import OptionError
 
+DEFAULT_HOST = "ws://127.0.0.1:8000"
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
@@ -39,22 +40,20 @@ def resolve(host: str, path: str, headers: Sequence[tuple[str, str]] = (), subpr
     `headers` and `subprotocol` go into each request to join; `{user}` in a header's value is the user's name.
 
     Raises:
-        OptionError: the host is not such an address, or host and path together are not a WebSocket's.
-        OSError: the name cannot be resolved.
+        OptionError: the host is not such an address, or its name cannot be resolved.
 
     """
-    parts = urlsplit(host)
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        allowed = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise OptionError(f"invalid --host {host!r}; use one of {allowed} as in ws://127.0.0.1:8000")
-    if not path.startswith("/"):
-        raise OptionError(f"--url-path must begin with '/', not {path!r}; use a path as in '/chat?user_id={{user}}'")
-    base = f"{SCHEMES[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
+    base = _base(host)
     try:
         uri = parse_uri(base + path.replace("{user}", "u000000"))
+        found = gevent.socket.getaddrinfo(uri.host, uri.port, type=gevent.socket.SOCK_STREAM)
     except InvalidURI as error:
-        raise OptionError(f"--host and --url-path make an invalid address: {error}; omit any '#' and after") from error
-    found = gevent.socket.getaddrinfo(uri.host, uri.port, type=gevent.socket.SOCK_STREAM)
+        raise OptionError(f"--host {host!r} and --url-path {path!r} make an invalid address: {error}") from error
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise OptionError(
+            f"the name in --host {host!r} cannot be resolved: {why}; check it, or give an address"
+        ) from error
     return Target(
         base=base,
         path=path,
@@ -63,3 +62,19 @@ def resolve(host: str, path: str, headers: Sequence[tuple[str, str]] = (), subpr
         headers=tuple(headers),
         subprotocol=subprotocol,
     )
+
+
+def _base(host: str) -> str:
+    """Return what all addresses of a host begin with."""
+    wrong = f"invalid --host {host!r}"
+    try:
+        parts = urlsplit(host)
+        port = parts.port
+    except ValueError as error:
+        raise OptionError(f"{wrong}: {error}; write as in {DEFAULT_HOST} or ws://[::1]:8000") from error
+    if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
+        allowed = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise OptionError(f"{wrong}; use one of {allowed} as in {DEFAULT_HOST}")
+    if parts.query or parts.fragment:
+        raise OptionError(f"{wrong}; leave out '?', '#' and what follows, and give a query in --url-path")
+    return f"{SCHEMES[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"

@@ -518,6 +518,8 @@ def test_the_web_ui_starts_changes_and_stops_a_swarm(
                 ("steps", "5,3", "user counts must increase, not '5,3'"),
                 ("dwell", "long", "must be a finite number above 0, not 'long'"),
                 ("user_count", "many", "the number of users must be a whole number, not 'many'"),
+                ("user_count", "0", "there has to be a user, not 0"),
+                ("host", "ws://127.0.0.1:99999", "invalid --host 'ws://127.0.0.1:99999'"),
             ):
                 answer = web.post("/swarm", data={**form, name: value}).json()
                 assert (answer["success"], message in answer["message"]) == (False, True), answer
@@ -568,6 +570,7 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
         ("ws://127.0.0.1:1", "chat", "must begin with '/'"),
         ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "without spaces and '#'"),
         ("ws://127.0.0.1:1", "/chat", "no user would have a name"),
+        ("ws://127.0.0.1:99999", "/{user}", "invalid --host 'ws://127.0.0.1:99999': Port out of range"),
         ("ws://no.such.host.invalid", "/{user}", "cannot be resolved"),
         ("127.0.0.1:8120", "/{user}", "invalid --host '127.0.0.1:8120'; use one of ws://"),
     ],
