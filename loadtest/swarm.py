@@ -25,7 +25,7 @@ from loadtest.coordinator.coordinator import Coordinator
 from loadtest.coordinator.rehearsal import Rehearsal, rehearse
 from loadtest.errors import OptionError, RehearsalError, UserLimitError
 from loadtest.ledger.records import MAX_SENDER
-from loadtest.ledger.result import SwarmResult
+from loadtest.ledger.result import FORMAT, SwarmResult, write
 from loadtest.live import LiveStatistics
 from loadtest.options import Options
 from loadtest.worker.generator import Generator
@@ -138,12 +138,19 @@ class Swarm:
         """Begin a run, at Locust's `test_start`.
 
         Raises:
-            StopTest: the flags or the host are invalid.
+            StopTest: the flags or the host are invalid, or the server is not one to measure; the result says why, too.
 
         """
         descriptors.raise_limit()
         self.result = None
         options = self.options
+        try:
+            self._begin(options)
+        except StopTest as refusal:
+            self._write_refusal(options, str(refusal))
+            raise
+
+    def _begin(self, options: Options) -> None:
         if options.churn and isinstance(self._runner, MasterRunner | WorkerRunner):
             raise StopTest("--churn-rate and --reconnect-at need a swarm of one process; run it without workers")
         self.choose_users()
@@ -176,6 +183,11 @@ class Swarm:
             return rehearse(self._resolve(options), options.load.message_size, has_echo=options.has_echo)
         except RehearsalError as error:
             raise StopTest(str(error)) from error
+
+    def _write_refusal(self, options: Options, reason: str) -> None:
+        if options.swarm_out and not isinstance(self._runner, WorkerRunner):
+            nothing = SwarmResult(FORMAT, 0, [], list(options.steps), problems=[reason], refused=True)
+            write(nothing, options.swarm_out)
 
     def _resolve(self, options: Options) -> Target:
         host = self._environment.host or DEFAULT_HOST

@@ -27,7 +27,7 @@ def conclude(plan: CapacityPlan, environment: Environment, tries: Sequence[Try])
 def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
     search = Search(plan.rules)
     for each in tries:
-        search.record(each.load, each.outcome)
+        search.record(each.load, each.outcome, refused=each.refused)
     limit, evidence = _limit(plan, search, tries)
     return Capacity(
         strategy=label,
@@ -36,7 +36,7 @@ def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
         high=search.high,
         limited_by=limit,
         evidence=evidence,
-        confirmed=search.next_load() is None,
+        confirmed=search.is_confirmed,
         tries=len(tries),
         predicted=predict(plan, tries),
     )
@@ -44,6 +44,8 @@ def _capacity(plan: CapacityPlan, label: str, tries: Sequence[Try]) -> Capacity:
 
 def _limit(plan: CapacityPlan, search: Search, tries: Sequence[Try]) -> tuple[Limit, str]:
     """Return the limit, with the evidence at the edge."""
+    if tries and tries[-1].refused:
+        return Limit.DOUBT, tries[-1].reason
     if search.edge is None:
         if search.held == plan.rules.limit:
             return Limit.RANGE, f"{plan.rules.limit:,} {plan.by.unit} is the largest load that may be tried"

@@ -19,7 +19,8 @@ def judge(plan: CapacityPlan, environment: Environment, run: Run, load: int) -> 
     campaign = Plan(plan.workload_at(load), (trial.arm,), 1, plan.slo_ms, plan.seed, (trial,))
     summary = summarise(campaign, environment, [run])
     outcome, reason = _verdict(plan, run, summary)
-    return Try(trial.block, trial.arm.label, load, outcome, reason, *summary.cells[:1])
+    cell = summary.cells[0] if summary.cells else None
+    return Try(trial.block, trial.arm.label, load, outcome, reason, cell, run.is_refused)
 
 
 def is_generator_busy(cell: Cell) -> bool:

@@ -67,6 +67,7 @@ class Try(msgspec.Struct, frozen=True):
     """One load, tried once on a fresh server; `number` counts the tries of all strategies from 1.
 
     `strategy` is the arm's label, `reason` says why the load was not held. `cell` is `None` if nothing was measured.
+    A try is `refused` if the swarm let no user join: no other is made of that strategy.
     """
 
     number: int
@@ -75,6 +76,7 @@ class Try(msgspec.Struct, frozen=True):
     outcome: Outcome
     reason: str
     cell: Cell | None = None
+    refused: bool = False
 
 
 class Limit(StrEnum):

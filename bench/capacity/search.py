@@ -47,10 +47,12 @@ class Search:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._votes: dict[int, Counter[Outcome]] = {}
+        self._is_refused = False
 
-    def record(self, load: int, outcome: Outcome) -> None:
-        """Record the outcome of one try."""
+    def record(self, load: int, outcome: Outcome, *, refused: bool = False) -> None:
+        """Record the outcome of one try; one that was `refused`, as every other would be, ends the search."""
         self._votes.setdefault(load, Counter())[outcome] += 1
+        self._is_refused |= refused
 
     def outcome(self, load: int) -> Outcome | None:
         """Return the outcome of all tries of a load; `None` while too few are valid."""
@@ -83,8 +85,15 @@ class Search:
         failed = (load for load in self._votes if self.outcome(load) is Outcome.FAILED)
         return min((load for load in failed if not self._votes[load][Outcome.HELD]), default=None)
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the edge is known, by as many tries as the rules ask for."""
+        return not self._is_refused and self.next_load() is None
+
     def next_load(self) -> int | None:
-        """Return the load to try next, or `None` once the edge is known and confirmed."""
+        """Return the load to try next, or `None` once the edge is known and confirmed, or a try was refused."""
+        if self._is_refused:
+            return None
         held, edge, limit = self.held, self.edge, self._rules.limit
         if unsettled := [load for load in self._votes if self.outcome(load) is None]:
             return unsettled[0]

@@ -56,7 +56,7 @@ class SearchRunner:
             self._store.write_percentiles(run)
             judged = judge(self._plan, self._environment, run, load)
             self._tries.append(judged)
-            searches[arm].record(load, judged.outcome)
+            searches[arm].record(load, judged.outcome, refused=judged.refused)
             result = self._save()
             self._print(judged)
             if self._interruption.signal_name:

@@ -156,8 +156,8 @@ def _show(summary: Summary, left: Sequence[Trial], store: CampaignFolder, sessio
     answers().print(answer_in_terminal(comparison_answer(summary)))
     gallery = draw_all(summary, _details(summary, store, session), store.charts)
     session.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"))
-    if failures := [failure for failure in summary.failures if failure.attempt == 1]:
-        trials = f"{len(failures)} of {len(summary.plan.trials)} trials"
+    if failed := [trial for trial in left if trial.attempt == 1]:
+        trials = f"{len(failed)} of {len(summary.plan.trials)} trials"
         session.print(f"{trials} did not get to their end: {_resume_command(store)} runs them")
     if repeats := [trial for trial in left if trial.attempt > 1]:
         what = counted(len(repeats), "repeat") + " of invalid cells"

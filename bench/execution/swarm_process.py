@@ -92,7 +92,7 @@ class SwarmProcess(Child):
         """Check that a swarm that ended by itself accounts for every user count.
 
         Raises:
-            TrialError: it crashed, left no result, or left user counts out without a reason.
+            TrialError: it crashed, left no result, refused the server, or left user counts out without a reason.
 
         """
         code = self.exit_code()
@@ -101,6 +101,8 @@ class SwarmProcess(Child):
         outcome = self.result()
         if outcome is None:
             raise TrialError("the swarm ended without a result", self.last_lines())
+        if outcome.refused:
+            raise TrialError("; ".join(outcome.problems))
         told = {step.users for step in outcome.steps} | set(outcome.not_measured)
         if silent := [str(users) for users in self._users if users not in told]:
             raise TrialError(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())

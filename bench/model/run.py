@@ -97,6 +97,11 @@ class Run(msgspec.Struct, frozen=True):
         return self.swarm.steps if self.swarm else []
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the swarm refused to let users join; it will do so again, unless the server or the flags change."""
+        return self.swarm is not None and self.swarm.refused
+
+    @property
     def is_finished(self) -> bool:
         """Whether the trial got to its end; one that failed or measured nothing has to be run again."""
         return self.failure is None and bool(self.steps)

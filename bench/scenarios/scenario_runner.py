@@ -13,7 +13,7 @@ from bench.execution.campaign import run_campaign
 from bench.execution.interruption import Interruption
 from bench.execution.trial_runner import Extras
 from bench.model.environment import Environment
-from bench.model.plan import Endpoint, Trial, make_plan
+from bench.model.plan import Arm, Endpoint, Trial, make_plan
 from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
@@ -45,6 +45,7 @@ def run_scenario(
 
     """
     found: list[Row] = []
+    refused: set[Arm] = set()
     result = ScenarioResult(
         format=FORMAT,
         environment=environment,
@@ -79,7 +80,16 @@ def run_scenario(
                 found[:] = [*earlier, *make_rows(variation, live.summary, runs, disturbers.disturbances)]  # noqa: B023
                 write_scenario(msgspec.structs.replace(result, rows=list(found)), directory)
 
-        run_campaign(plan, environment, store, interruption, console, extras=disturbers.extras, on_runs=save)
+        run_campaign(
+            plan,
+            environment,
+            store,
+            interruption,
+            console,
+            extras=disturbers.extras,
+            on_runs=save,
+            refused=refused,
+        )
     return msgspec.structs.replace(result, rows=list(found))
 
 

@@ -165,7 +165,7 @@ class SwarmResult(msgspec.Struct, frozen=True):
 
     `messages_sent` and `deliveries_received` count all stamped messages, those of warm-ups too, until the room was
     quiet at the end; `members_lost` counts users that could not join or fell out;
-    what the `flooders` sent is in no count.
+    what the `flooders` sent is in no count. `refused`: no user was to join, for the reason in `problems`.
     """
 
     format: int
@@ -178,6 +178,7 @@ class SwarmResult(msgspec.Struct, frozen=True):
     deliveries_received: int = 0
     members_lost: int = 0
     flooders: int = 0
+    refused: bool = False
 
 
 def wide_bracket_ms(figures: WindowFigures, percentile: str = "p99") -> tuple[float, float] | None:
