@@ -14,12 +14,11 @@ from bench.capacity.search_runner import SearchRunner
 from bench.commands.options import (
     ABOVE_0,
     FROM_0,
-    own_strategies,
     peer_options,
-    strategies_option,
     workload_options,
 )
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
+from bench.commands.strategies import own_strategies, strategies_option
 from bench.execution.server_process import probe
 from bench.model.percentile import Percentile
 from bench.model.plan import Endpoint, Workload, make_plan

@@ -14,15 +14,14 @@ from bench.analysis.live_summary import LiveSummary
 from bench.analysis.validity import invalid_users
 from bench.commands.options import (
     ABOVE_0,
-    own_strategies,
     peer_options,
     revisions,
-    strategies_option,
     user_counts,
     workload_options,
 )
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
 from bench.commands.session import Session, answers, exit_with, results_folder, running
+from bench.commands.strategies import own_strategies, strategies_option
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
 from bench.execution.server_process import probe
 from bench.execution.worktrees import checked_out

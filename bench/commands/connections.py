@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import new_folder, own_strategies, peer_options, strategies_option
+from bench.commands.options import new_folder, peer_options
 from bench.commands.session import answers, exit_with, running
-from bench.connections.measurement import Connections, measure
+from bench.commands.strategies import own_strategies, strategies_option
+from bench.connections.measurement import NOTICE_LIMIT, Connections, measure
 from bench.connections.stored import FORMAT, ConnectionsResult, write_connections
 from bench.errors import TrialError
+from bench.execution.server_process import probe
 from bench.model.plan import Arm, Endpoint, peer_arms
 from bench.presentation.connections_answer import connections_table
 from bench.presentation.terminal import table_in_terminal
@@ -56,6 +58,7 @@ def connections(
                 param_hint="--members",
             )
         with session.starting():
+            probe(arms, NOTICE_LIMIT, session.interruption)
             if out:
                 make_folder(out)
         for arm in arms:

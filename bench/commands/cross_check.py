@@ -124,7 +124,7 @@ def cross_check(
                 return PeerServer(target_command, log, session.pinning.server_cores)
             return ChatServer(strategy, NO_NOTICES, log, session.pinning.server_cores)
 
-        with session.starting():
+        with session.starting("--strategy"):
             _try_out(start_server, session.interruption)
         directory = _folder(out, stack)
         runner = CheckRunner(start_server, target, workload, observers, seed, session.pinning, session.interruption)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,21 +33,6 @@ class FiniteRange(click.FloatRange):
 
 ABOVE_0 = FiniteRange(0, min_open=True)
 FROM_0 = FiniteRange(0)
-NO_STRATEGY = "none"
-
-
-def strategies_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return the option `--strategies`, with all built-in ones as its default and `text` as its help."""
-    return click.option("--strategies", default="direct,queue,gather,coalesced", callback=_strategies, help=text)
-
-
-def _strategies(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
-    """Read `direct,queue`; a strategy may be named twice."""
-    names = [name.strip() for name in value.split(",")]
-    for name in names:
-        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
-            raise click.BadParameter(f"invalid strategy name {name!r}; give names such as direct,queue,gather")
-    return names
 
 
 def _checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -137,27 +122,6 @@ def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[...
 def peer_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a subcommand `--rival` and how to join one; it is handed `peers` and an `endpoint`."""
     return _rival_option(endpoint_options("a --rival")(command))
-
-
-def own_strategies(strategies: list[str], peers: Mapping[str, str], *, has_revisions: bool = False) -> list[str]:
-    """Return the strategies of ours to run, none if `none` was given.
-
-    Raises:
-        click.BadParameter: a peer has the name of a strategy, or nothing is left to run.
-
-    """
-    if both := sorted(peers.keys() & set(strategies)):
-        raise click.BadParameter(
-            f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival"
-        )
-    if strategies != [NO_STRATEGY]:
-        return strategies
-    if not peers or has_revisions:
-        raise click.BadParameter(
-            "'none' leaves nothing to run; give a --rival, and no --revision, or name strategies",
-            param_hint="--strategies",
-        )
-    return []
 
 
 def revisions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[Revision]:

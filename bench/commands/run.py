@@ -8,12 +8,11 @@ import click
 
 from bench.commands.options import (
     ABOVE_0,
-    own_strategies,
     peer_options,
     scenario_folder,
-    strategies_option,
 )
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
+from bench.commands.strategies import own_strategies, strategies_option
 from bench.errors import ScenarioError
 from bench.execution.server_process import probe
 from bench.model.plan import Endpoint, make_plan

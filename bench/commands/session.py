@@ -57,15 +57,16 @@ class Session:
         report_failure(self.console, what, error.failure)
 
     @contextmanager
-    def starting(self) -> Iterator[None]:
+    def starting(self, strategy_flag: str = "--strategies") -> Iterator[None]:
         """End the command if something in the block does not start, or the folder for its results cannot be made.
 
-        A server that refuses its flags, and a folder, are wrong use; any other failure is printed.
+        A server that refuses its flags, and a folder, are wrong use; any other failure is printed. A strategy that it
+        refuses was given by `strategy_flag`.
         """
         try:
             yield
         except RefusedFlagsError as error:
-            raise click.UsageError("\n".join(_without_usage(error.failure.log))) from error
+            raise click.UsageError("\n".join(_said(error.failure.log, strategy_flag))) from error
         except OSError as error:
             raise click.BadParameter(str(error), param_hint="--out") from error
         except TrialError as error:
@@ -84,10 +85,10 @@ class Session:
             sys.exit(INVALID)
 
 
-def _without_usage(lines: Iterable[str]) -> list[str]:
-    """Return what a server said of its flags, without how it is called: nobody called it by hand."""
-    said = [line.removeprefix("Error: ") for line in lines if line.strip()]
-    return [line for line in said if not line.startswith(("Usage: ", "Try '"))]
+def _said(lines: Iterable[str], strategy_flag: str) -> list[str]:
+    """Return what a server said of its flags in terms of the bench's: nobody called the server by hand."""
+    said = [line.removeprefix("Error: ").replace("'--strategy'", f"'{strategy_flag}'") for line in lines]
+    return [line for line in said if line.strip() and not line.startswith(("Usage: ", "Try '"))]
 
 
 @contextmanager

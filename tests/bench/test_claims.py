@@ -341,11 +341,12 @@ def test_campaigns_are_measured_again_each_once(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_an_invalid_result_is_not_stored(tmp_path: Path) -> None:
-    root = checkout(tmp_path, toml_campaign("bad", "bench connections --strategies nope --members 2 --vanish 1"))
+    unable = "--strategies none --rival bad='false {port}'"
+    root = checkout(tmp_path, toml_campaign("bad", f"bench connections {unable} --members 2 --vanish 1"))
     done = bench("measure", "bad", "--root", str(root))
     assert done.returncode == 3
     assert "bad ended with exit code 3" in done.stderr
-    assert "unknown strategy 'nope'" in done.stderr
+    assert "the server did not start" in done.stderr
     assert not (root / "results" / "bad").exists()
 
 

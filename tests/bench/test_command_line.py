@@ -9,9 +9,12 @@ from click.testing import CliRunner
 
 from bench.commands.compare import compare
 from bench.commands.main import main
+from bench.commands.strategies import BUILT_IN, PLUGINS
 from bench.model.plan import Workload
 from bench.storage.campaign_folder import CampaignFolder
 from loadtest.ledger.percentile_support import is_supported
+from server.errors import UnknownStrategyError
+from server.strategies import STRATEGIES, plugins, strategy_named
 from tests.bench.made_up import typical_summary
 
 
@@ -27,6 +30,7 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--users", "0", "invalid user count '0'"),
         ("--strategies", "direct,../queue", "invalid strategy name '../queue'"),
         ("--strategies", "", "invalid strategy name ''"),
+        ("--strategies", "none,direct", "'none' stands alone and leaves out all strategies, not as in 'none,direct'"),
         ("--message-size", "10", "10 is not in the range x>=60"),
         ("--arrival", "bursts", "'bursts' is not one of 'constant', 'poisson'"),
         ("--duration", "0", "0.0 is not in the range x>0"),
@@ -75,11 +79,26 @@ def test_old_names_work_and_are_not_listed() -> None:
         assert f"'{flag}': 1 is not in the range x>=2" in output
 
 
-def test_an_unknown_strategy_is_refused_in_the_servers_words_at_once(tmp_path: Path) -> None:
-    code, output = use("compare", "--strategies", "direct,nope", "--out", tmp_path / "new")
+@pytest.mark.parametrize("command", [["compare"], ["capacity"], ["connections"], ["run", "steady"]])
+def test_an_unknown_strategy_is_refused_in_the_servers_words_at_once(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the machine was examined first")
+
+    monkeypatch.setattr("bench.commands.session.this_machine", never)
+    code, output = use(*command, "--strategies", "direct,nope", "--out", tmp_path / "new")
     assert code == 2
-    assert "unknown strategy 'nope'; choose " in output
+    with pytest.raises(UnknownStrategyError) as servers_words:
+        strategy_named("nope")
+    assert f"Invalid value for '--strategies': {servers_words.value}" in output
+    assert "Usage: python -m server" not in output
     assert not (tmp_path / "new").exists()
+
+
+def test_the_bench_knows_which_strategies_the_server_has() -> None:
+    assert set(BUILT_IN) == STRATEGIES.keys()
+    assert plugins.GROUP == PLUGINS
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -92,11 +93,20 @@ def connections_of(pid: int) -> int:
 
 
 @pytest.mark.long
-def test_an_unknown_strategy_is_reported_and_the_others_are_measured() -> None:
-    done = bench("connections", "--strategies", "fast,direct", "--members", "5", "--vanish", "1")
-    assert done.returncode == 3
-    assert "unknown strategy 'fast'" in done.stderr
-    assert "direct" in done.stdout
+def test_a_strategy_that_cannot_be_used_is_wrong_use_before_any_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[chatroom_bench.strategies]\nbroken = no_such_module:Broken\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    done = bench("connections", "--strategies", "direct,broken", "--members", "5", "--vanish", "1")
+    said = " ".join(done.stderr.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for '--strategies': cannot use strategy 'broken'" in said
+    assert "python -m server" not in said
+    assert "direct: 5 members" not in said
 
 
 def test_a_refused_crowd_reports_the_servers_response(start_server: Callable[..., ServerProcess]) -> None:
