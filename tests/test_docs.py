@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +120,17 @@ def test_reference_has_every_flag_of_server_and_swarm() -> None:
     add_arguments(added)  # type: ignore[arg-type]
     assert added.flags
     assert added.flags <= swarm
+
+
+@pytest.mark.parametrize("flags", [(), ("--help",)])
+def test_the_swarms_flags_can_be_listed(flags: tuple[str, ...]) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "loadtest", *flags], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    added = _Recorder()
+    add_arguments(added)  # type: ignore[arg-type]
+    assert added.flags <= words(listed.stdout)
+    assert listed.stdout.startswith("usage: locust -f loadtest/locustfile.py")
 
 
 class _Recorder:
