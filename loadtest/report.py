@@ -28,14 +28,20 @@ def exit_code(result: SwarmResult | None) -> int:
     return int(any(not step.valid or any(getattr(step, fault) for fault in faults) for step in result.steps))
 
 
-def show(result: SwarmResult) -> None:
-    """Print the tables, why steps are invalid, and which user counts were not measured."""
+def show(result: SwarmResult, shortest_run_s: float) -> None:
+    """Print the tables, why steps are invalid, and which user counts were not measured.
+
+    `shortest_run_s` is how long a run has to go on, once its users have joined, to have one whole window.
+    """
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, MIN_WIDTH)
     if result.steps:
         console.print(_counts(result.steps), _times(result.steps), _lags(result.steps))
     else:
-        console.print("nothing was measured: no window was reached")
+        console.print(
+            "nothing was measured: no window was reached; once its users have joined and the room is quiet, a run (-t) "
+            f"has to go on for --warmup and --dwell, here {shortest_run_s:g} s"
+        )
     for step in result.steps:
         for note in (_unsupported(step), _withdrawn(step)):
             if note:

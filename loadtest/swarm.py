@@ -61,6 +61,7 @@ class Swarm:
         self._live: Any = None
         self._live_statistics: LiveStatistics
         self._is_end_forced = False
+        self._shortest_run_s = 0.0
         self.generator: Generator | None = None
         self.coordinator: Coordinator | None = None
         self.target: Target
@@ -144,6 +145,7 @@ class Swarm:
         descriptors.raise_limit()
         self.result = None
         options = self.options
+        self._shortest_run_s = options.warmup_s + options.dwell_s
         try:
             self._begin(options)
         except StopTest as refusal:
@@ -209,7 +211,7 @@ class Swarm:
         if self.generator:
             self.generator.close()
         if self.coordinator and self.result and not self._environment.parsed_options.headless:
-            report.show(self.result)
+            report.show(self.result, self._shortest_run_s)
         self.generator = self.coordinator = None
 
     def _on_quitting(self, **_: Any) -> None:
@@ -219,7 +221,7 @@ class Swarm:
 
     def _on_quit(self, **_: Any) -> None:
         if self.result and self._environment.parsed_options.headless:
-            report.show(self.result)
+            report.show(self.result, self._shortest_run_s)
 
     def _force_end(self) -> None:
         self._is_end_forced = True

@@ -11,7 +11,7 @@ from tests.loadtest.test_validity import sent_late, step_of
 
 
 def shown(step: Step, captured: pytest.CaptureFixture[str]) -> str:
-    report.show(SwarmResult(format=FORMAT, workers=1, steps=[step], not_measured=[]))
+    report.show(SwarmResult(format=FORMAT, workers=1, steps=[step], not_measured=[]), 14)
     return captured.readouterr().out
 
 

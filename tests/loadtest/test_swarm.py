@@ -407,6 +407,16 @@ def test_a_refused_user_makes_the_step_invalid(start_server: Callable[..., Serve
     assert step.expected == step.delivered
 
 
+def test_a_run_that_is_too_short_says_how_long_it_has_to_be(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    flags = ("--only-summary", "-u", "2", "-t", "1s", "--warmup", "60.5", "--dwell", "12")
+    run = run_swarm(start_server().url, tmp_path / "out.json", *flags)
+    assert run.exit_code == 1
+    assert "nothing was measured" in run.output
+    assert "has to go on for --warmup and --dwell, here 72.5 s" in " ".join(run.output.split())
+
+
 @pytest.mark.long
 def test_consecutive_windows_are_summed(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = start_server()
