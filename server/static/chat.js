@@ -21,6 +21,7 @@ let room = "";
 let members = new Set();
 let maxMessageBytes = Infinity;
 let unread = 0;
+let readsEnd = true; // at the last scroll: what shrinks the log moves its end away without one
 let failures = 0; // since the connection was lost
 let retry = null;
 
@@ -137,6 +138,7 @@ function isAtEnd() {
 }
 
 function showEnd() {
+  readsEnd = true;
   log.scrollTop = log.scrollHeight;
   showUnread(0);
 }
@@ -148,8 +150,13 @@ function showUnread(count) {
 }
 
 log.addEventListener("scroll", () => {
-  if (unread && isAtEnd()) showUnread(0);
+  readsEnd = isAtEnd();
+  if (unread && readsEnd) showUnread(0);
 });
+
+new ResizeObserver(() => {
+  if (readsEnd) showEnd();
+}).observe(log);
 
 element("unread").addEventListener("click", () => {
   showEnd();
@@ -217,13 +224,11 @@ function showRefusal(reason) {
 // ---- when the connection is lost
 
 function showLost(reason) {
-  const follows = isAtEnd();
   element("lost").hidden = false;
   setConnected(false);
   members = new Set();
   showMembers();
   waitToRejoin(reason);
-  if (follows) showEnd();
   element("rejoin").focus();
 }
 

@@ -16,6 +16,8 @@ from server.testing.chat_user import join
 from server.testing.server_process import ServerProcess
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
 
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Resolves once the page has been laid out and its observers were told."""
 browser_test = [*needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -201,6 +203,28 @@ class TestInBrowser:
         await tab.say("x" * 10)
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("x" * 10)
         await expect(tab.page.locator("#too-long")).to_be_empty()
+
+    async def test_what_shrinks_the_log_leaves_its_end_in_view(self, server: ServerProcess, browser: Browser) -> None:
+        tab = await open_tab(browser)
+        await tab.page.set_viewport_size({"width": 390, "height": 844})
+        await tab.join(server, "alice", "shrinking")
+        await tab.expect_log("alice joined")
+        for number in range(20):
+            await tab.say(f"line {number}")
+        last = tab.page.get_by_role("listitem").last
+        await expect(last).to_contain_text("line 19")
+        await tab.page.get_by_label("Message", exact=True).fill("x" * 70_000)
+        await expect(tab.page.get_by_role("alert").last).to_contain_text("Too long to send")
+        await expect(last).to_be_in_viewport(ratio=1)
+        await tab.page.set_viewport_size({"width": 390, "height": 500})
+        await expect(last).to_be_in_viewport(ratio=1)
+
+        log = tab.page.get_by_role("log")
+        await log.evaluate("log => log.scrollTo(0, 0)")
+        await log.evaluate(TWO_FRAMES)
+        await tab.page.set_viewport_size({"width": 390, "height": 400})
+        await log.evaluate(TWO_FRAMES)
+        assert await log.evaluate("log => log.scrollTop") == 0
 
     async def test_the_roster_closes_on_escape_and_outside(self, server: ServerProcess, browser: Browser) -> None:
         tab = await open_tab(browser)
