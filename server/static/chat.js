@@ -34,7 +34,10 @@ element("join").addEventListener("submit", (event) => {
   join(showRefusal);
 });
 
-element("rejoin").addEventListener("click", rejoin);
+element("rejoin").addEventListener("click", () => {
+  element("text").focus(); // the button is about to be disabled
+  rejoin();
+});
 
 function rejoin() {
   clearInterval(retry);
@@ -167,19 +170,27 @@ element("unread").addEventListener("click", () => {
 
 element("compose").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (socket.readyState !== WebSocket.OPEN || isTooLong()) return; // what was written stays
+  const reason = whyNotSent();
+  element("not-sent").textContent = reason;
+  if (reason) return; // what was written stays
   socket.send(element("text").value);
   element("text").value = "";
 });
 
-element("text").addEventListener("input", isTooLong);
+element("text").addEventListener("input", showIfTooLong);
 
-function isTooLong() {
+function showIfTooLong() {
+  element("not-sent").textContent = whyTooLong();
+}
+
+function whyNotSent() {
+  return socket.readyState === WebSocket.OPEN ? whyTooLong() : "Not sent: you are not connected.";
+}
+
+function whyTooLong() {
   const bytes = new TextEncoder().encode(element("text").value).length;
   const number = (value) => value.toLocaleString();
-  element("too-long").textContent =
-    bytes > maxMessageBytes ? `Too long to send: ${number(bytes)} of ${number(maxMessageBytes)} bytes.` : "";
-  return bytes > maxMessageBytes;
+  return bytes > maxMessageBytes ? `Too long to send: ${number(bytes)} of ${number(maxMessageBytes)} bytes.` : "";
 }
 
 // ---- what is shown
@@ -188,15 +199,16 @@ async function showChat() {
   setBusy(false);
   failures = 0;
   element("refusal").textContent = "";
+  const isEntering = !element("entrance").hidden;
   element("entrance").hidden = true;
   element("chat").hidden = false;
   element("lost").hidden = true;
   if (element("room-name").textContent !== room) items.replaceChildren();
   element("room-name").textContent = room;
   document.title = `${room} \u00b7 Chatroom`;
-  setConnected(true);
+  showIfTooLong();
   showEnd();
-  element("text").focus();
+  if (isEntering) element("text").focus();
   // Notices keep the list up to date from here on; a room too large for notices shows who was there at the join.
   members = new Set([name]);
   try {
@@ -225,11 +237,9 @@ function showRefusal(reason) {
 
 function showLost(reason) {
   element("lost").hidden = false;
-  setConnected(false);
   members = new Set();
   showMembers();
   waitToRejoin(reason);
-  element("rejoin").focus();
 }
 
 // Everybody of a room loses the connection at once: without jitter all would come back at once, too.
@@ -243,10 +253,6 @@ function waitToRejoin(reason) {
     if (Date.now() >= due) rejoin();
   }, 100);
   element("lost-reason").textContent = `${reason} Trying again in ${Math.ceil(pause)} s.`;
-}
-
-function setConnected(connected) {
-  for (const control of element("compose").elements) control.disabled = !connected;
 }
 
 function setBusy(busy) {

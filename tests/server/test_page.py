@@ -141,7 +141,7 @@ class TestInBrowser:
         assert server.stop() == 0
         await expect(tab.page.get_by_text("The server is restarting.")).to_be_visible()
         await expect(last).to_be_in_viewport(ratio=0.9)
-        await expect(tab.page.get_by_label("Message", exact=True)).to_be_disabled()
+        await expect(tab.page.get_by_label("Message", exact=True)).to_be_enabled()
         await expect(tab.page.locator("#head-count")).to_have_text("offline")
         # A try that fails changes nothing but the reason.
         await tab.page.get_by_role("button", name="Rejoin").click()
@@ -150,6 +150,33 @@ class TestInBrowser:
         await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
         await tab.say("back again")
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("back again")
+
+    @pytest.mark.long
+    async def test_who_types_goes_on_typing_when_the_connection_is_lost(
+        self, start_server: Callable[..., ServerProcess], browser: Browser
+    ) -> None:
+        server = start_server()
+        tab = await open_tab(browser)
+        await tab.join(server, "alice")
+        await tab.expect_log("alice joined")
+        status = tab.page.get_by_role("status")
+        await expect(status).to_have_count(1)  # a live region has to be there before its text
+        text, keyboard = tab.page.get_by_label("Message", exact=True), tab.page.keyboard
+        await keyboard.type("before")
+        assert server.stop() == 0
+        await expect(status).to_contain_text("The server")
+        await expect(text).to_be_focused()
+        await keyboard.type(" and after")
+        await expect(text).to_have_value("before and after")
+        await keyboard.press("Enter")
+        await expect(tab.page.get_by_role("alert").last).to_have_text("Not sent: you are not connected.")
+        await expect(text).to_have_value("before and after")
+        start_server("--port", server.url.rsplit(":", 1)[1])
+        await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
+        await expect(tab.page.locator("#not-sent")).to_be_empty()
+        await expect(text).to_be_focused()
+        await keyboard.press("Enter")
+        await expect(tab.page.get_by_role("listitem").last).to_contain_text("before and after")
 
     async def test_log_follows_only_a_reader_at_its_end(self, server: ServerProcess, browser: Browser) -> None:
         alice, bob = await open_tab(browser), await open_tab(browser)
@@ -202,7 +229,7 @@ class TestInBrowser:
             await expect(tab.page.get_by_label("Message", exact=True)).to_have_value(too_long)
         await tab.say("x" * 10)
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("x" * 10)
-        await expect(tab.page.locator("#too-long")).to_be_empty()
+        await expect(tab.page.locator("#not-sent")).to_be_empty()
 
     async def test_what_shrinks_the_log_leaves_its_end_in_view(self, server: ServerProcess, browser: Browser) -> None:
         tab = await open_tab(browser)
