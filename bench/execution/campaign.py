@@ -21,7 +21,7 @@ from bench.model.plan import Arm, Plan, Trial
 from bench.model.run import Failure, Run
 from bench.storage.campaign_folder import CampaignFolder
 
-LEFT_OUT = Failure("not run: the swarm refused this server in an earlier trial")
+LEFT_OUT = Failure("left out, as the swarm refused this server in an earlier trial")
 BEGIN_ANEW = "change what the reason says, and begin anew"
 
 

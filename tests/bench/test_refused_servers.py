@@ -49,7 +49,7 @@ def test_a_campaign_goes_on_without_the_refused_server(tmp_path: Path) -> None:
     assert [other_than_busy(cell.reasons) for cell in summary.cells] == [[], [], []]
     first, *later = sorted(summary.failures, key=lambda failure: failure.block)
     assert REASON in first.reason
-    assert [failure.reason.partition(":")[0] for failure in later] == ["not run", "not run"]
+    assert [failure.reason.partition(",")[0] for failure in later] == ["left out", "left out"]
 
 
 @pytest.mark.long
@@ -85,5 +85,5 @@ def test_a_scenario_tries_a_refused_server_in_its_first_row_only(tmp_path: Path)
     assert bench("run", str(tmp_path / "tiny.toml"), *flags).returncode == 3
     first, second = read_scenario_result(tmp_path / "out").rows
     assert REASON in first.reason
-    assert second.reason.startswith("not run: the swarm refused this server")
+    assert second.reason.startswith("left out, as the swarm refused this server")
     assert len(list((tmp_path / "out").rglob("*.swarm.log"))) == 1

@@ -407,6 +407,7 @@ def test_a_refused_user_makes_the_step_invalid(start_server: Callable[..., Serve
     assert step.expected == step.delivered
 
 
+@pytest.mark.long
 def test_a_run_that_is_too_short_says_how_long_it_has_to_be(
     start_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
