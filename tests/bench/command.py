@@ -8,6 +8,8 @@ import sys
 from bench.execution.child_process import PACKAGES
 
 LIMIT_S = 100
+ANY_SPEED = "--allow-different-environment"
+"""For `--resume`: the speed of a machine that other tests use changes meanwhile."""
 
 
 def bench(*flags: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import pytest
 from bench.capacity.result import Limit, read_capacity
 from bench.scenarios.result import read_scenario_result
 from bench.storage.campaign_folder import CampaignFolder
-from tests.bench.command import bench
+from tests.bench.command import ANY_SPEED, bench
 from tests.swarm_process import other_than_busy
 
 NO_ECHO = f"{sys.executable} -m bench.validation.faulty_server --fault no-echo --port {{port}}"
@@ -61,7 +61,7 @@ def test_a_refused_campaign_is_tried_again_when_it_is_resumed(tmp_path: Path) ->
     load = ("--users", "3", "--room-rate", "20", "--duration", "0.4", "--blocks", "2", "--retries", "0")
     assert bench("compare", *QUICK, *rival, *load, "--out", str(tmp_path / "out")).returncode == 3
     link.write_text(f"exec {SOUND.replace('{port}', '$1')}\n")
-    bench("compare", "--resume", str(tmp_path / "out"))
+    bench("compare", "--resume", str(tmp_path / "out"), ANY_SPEED)
     assert [cell.block for cell in CampaignFolder(tmp_path / "out").read_summary().cells] == [1, 2]
 
 

@@ -23,6 +23,7 @@ from bench.execution.pinning import choose_pinning
 from bench.model.environment import Commit, Environment
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import CampaignFolder
+from tests.bench.command import ANY_SPEED
 from tests.bench.made_up import plan, run, step
 
 LIMIT_S = 60
@@ -119,7 +120,7 @@ def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) 
     kept = campaign.times()
     assert set(kept) == {first}
 
-    code = campaign.run("--resume", folder, until=campaign.begun(third), then=signalled(signal.SIGINT))
+    code = campaign.run("--resume", folder, ANY_SPEED, until=campaign.begun(third), then=signalled(signal.SIGINT))
     assert code == 3
     assert f"[1/3] {second}: 2 users, about" in campaign.output
     assert f"{third}: interrupted by SIGINT" in campaign.output
@@ -134,7 +135,7 @@ def test_a_killed_interrupted_and_damaged_campaign_is_completed(tmp_path: Path) 
     damaged = campaign.store.runs / f"{first}.json"
     damaged.write_bytes(damaged.read_bytes()[:20])  # not within a number, which is told in other words
     shutil.rmtree(campaign.store.logs)
-    code = campaign.run("--resume", folder)
+    code = campaign.run("--resume", folder, ANY_SPEED)
     assert f"{damaged} is damaged, or no run: Input data was truncated" in campaign.output
     assert [campaign.output.index(f"/3] {trial}: 2 users") for trial in (first, third, fourth)]
     assert campaign.times()[second] == kept[second]
@@ -150,7 +151,7 @@ def test_an_attempt_that_fails_sooner_does_not_replace_an_earlier_one(tmp_path: 
     store.write_run(measured)
     campaign = Campaign(store.directory)
     begun = campaign.begun(made.trials[0].name)
-    code = campaign.run("--resume", str(store.directory), until=begun, then=signalled(signal.SIGINT))
+    code = campaign.run("--resume", str(store.directory), ANY_SPEED, until=begun, then=signalled(signal.SIGINT))
     assert code == 3
     assert "1 of 1 trials did not get to their end" in campaign.output
     assert store.read_runs() == [measured]
@@ -193,7 +194,7 @@ def test_a_full_disk_ends_a_campaign_and_with_room_it_is_resumed(tiny_disk: Path
     assert "bench/campaign.py" not in campaign.output  # the swarm's log may show a traceback, the bench has none
     kept = campaign.times()
     filler.unlink()
-    campaign.run("--resume", folder)
+    campaign.run("--resume", folder, ANY_SPEED)
     first = campaign.trials()[0]
     assert campaign.times()[first] == kept[first]
     assert_complete(campaign)

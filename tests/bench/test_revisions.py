@@ -21,6 +21,7 @@ from bench.execution.git import Repository
 from bench.execution.worktrees import PREFIX, checked_out
 from bench.storage.campaign_folder import CampaignFolder
 from bench.validation.slower_revision import CHANGE, CHANGED_FILE, slower_revision
+from tests.bench.command import ANY_SPEED
 
 LIMIT_S = 60
 QUICK = (
@@ -139,7 +140,7 @@ def test_worktrees_are_removed_after_ctrl_c_and_a_killed_campaign_goes_on(
     (left,) = temporary.glob(f"{PREFIX}*")
     assert worktrees(repository, temporary)
 
-    resumed = start("--resume", str(out), temporary=temporary)
+    resumed = start("--resume", str(out), ANY_SPEED, temporary=temporary)
     until(lambda: any(left not in each.parents for each in temporary.glob(f"{PREFIX}*/*/server")), resumed)
     assert not left.exists()
     resumed.send_signal(signal.SIGINT)
@@ -147,7 +148,7 @@ def test_worktrees_are_removed_after_ctrl_c_and_a_killed_campaign_goes_on(
     assert not list(temporary.glob(f"{PREFIX}*"))
     assert not worktrees(repository, temporary)
 
-    again = start("--resume", str(out), temporary=temporary)
+    again = start("--resume", str(out), ANY_SPEED, temporary=temporary)
     output, _ = again.communicate(timeout=LIMIT_S)
     summary = store.read_summary()
     assert {cell.strategy for cell in summary.cells} == {"direct@HEAD#1", "direct@HEAD#2"}, output
