@@ -22,7 +22,7 @@ TURN_S = 0.001
 class Room:
     """The members that hear each other, and the strategy that carries what they say.
 
-    `names` are those in use: of the members, and of users who are just coming or going. Who talks faster than the
+    `names` are the keys of those in use: of the members, and of users who are just coming or going. Who talks faster than the
     others read is made to wait for them.
     """
 

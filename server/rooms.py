@@ -13,8 +13,8 @@ from server.strategies import strategy_named
 from server.telemetry import Counters
 
 MAX_NAME_LENGTH = 64
-INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
-"""Unicode categories of characters that could make a name look like another one."""
+INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories of characters that show nothing, or nothing that is agreed on: unassigned, private, surrogates."""
 INVISIBLE = frozenset(
     chr(code)
     for first, last in (
@@ -47,7 +47,7 @@ class Rooms:
         room = self._rooms.get(room_name)
         if room is None:
             room = self._rooms[room_name] = Room(self._strategy, self.counters, self._settings)
-        elif name in room.names:
+        elif _name_key(name) in room.names:
             raise RefusedError(
                 HTTPStatus.CONFLICT, f"name {name!r} is taken in room {room_name!r}; choose another name"
             )
@@ -56,7 +56,7 @@ class Rooms:
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"room {room_name!r} is full with {len(room.names)} members; choose another room",
             )
-        room.names.add(name)
+        room.names.add(_name_key(name))
 
     async def host(self, room_name: str, member: Member) -> None:
         """Keep a user in a room where its name is reserved, until it leaves; then its name is free again."""
@@ -65,7 +65,7 @@ class Rooms:
             await member.accept()
             await room.host(member)
         finally:
-            room.names.remove(member.name)
+            room.names.remove(_name_key(member.name))
             if not room.names:
                 self._rooms.pop(room_name).close()
 
@@ -87,13 +87,19 @@ def _check_name(what: str, name: str) -> None:
         len(name) > MAX_NAME_LENGTH
         or name != name.strip()
         or unicodedata.normalize("NFKC", name).startswith("@")
+        or unicodedata.category(name[0]).startswith("M")
         or any(map(_is_invisible, name))
     ):
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             f"bad {what} {name[: MAX_NAME_LENGTH + 1]!r}; choose 1 to {MAX_NAME_LENGTH} characters, none of them "
-            "invisible, no blank at either end, no '@' at the start",
+            "invisible, no blank at either end, no '@' and no combining mark at the start",
         )
+
+
+def _name_key(name: str) -> str:
+    """Return what all spellings of a name have in common: composed or not, with any width, and any blanks."""
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def _is_invisible(character: str) -> bool:

@@ -20,6 +20,7 @@ def server() -> Iterator[ServerProcess]:
 
 
 LOOKALIKES = ["\u3164", "\u2800", "bob\u17b4", "bob\ufe0f", "bob\U000e0100", "\uff20system", "\ufe6bsystem"]
+UNASSIGNED, PRIVATE, COMBINING = "bob\u0378", "bob\ue000", "\u0301bob"
 
 
 async def denial(url: str) -> tuple[int, str]:
@@ -41,14 +42,15 @@ async def test_missing_name(server: ServerProcess, name: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 65, " \t ", "\u3000", "bob\x00", "bob\n", "bob\x85", "@system", "@", *LOOKALIKES]
+    "name", ["x" * 65, " \t ", "\u3000", "bob\x00", "bob\n", "bob\x85", "@system", "@", *LOOKALIKES, UNASSIGNED, PRIVATE, COMBINING],
 )
 async def test_bad_name(server: ServerProcess, name: str) -> None:
     status, body = await denial(server.chat_url(name))
     assert status == 400
     assert body.startswith('{"detail":"bad name \'')
     assert body.endswith(
-        "; choose 1 to 64 characters, none of them invisible, no blank at either end, no '@' at the start\"}"
+        "; choose 1 to 64 characters, none of them invisible, no blank at either end, no '@' and no combining mark at "
+        'the start"}'
     )
 
 
@@ -76,6 +78,20 @@ async def test_name_is_taken_until_its_user_leaves(server: ServerProcess) -> Non
     await wait_until(lambda: server.clients() == [])
     async with join(server.chat_url("bob")) as bob:
         assert (await bob.hear()).text == "bob joined"
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [("J\u00f6rg", "Jo\u0308rg"), ("big bob", "big\u00a0bob"), ("big bob", "big  bob"), ("bob", "\uff42ob")],
+    ids=["decomposed", "no-break", "blanks", "width"],
+)
+async def test_another_spelling_of_a_taken_name_is_taken(server: ServerProcess, name: str, variant: str) -> None:
+    async with join(server.chat_url(name, "spelling")):
+        assert (await denial(server.chat_url(variant, "spelling")))[0] == 409
+    await wait_until(lambda: server.clients() == [])
+    async with join(server.chat_url(variant, "spelling")) as user:
+        assert (await user.hear()).text == f"{variant} joined"
+    await wait_until(lambda: server.clients() == [])
 
 
 async def test_one_of_many_at_once_gets_the_name(server: ServerProcess) -> None:
