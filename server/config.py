@@ -25,8 +25,8 @@ BACKLOG = 2_048
 class ChatConfig(uvicorn.Config):
     """uvicorn's configuration, and what its connections need besides: the limits for slow peers, and the counters.
 
-    `http` and `websocket` are the classes of connections. `waiting` are those that have not sent a whole request; they
-    may be half of what the process may open.
+    `http` and `websocket` are the classes of connections. `waiting` are those that have sent no whole request or do
+    not read its answer; they may be half of what the process may open.
     """
 
     def __init__(

@@ -25,6 +25,7 @@ from server.settings import Settings
 
 FORCED_EXIT_LIMIT_S = 1.0
 FORCED_EXIT_POLL_S = 0.1
+TICKS_A_SECOND = 10
 SEND_BUFFER_BYTES = 131_072
 """The kernel's buffer for one connection: enough for seconds of a busy room, or a link of 10 Mbit/s and 100 ms.
 
@@ -33,10 +34,14 @@ is full. Where `--outbox-bytes` is less, so is this. Linux doubles the figure fo
 """
 
 
+logger = logging.getLogger("uvicorn.error")
+
+
 class ChatServer(uvicorn.Server):
     """uvicorn with a ready line on stdout, and exit code 0 after SIGINT or SIGTERM."""
 
     config: ChatConfig
+    _lacks_descriptors = False
 
     def __init__(self, settings: Settings) -> None:
         app = create_app(settings)
@@ -53,6 +58,23 @@ class ChatServer(uvicorn.Server):
         await super().startup(sockets)
         url = f"http://{_address(sockets[0])}"
         click.echo(f"chatroom ready on {url} strategy={self._strategy} pid={os.getpid()}")
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do uvicorn's chores, ten times a second, and say when no more connections can be accepted."""
+        if counter % TICKS_A_SECOND == 0:
+            self._watch_descriptors()
+        return await super().on_tick(counter)
+
+    def _watch_descriptors(self) -> None:
+        """Log once when the last descriptor is taken: libuv drops new connections then and says nothing."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            if not self._lacks_descriptors:
+                logger.warning("new connections are dropped: %s; raise the limit (ulimit -n)", error.strerror)
+            self._lacks_descriptors = True
+        else:
+            self._lacks_descriptors = False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection with code 1012 and wait for them, within bounds."""

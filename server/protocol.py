@@ -73,6 +73,8 @@ class ChatProtocol(PeerReader):
         self.scope.clear()  # type: ignore[attr-defined]
         self.request.headers.clear()
         self.response.headers.clear()
+        if self._unparsed is not None:
+            self.read_on()
 
     async def receive_text(self) -> str | None:
         """Return the peer's next text, which may be empty, or `None` when it has gone.
@@ -98,6 +100,7 @@ class ChatProtocol(PeerReader):
         if self.initial_response is not None and self.close_sent:
             # A denial completes the handshake. uvicorn logs an error if it finds otherwise.
             self.handshake_complete = True
+            self._hang_up()
 
     async def send_text(self, payload: bytes) -> bool:
         """Write one text frame once the write buffer has room; return whether the peer was still there.

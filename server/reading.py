@@ -72,8 +72,15 @@ class PeerReader(WebSocketsSansIOProtocol):
         return self.queue.size > 0
 
     def data_received(self, data: bytes) -> None:
-        """Parse what the peer sends, now or after what waits; drop it once the peer has broken the rules."""
-        if self._unparsed is not None:
+        """Parse what the peer sends, now or after what waits; drop it once the peer has broken the rules.
+
+        What it sends before its handshake is answered waits for that: an answer to it must not come first.
+        """
+        if self._awaits_answer:
+            self._unparsed = (self._unparsed or bytearray()) + data
+            if len(self._unparsed) > READ_AHEAD_BYTES:
+                self._pause_or_resume()
+        elif self._unparsed is not None:
             self._unparsed += data
         elif len(data) <= SLICE_BYTES and not self.conn.extensions:
             self._parse(data)
@@ -85,6 +92,11 @@ class PeerReader(WebSocketsSansIOProtocol):
         """Count the frames, and act on each."""
         self._parsed_frames += len(self.conn.events)
         super().handle_events()
+
+    @property
+    def _awaits_answer(self) -> bool:
+        """Return whether the peer's handshake has come and is not answered."""
+        return self.handshake_initiated and not self.handshake_complete
 
     def _parse(self, data: bytes) -> None:
         if self._has_broken_rules():

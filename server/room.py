@@ -22,8 +22,8 @@ TURN_S = 0.001
 class Room:
     """The members that hear each other, and the strategy that carries what they say.
 
-    `names` are the keys of those in use: of the members, and of users who are just coming or going. Who talks faster than the
-    others read is made to wait for them.
+    `names` are the keys of those in use: of the members, and of users who are just coming or going. Who talks faster
+    than the others read is made to wait for them.
     """
 
     def __init__(self, strategy: type[Strategy], counters: Counters, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The connections that have not sent a whole request yet: how long each may wait, and how many."""
+"""The connections that send no whole request, or do not read its answer: how many there may be."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Waiter(Protocol):
-    """A connection without a whole request."""
+    """A connection without a whole request, or whose peer does not read."""
 
     def refuse(self, status: HTTPStatus) -> None:
-        """Answer with an error and hang up; it waits no longer."""
+        """Answer with an error where one can be read, and hang up; it waits no longer."""
 
 
 class Waiting:
@@ -30,8 +30,8 @@ class Waiting:
         self._timer: TimerHandle | None = None
 
     def add(self, waiter: Waiter) -> None:
-        """Let one wait, and another one go if they are too many."""
-        self._since_s[waiter] = asyncio.get_running_loop().time()
+        """Let one wait, if it does not yet, and another one go if they are too many."""
+        self._since_s.setdefault(waiter, asyncio.get_running_loop().time())
         if self._timer is None:
             self._make_room()
 
@@ -48,5 +48,5 @@ class Waiting:
             if left_s > 0:
                 self._timer = loop.call_later(left_s, self._make_room)
                 return
-            logger.warning("over %d connections without a request: closing the oldest ones", self._limit)
+            logger.warning("over %d connections without a request or a reader: closing the oldest ones", self._limit)
             oldest.refuse(HTTPStatus.REQUEST_TIMEOUT)

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidHandshake
 from websockets.sync.client import connect
 
 from server.http_protocol import MAX_REQUEST_BYTES, REQUEST_LIMIT_S
@@ -107,7 +108,11 @@ async def test_a_malformed_upgrade_is_answered_and_does_not_spoil_the_end(
     assert await asyncio.to_thread(server.process.wait, TIMEOUT_S) == 0
 
 
-def test_silent_connections_do_not_lock_others_out() -> None:
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /static/chat.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 500], ids=["silent", "deaf"]
+)
+def test_silent_and_deaf_connections_do_not_lock_others_out(sent: bytes) -> None:
     limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
     program = limited + "import sys; sys.argv[1:] = ['--port', '0']; runpy.run_module('server', run_name='__main__')"
     process = subprocess.Popen(
@@ -116,22 +121,42 @@ def test_silent_connections_do_not_lock_others_out() -> None:
     try:
         assert process.stdout is not None
         url = process.stdout.readline().split()[3]
-        host, port = url.removeprefix("http://").split(":")
         with ExitStack() as stack:
+
+            def connect_and_never_read() -> None:
+                sock = stack.enter_context(socket.socket())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                sock.settimeout(TIMEOUT_S)
+                host, port = url.removeprefix("http://").split(":")
+                sock.connect((host, int(port)))
+                with contextlib.suppress(ConnectionError):  # there may be no descriptor for it
+                    sock.sendall(sent)
+
             for _ in range(60):
-                stack.enter_context(socket.create_connection((host, int(port)), TIMEOUT_S))
+                connect_and_never_read()
             deadline = time.monotonic() + REQUEST_LIMIT_S + TIMEOUT_S
             while not answers(url):
                 assert time.monotonic() < deadline
-                stack.enter_context(socket.create_connection((host, int(port)), TIMEOUT_S))
-            with connect(f"{url.replace('http', 'ws')}/chat?user_id=alice", proxy=None) as alice:
-                alice.send("here")
+                connect_and_never_read()
+            while not takes_a_member(url):
+                assert time.monotonic() < deadline
+            process.terminate()
+            _, errors = process.communicate(timeout=TIMEOUT_S)
     finally:
-        process.terminate()
-        _, errors = process.communicate(timeout=TIMEOUT_S)
+        process.kill()
     assert process.returncode == 0, errors
-    assert "connections without a request" in errors
+    assert "connections without a request or a reader" in errors
     assert "Traceback" not in errors
+    assert "Cancel" not in errors
+
+
+def takes_a_member(url: str) -> bool:
+    try:
+        with connect(f"{url.replace('http', 'ws')}/chat?user_id=alice", proxy=None) as alice:
+            alice.send("here")
+            return True
+    except (OSError, InvalidHandshake):  # a descriptor may be lacking for another moment
+        return False
 
 
 def answers(url: str) -> bool:
@@ -149,3 +174,13 @@ def test_what_clients_do_fills_no_log() -> None:
                 assert read_all(sock).startswith(b"HTTP/1.1 400")
         lines = server.stderr().splitlines()
     assert 0 < len(lines) <= LINES
+
+
+def test_a_chunk_without_a_size_is_answered() -> None:
+    with ServerProcess() as server:
+        with connected(server) as sock:
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+            answer = read_all(sock)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert "Traceback" not in server.stderr()

@@ -42,7 +42,21 @@ async def test_missing_name(server: ServerProcess, name: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 65, " \t ", "\u3000", "bob\x00", "bob\n", "bob\x85", "@system", "@", *LOOKALIKES, UNASSIGNED, PRIVATE, COMBINING],
+    "name",
+    [
+        "x" * 65,
+        " \t ",
+        "\u3000",
+        "bob\x00",
+        "bob\n",
+        "bob\x85",
+        "@system",
+        "@",
+        *LOOKALIKES,
+        UNASSIGNED,
+        PRIVATE,
+        COMBINING,
+    ],
 )
 async def test_bad_name(server: ServerProcess, name: str) -> None:
     status, body = await denial(server.chat_url(name))
