@@ -15,9 +15,6 @@ from server.waiting import Waiting
 SHUTDOWN_LIMIT_S = 8
 """For all connections together, each of which has its own, shorter limit: `server.protocol.CLOSE_GRACE_S`."""
 
-FILLING_SHARE = 0.5
-"""Once this share of `--outbox-bytes` waits for a member who reads, nobody's next message is taken."""
-
 BACKLOG = 2_048
 """Connections that may wait to be accepted."""
 

@@ -1,70 +1,107 @@
-"""Whether the members of a room keep up with what is said there: who talks has to wait for who still reads."""
+"""Whether the members of a room keep up with what is said there: who talks has to wait for who reads."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
 
-from server.config import FILLING_SHARE
 from server.member import Member
+from server.settings import Settings
 
-POLL_S = 0.02
-"""How often it is asked whether a full outbox has become emptier."""
-PATIENCE_S = 1.0
-"""A member whose connection took nothing for this long does not read: nobody waits for it any more."""
+POLL_S = 0.01
+"""How often who has to wait asks whether there is room now."""
+PATIENCE_S = 0.5
+"""A member that has taken nothing for so long does not read: only who talks much waits for it any longer."""
+FILLED_SHARE = 0.5
+"""So much of `--outbox-bytes` may be filled with messages, also by a member who talks much."""
+FULL_SHARE = 0.75
+"""So much by all others. The rest is for notices, which do not wait."""
+MUCH_SHARE = 0.125
+"""A member talks much if it has filled more than this since all outboxes were last almost empty."""
+
+Queue = deque[asyncio.Future[None]]
 
 
 class Congestion:
-    """The members of a room for whom much waits; nobody's message is taken while one of these still reads.
+    """Takes a message only if it fits into the outbox of every member who reads; else its sender waits, in a queue.
 
-    So a burst slows its sender instead of overflowing the outboxes of those who read as fast as they can. A member
-    that takes nothing for `PATIENCE_S` holds up nobody: its outbox fills until it is kicked.
+    Messages count as their encoded bytes, including those that the strategy has not handed over yet (`pending_bytes`).
+    A member that has stopped reading holds up only who talks much, and for `slow_after_s` at most; what the others say
+    may overflow its outbox. So a flood neither overflows the outbox of a member who pauses for a moment, nor can it
+    stop a room together with one who never reads.
     """
 
-    def __init__(self) -> None:
-        self._filling: dict[Member, tuple[int, float]] = {}  # the bytes that wait, and when they last became fewer
-        self._has_room = asyncio.Event()
-        self._has_room.set()
-        self._poll: asyncio.TimerHandle | None = None
+    def __init__(self, members: Mapping[str, Member], settings: Settings, pending_bytes: Callable[[], int]) -> None:
+        self._members = members
+        self._slow_after_s = settings.slow_after_s
+        self._filled_bytes, self._full_bytes, self._much_bytes = (
+            share * settings.outbox_bytes for share in (FILLED_SHARE, FULL_SHARE, MUCH_SHARE)
+        )
+        self._pending_bytes = pending_bytes
+        self._spare_bytes = 0.0  # fit into every outbox for certain, whatever the members read
+        self._said_bytes: dict[Member, int] = {}
+        self._queues: tuple[Queue, Queue] = deque(), deque()  # of those who do not talk much, and of those who do
 
-    @property
-    def is_full(self) -> bool:
-        """Return whether who talks has to wait."""
-        return not self._has_room.is_set()
+    def takes(self, member: Member, size_bytes: int) -> bool:
+        """Take a message if it fits at once; this looks at the outboxes only if enough was said since the last look."""
+        if self._queue_of(member, size_bytes) or (
+            size_bytes > self._spare_bytes and not self._fits(member, size_bytes)
+        ):
+            return False
+        self._take(member, size_bytes)
+        return True
 
-    async def wait_for_room(self) -> None:
-        """Wait until nobody who reads has a filling outbox."""
-        await self._has_room.wait()
+    async def wait_for_room(self, member: Member, size_bytes: int) -> bool:
+        """Take a message once it fits and those before it are taken; return whether its sender was still there.
 
-    def add(self, member: Member) -> None:
-        """Wait for a member for whom much waits."""
-        if member not in self._filling:
-            self._filling[member] = member.buffered_bytes, asyncio.get_running_loop().time()
-            self._has_room.clear()
-            self._poll_later()
+        Publish it before the next `await`: then the next one in the queue is let through.
+        """
+        turn, queue = asyncio.get_running_loop().create_future(), self._queue_of(member, size_bytes)
+        queue.append(turn)
+        try:
+            if queue[0] is not turn and not await member.wait(turn):
+                return False
+            while not self._fits(member, size_bytes):
+                if not await member.pause(POLL_S):
+                    return False
+            self._take(member, size_bytes)
+            return True
+        finally:
+            queue.remove(turn)
+            if queue and not queue[0].done():
+                queue[0].set_result(None)
 
     def discard(self, member: Member) -> None:
-        """Wait no longer for a member: it has gone."""
-        if self._filling.pop(member, None) is not None and not self._filling:
-            self._has_room.set()
+        """Forget a member that has gone."""
+        self._said_bytes.pop(member, None)
 
-    def _poll_later(self) -> None:
-        if self._poll is None:
-            self._poll = asyncio.get_running_loop().call_later(POLL_S, self._ask)
+    def _talks_much(self, member: Member, size_bytes: int) -> bool:
+        return self._said_bytes.get(member, 0) + size_bytes > self._much_bytes
 
-    def _ask(self) -> None:
-        """Forget who keeps up again, and let talk go on if the others do not read."""
-        self._poll = None
-        now_s = asyncio.get_running_loop().time()
-        reads = False
-        for member, (last_bytes, since_s) in tuple(self._filling.items()):
-            if member.outbox_share <= FILLING_SHARE:
-                del self._filling[member]
-                continue
-            if member.buffered_bytes < last_bytes:
-                since_s = now_s
-            self._filling[member] = member.buffered_bytes, since_s
-            reads |= now_s - since_s < PATIENCE_S
-        if not reads:
-            self._has_room.set()
-        if self._filling:
-            self._poll_later()
+    def _queue_of(self, member: Member, size_bytes: int) -> Queue:
+        return self._queues[self._talks_much(member, size_bytes)]
+
+    def _take(self, member: Member, size_bytes: int) -> None:
+        self._spare_bytes -= size_bytes
+        self._said_bytes[member] = self._said_bytes.get(member, 0) + size_bytes
+
+    def _fits(self, sender: Member, size_bytes: int) -> bool:
+        """Look at all outboxes: whether a message fits into each that counts, or finds them all empty."""
+        talks_much = self._talks_much(sender, size_bytes)
+        limit_bytes = self._filled_bytes if talks_much else self._full_bytes
+        patience_s = self._slow_after_s if talks_much else PATIENCE_S
+        pending_bytes = self._pending_bytes()
+        if pending_bytes and pending_bytes + size_bytes > limit_bytes:
+            return False
+        fullest_bytes = 0
+        for member in self._members.values():
+            waiting_bytes = member.waiting_bytes
+            fullest_bytes = max(fullest_bytes, waiting_bytes)
+            is_full = waiting_bytes and waiting_bytes + pending_bytes + size_bytes > limit_bytes
+            if is_full and member.unread_s < patience_s:
+                return False
+        if fullest_bytes + pending_bytes < self._much_bytes:
+            self._said_bytes.clear()
+        self._spare_bytes = self._filled_bytes - pending_bytes - fullest_bytes
+        return True

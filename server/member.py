@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import asyncio
 
 from starlette.websockets import WebSocket
 from websockets.frames import CloseCode
@@ -17,11 +16,11 @@ class Member:
 
     `accept` completes the handshake. `receive` returns the next text, or `None` when the user has gone. `send` writes
     the payload of a text frame, once there is room, and returns whether the user was still there. `frames` takes
-    ready frames; it is `None` where the server is not ours. `queued_bytes` is what a strategy has queued for this
-    member, if it does; it then calls `note_filling` while `outbox_share` is above `FILLING_SHARE`.
+    ready frames; it is `None` where the server is not ours. `wait` waits for a future, or until the user has gone, and
+    returns whether it is still there. `queued_bytes` is what a strategy has queued for this member, if it does.
     """
 
-    __slots__ = ("_connection", "accept", "frames", "name", "queued_bytes", "receive", "send")
+    __slots__ = ("_connection", "accept", "frames", "name", "queued_bytes", "receive", "send", "wait")
 
     def __init__(self, name: str, websocket: WebSocket) -> None:
         self.name = name
@@ -32,14 +31,17 @@ class Member:
         self.accept = self._connection.accept
         self.receive = self._connection.receive_text
         self.send = self._connection.send_text
+        self.wait = self._connection.wait
 
-    def watch(self, on_filling: Callable[[Member], None]) -> None:
-        """Have a function called whenever something is added to an outbox that is filling."""
-        self._connection.on_filling = partial(on_filling, self)
-
-    def note_filling(self) -> None:
-        """Tell whoever watches that what is queued for this member is filling its outbox."""
-        self._connection.on_filling()
+    async def pause(self, pause_s: float) -> bool:
+        """Wait for so many seconds, or until the user has gone; return whether it is still there."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(pause_s, over.cancel)
+        try:
+            return await self.wait(over)
+        finally:
+            timer.cancel()
 
     def kick(self) -> None:
         """End the connection: at once if the member does not read, else with close code 1013 (try again later)."""
@@ -71,6 +73,16 @@ class Member:
         It is 0 while its connection takes what it is given: then all that is queued leaves in this turn of the loop.
         """
         return self._connection.outbox_share(self.queued_bytes)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return how much of this member's outbox is taken, 0 if its connection takes all that it is given."""
+        return self.queued_bytes + self._connection.waiting_bytes
+
+    @property
+    def unread_s(self) -> float:
+        """Return how many seconds ago this member was last seen to take something, 0 if nothing has to wait for it."""
+        return self._connection.unread_s(self.queued_bytes)
 
     @property
     def buffered_bytes(self) -> int:

@@ -21,9 +21,9 @@ class TokenBucket:
         """Return a bucket from which a burst may be taken."""
         return cls(rate_per_s, rate_per_s * BURST_S, now_s)
 
-    def take(self, amount: float, now_s: float) -> float:
-        """Take an amount, perhaps on credit; return how many seconds it takes until the credit is paid back."""
-        self.level = min(self.level + (now_s - self.filled_s) * self.rate_per_s, self.rate_per_s * BURST_S) - amount
+    def debt_s(self, now_s: float) -> float:
+        """Return how many seconds it takes until what was taken on credit is paid back."""
+        self.level = min(self.level + (now_s - self.filled_s) * self.rate_per_s, self.rate_per_s * BURST_S)
         self.filled_s = now_s
         return max(0.0, -self.level / self.rate_per_s)
 
@@ -31,19 +31,24 @@ class TokenBucket:
 class Pace:
     """Tells how long a member has to wait with its next message, by `--max-messages-per-second` and `--max-bytes-...`.
 
-    `slowed_s` is for how long it has been too fast without a pause.
+    The message that exceeds a limit passes: those after it wait. `slowed_s` is for how long the member has been made to
+    wait without a pause of its own.
     """
 
     def __init__(self, messages_per_s: float | None, bytes_per_s: float | None, now_s: float) -> None:
-        rates = (messages_per_s, bytes_per_s)
-        self._messages, self._bytes = (None if rate is None else TokenBucket.full(rate, now_s) for rate in rates)
+        self._messages, self._bytes = (
+            None if rate is None else TokenBucket.full(rate, now_s) for rate in (messages_per_s, bytes_per_s)
+        )
         self.slowed_s = 0.0
 
-    def wait_s(self, size_bytes: int, now_s: float) -> float:
-        """Count a message; return how many seconds to wait before it is passed on."""
-        wait_s = max(
-            self._messages.take(1, now_s) if self._messages else 0.0,
-            self._bytes.take(size_bytes, now_s) if self._bytes else 0.0,
-        )
-        self.slowed_s = self.slowed_s + wait_s if wait_s else 0.0
-        return wait_s
+    def wait_s(self, now_s: float) -> float:
+        """Return how many seconds to wait before the next message is passed on."""
+        return max((bucket.debt_s(now_s) for bucket in (self._messages, self._bytes) if bucket), default=0.0)
+
+    def take(self, size_bytes: int, now_s: float, waited_s: float = 0.0) -> None:
+        """Count a message that is passed on after so long a wait."""
+        self.wait_s(now_s)  # fills the buckets
+        for bucket, amount in ((self._messages, 1), (self._bytes, size_bytes)):
+            if bucket is not None:
+                bucket.level -= amount
+        self.slowed_s = self.slowed_s + waited_s if waited_s else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from time import monotonic
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 from websockets.frames import CloseCode
@@ -18,7 +18,7 @@ class PlainConnection:
     for.
     """
 
-    buffered_bytes = 0
+    buffered_bytes = waiting_bytes = 0
     has_messages = False  # ASGI does not tell
     is_open = True
     kicked = False
@@ -26,7 +26,8 @@ class PlainConnection:
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
         self.accept = websocket.accept
-        self.on_filling: Callable[[], None] = _ignore
+        self._queued_bytes = 0
+        self._read_at_s = monotonic()
         self._closing: asyncio.Task[None] | None = None
 
     async def receive_text(self) -> str | None:
@@ -51,6 +52,18 @@ class PlainConnection:
         """Return how much of the default of `--outbox-bytes` is queued for this peer."""
         return queued_bytes / Settings().outbox_bytes
 
+    def unread_s(self, queued_bytes: int) -> float:
+        """Return how many seconds ago less was seen to be queued for this peer than before."""
+        if queued_bytes < self._queued_bytes or not queued_bytes:
+            self._read_at_s = monotonic()
+        self._queued_bytes = queued_bytes
+        return monotonic() - self._read_at_s
+
+    async def wait(self, until: asyncio.Future[None]) -> bool:
+        """Wait for a future; whether the peer has gone meanwhile, ASGI tells only once its messages are taken."""
+        await asyncio.wait({until})
+        return True
+
     def kick(self) -> None:
         """Close because the peer is too slow, as soon as the server can."""
         self.kicked = True
@@ -59,7 +72,3 @@ class PlainConnection:
     def close(self, code: CloseCode) -> None:
         """Close, as soon as the server can."""
         self._closing = asyncio.create_task(self._websocket.close(code))
-
-
-def _ignore() -> None:
-    """Nobody wants to know that an outbox is filling."""

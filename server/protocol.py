@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import socket
+import struct
+import termios
 from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +16,7 @@ from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
-from server.config import FILLING_SHARE, ChatConfig
+from server.config import ChatConfig
 from server.frames import count_frames
 from server.reading import PeerReader
 
@@ -21,6 +25,16 @@ EXTENSION = "chatroom.frames"
 
 CLOSE_GRACE_S = 2.0
 """How long a peer has to read its close frame and hang up before its connection is aborted."""
+
+SLOW_CHECKS = 10
+"""How often in `--slow-after` a full connection is asked whether its peer reads."""
+SLOW_CHECK_S = 0.25
+"""At least so often."""
+READING_BYTES = 65_536
+"""A peer that takes this much in `--slow-after` is not kicked although its connection stays full."""
+HANG_UP_POLL_S = 0.1
+"""How often a peer that is not read from is asked whether it has hung up."""
+TCP_ESTABLISHED = 1
 
 Outlets = dict["ChatProtocol", Callable[[bytes], None]]
 """How to write ready frames to each of several peers, at this moment."""
@@ -35,7 +49,7 @@ class ChatProtocol(PeerReader):
     `send_text` makes the frame itself, and waits.
 
     **Slow peers.** A peer is kicked once more than `outbox_bytes` wait for it, or its transport's buffer was full
-    for `slow_after_s` seconds. Before that `on_filling` is called, so that who talks can be made to wait.
+    for `slow_after_s` seconds in which it took less than `READING_BYTES`.
 
     **Closing.** uvicorn closes a connection once its write buffer is empty: never, if the peer does not read. And it
     does not read what the peer still sends, so the kernel resets the connection and the peer may lose the close
@@ -47,6 +61,11 @@ class ChatProtocol(PeerReader):
     kicked = False
     _held_bytes = 0
     _slow_timer: TimerHandle | None = None
+    _slow_bytes = 0
+    _slow_since_s = 0.0
+    _unsent_bytes = 0
+    _read_at_s = 0.0
+    _waiting_until: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -57,7 +76,6 @@ class ChatProtocol(PeerReader):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._held: list[bytes] = []
-        self.on_filling: Callable[[], None] = _ignore
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension along with the application's scope."""
@@ -102,6 +120,25 @@ class ChatProtocol(PeerReader):
             self.handshake_complete = True
             self._hang_up()
 
+    async def wait(self, until: asyncio.Future[None]) -> bool:
+        """Wait for a future, or for the peer to hang up; return whether it is still there."""
+        self._waiting_until = until
+        try:
+            while self.is_open and not until.done():
+                await asyncio.wait({until}, timeout=HANG_UP_POLL_S)
+                if self.read_paused and self.is_open and self._has_hung_up():
+                    self.eof_received()
+        finally:
+            self._waiting_until = None
+        return self.is_open
+
+    def _has_hung_up(self) -> bool:
+        """Return whether a peer that is not read from has ended its side of the connection, where the kernel tells."""
+        if not hasattr(socket, "TCP_INFO"):
+            return False
+        info: bytes = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return info[0] != TCP_ESTABLISHED
+
     async def send_text(self, payload: bytes) -> bool:
         """Write one text frame once the write buffer has room; return whether the peer was still there.
 
@@ -145,6 +182,11 @@ class ChatProtocol(PeerReader):
         """Return how many bytes wait for this peer, the kernel's buffer not counted."""
         return self._held_bytes + self.transport.get_write_buffer_size()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Return the same, but 0 while the transport can be written to: then nothing is held back."""
+        return 0 if self.writable.is_set() else self.buffered_bytes
+
     def outbox_share(self, queued_bytes: int = 0) -> float:
         """Return how much of `--outbox-bytes` waits for this peer, including what is queued for it elsewhere.
 
@@ -159,7 +201,10 @@ class ChatProtocol(PeerReader):
         super().pause_writing()
         if self.is_open:
             self._write_by(self._hold)
-            self._slow_timer = self.loop.call_later(self.config.slow_after_s, self.kick)
+            self._slow_since_s = self._read_at_s = self.loop.time()
+            self._slow_bytes = self.transport.get_write_buffer_size()
+            self._unsent_bytes = self._slow_bytes + self._in_kernel_bytes()
+            self._check_later()
 
     def resume_writing(self) -> None:
         """Write the frames that were held back."""
@@ -172,11 +217,44 @@ class ChatProtocol(PeerReader):
     def _hold(self, frames: bytes) -> None:
         self._held.append(frames)
         self._held_bytes += len(frames)
-        share = self.outbox_share()
-        if share > 1:
+        if self.outbox_share() > 1:
             self.kick()
-        elif share > FILLING_SHARE:
-            self.on_filling()
+
+    def _check_later(self) -> None:
+        check_s = min(self.config.slow_after_s / SLOW_CHECKS, SLOW_CHECK_S)
+        self._slow_timer = self.loop.call_later(check_s, self._check_pace)
+
+    def _check_pace(self) -> None:
+        """Kick a peer that takes too little of what is in its full buffer."""
+        now_s, waiting_bytes = self.loop.time(), self.transport.get_write_buffer_size()
+        if self._slow_bytes - waiting_bytes >= READING_BYTES:
+            self._slow_since_s, self._slow_bytes = now_s, waiting_bytes
+        self.unread_s()
+        if now_s - self._slow_since_s >= self.config.slow_after_s:
+            self.kick()
+        else:
+            self._check_later()
+
+    def unread_s(self, _queued_bytes: int = 0) -> float:
+        """Return how many seconds ago the peer was last seen to take something, 0 while its connection is not full.
+
+        A full buffer is not added to, so that any byte less in it, or in the kernel's, has been taken.
+        """
+        if self.writable.is_set():
+            return 0.0
+        unsent_bytes, now_s = self.transport.get_write_buffer_size() + self._in_kernel_bytes(), self.loop.time()
+        if unsent_bytes < self._unsent_bytes:
+            self._unsent_bytes, self._read_at_s = unsent_bytes, now_s
+        return now_s - self._read_at_s
+
+    def _in_kernel_bytes(self) -> int:
+        """Return how many bytes the kernel has not sent or the peer's has not acknowledged."""
+        try:
+            answer = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        except OSError:  # it has been closed
+            return 0
+        (size_bytes,) = struct.unpack("i", answer)
+        return int(size_bytes)
 
     def _write_by(self, write: Callable[[bytes], None]) -> None:
         if self._outlets is not None:
@@ -272,11 +350,9 @@ class ChatProtocol(PeerReader):
 
     def _end(self) -> None:
         self.is_open = False
+        if self._waiting_until is not None:
+            self._waiting_until.cancel()
         self._stop_holding(_discard)
-
-
-def _ignore() -> None:
-    """Nobody wants to know that an outbox is filling."""
 
 
 def _discard(_frames: bytes) -> None:

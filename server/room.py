@@ -33,12 +33,11 @@ class Room:
         self._counters = counters
         self._settings = settings
         self._strategy = strategy(self.members, counters)
-        self._congestion = Congestion()
+        self._congestion = Congestion(self.members, settings, lambda: self._strategy.pending_bytes)
 
     async def host(self, member: Member) -> None:
         """Keep a member in the room until it leaves; it receives its own join notice, the others both notices."""
         self.members[member.name] = member
-        member.watch(self._congestion.add)
         try:
             await self._strategy.attend(member, self._converse(member))
         finally:
@@ -60,10 +59,14 @@ class Room:
         while (text := await member.receive()) is not None:
             if pace is not None and not await self._keep_pace(pace, member, text):
                 break
-            if self._congestion.is_full:
-                await self._congestion.wait_for_room()
+            broadcast = Message.said(member.name, text).encode()
+            size_bytes = len(broadcast.payload)
+            if not self._congestion.takes(member, size_bytes):
+                if not await self._congestion.wait_for_room(member, size_bytes):
+                    break
+                broadcast = Message.said(member.name, text).encode()  # stamped when it is taken
             self._counters.messages_in += 1
-            await self._publish(Message.said(member.name, text))
+            await self._strategy.publish(broadcast)
             if member.has_messages and monotonic() - began_s > TURN_S:
                 await asyncio.sleep(0)
                 began_s = monotonic()
@@ -82,11 +85,15 @@ class Room:
         return None if rates == (None, None) else Pace(*rates, monotonic())
 
     async def _keep_pace(self, pace: Pace, member: Member, text: str) -> bool:
-        """Slow a member that is too fast; return whether it may stay: it may not if it goes on like that."""
-        wait_s = pace.wait_s(len(text.encode()), monotonic())
-        if pace.slowed_s > self._settings.slow_after_s:
-            member.close(CloseCode.POLICY_VIOLATION)
-            return False
+        """Slow a member that is too fast; return whether it may stay: not if it has gone, or goes on like that."""
+        began_s = monotonic()
+        wait_s, patience_s = pace.wait_s(began_s), self._settings.slow_after_s - pace.slowed_s
         if wait_s:
-            await asyncio.sleep(wait_s)
+            if not await member.pause(min(wait_s, patience_s)):
+                return False
+            if wait_s > patience_s:
+                member.close(CloseCode.POLICY_VIOLATION)
+                return False
+        now_s = monotonic()
+        pace.take(len(text.encode()), now_s, now_s - began_s if wait_s else 0.0)
         return True

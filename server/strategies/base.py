@@ -17,10 +17,12 @@ class Strategy(ABC):
     A room makes one when its first member joins, in the event loop, and calls `close` when its last has left.
     `members` is the room's own mapping, by name, and changes as members join and leave: take a copy before an
     `await` in a loop over it. A subclass counts what it sends (`Counters.sent`), sets `name`, which `--strategy`
-    is given, and must pass `server.testing.StrategyContract`.
+    is given, keeps `pending_bytes` if it publishes later, and must pass `server.testing.StrategyContract`.
     """
 
     name: ClassVar[str]
+    pending_bytes = 0
+    """The payload bytes that are published, but in nobody's outbox yet."""
 
     def __init__(self, members: Mapping[str, Member], counters: Counters) -> None:
         self._members = members

@@ -41,7 +41,7 @@ class CoalescedStrategy(Strategy):
         self._plain_members: set[Member] = set()
         self._pending: list[Broadcast] = []
         self._pending_frames: list[bytes] = []
-        self._pending_bytes = 0
+        self.pending_bytes = 0
         self._rested_s = 0.0
         self._due: asyncio.TimerHandle | None = None
 
@@ -52,8 +52,8 @@ class CoalescedStrategy(Strategy):
         frame = text_frame(broadcast.payload)
         self._pending.append(broadcast)
         self._pending_frames.append(frame)
-        self._pending_bytes += len(frame)
-        if self._pending_bytes > FLUSH_BYTES:
+        self.pending_bytes += len(frame)
+        if self.pending_bytes > FLUSH_BYTES:
             self._flush()
         for member in tuple(self._plain_members):
             self._counters.sent(broadcast, await member.send(broadcast.payload))
@@ -80,7 +80,7 @@ class CoalescedStrategy(Strategy):
         if self._due:
             self._due.cancel()  # this flush came before it, and it would cut short the rest that begins here
         frames, broadcasts = b"".join(self._pending_frames), self._pending
-        self._pending, self._pending_frames, self._pending_bytes = [], [], 0
+        self._pending, self._pending_frames, self.pending_bytes = [], [], 0
         began_s = monotonic()
         deque(map(call, self._outlets.values(), repeat(frames)), maxlen=0)
         ended_s = monotonic()

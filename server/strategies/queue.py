@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 
-from server.config import FILLING_SHARE
 from server.member import Member
 from server.message import Broadcast
 from server.strategies.base import Strategy
@@ -35,6 +34,7 @@ class QueueStrategy(Strategy):
     async def publish(self, broadcast: Broadcast) -> None:
         """Return at once, or in the next turn of the loop if the dispatcher is behind; it does the rest."""
         self._room_queue.put_nowait(broadcast)
+        self.pending_bytes += len(broadcast.payload)
         if self._room_queue.qsize() > ROOM_QUEUE_LIMIT:
             await asyncio.sleep(0)
 
@@ -57,15 +57,13 @@ class QueueStrategy(Strategy):
 
     async def _dispatch(self) -> None:
         while (broadcast := await self._room_queue.get()) is not None:
+            self.pending_bytes -= len(broadcast.payload)
             for member, queue in tuple(self._member_queues.items()):
                 queue.put_nowait(broadcast)
                 member.queued_bytes += len(broadcast.payload)
-                share = member.outbox_share
-                if share > 1:
+                if member.outbox_share > 1:
                     del self._member_queues[member]
                     member.kick()
-                elif share > FILLING_SHARE:
-                    member.note_filling()
 
     async def _send_to(self, member: Member, queue: BroadcastQueue) -> None:
         # A send fails only on a connection that is being closed, and that ends the receiver too.

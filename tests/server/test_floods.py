@@ -177,7 +177,7 @@ async def test_a_member_over_its_rate_is_slowed_and_then_closed(
 async def test_a_member_that_does_not_read_holds_up_a_flood_until_it_is_kicked(
     start_server: Callable[..., ServerProcess],
 ) -> None:
-    server = start_server("--slow-after", "1000")
+    server = start_server("--slow-after", "2")
     async with join(server.chat_url("alice")) as alice:
         with join_and_never_read(server.chat_url("stalled")):
             for _ in range(60):

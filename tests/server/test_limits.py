@@ -10,25 +10,33 @@ from server.log_limit import LINES, PERIOD_S, RepeatLimit
 from server.pace import Pace
 
 
-def test_a_burst_of_a_second_passes_and_then_the_rate_holds() -> None:
+def waits_s(pace: Pace, size_bytes: int, now_s: float) -> float:
+    wait_s = pace.wait_s(now_s)
+    pace.take(size_bytes, now_s + wait_s, wait_s)
+    return wait_s
+
+
+def test_a_burst_of_a_second_and_one_more_pass_and_then_the_rate_holds() -> None:
     pace = Pace(10, None, 100.0)
-    assert [pace.wait_s(1_000, 100.0) for _ in range(10)] == [0.0] * 10
-    assert pace.wait_s(1_000, 100.0) == pytest.approx(0.1)
-    assert pace.wait_s(1_000, 100.1) == pytest.approx(0.1)
+    assert [waits_s(pace, 1_000, 100.0) for _ in range(11)] == [0.0] * 11
+    assert waits_s(pace, 1_000, 100.0) == pytest.approx(0.1)
+    assert waits_s(pace, 1_000, 100.1) == pytest.approx(0.1)
     assert pace.slowed_s == pytest.approx(0.2)
-    assert pace.wait_s(1_000, 200.0) == 0.0
+    assert waits_s(pace, 1_000, 200.0) == 0.0
     assert pace.slowed_s == 0.0, "it paused"
 
 
 def test_the_stricter_of_two_rates_holds() -> None:
     pace = Pace(1_000, 100, 0.0)
-    assert pace.wait_s(100, 0.0) == 0.0
-    assert pace.wait_s(50, 0.0) == pytest.approx(0.5)
-    assert pace.wait_s(0, 0.0) == pytest.approx(0.5)
+    assert waits_s(pace, 150, 0.0) == 0.0
+    assert waits_s(pace, 0, 0.0) == pytest.approx(0.5)
+    assert waits_s(pace, 0, 0.5) == 0.0
 
 
-def test_a_message_that_is_larger_than_a_burst_waits_for_its_own_bytes() -> None:
-    assert Pace(None, 100, 0.0).wait_s(1_100, 0.0) == pytest.approx(10.0)
+def test_a_message_that_is_larger_than_a_burst_passes_and_the_next_one_waits_for_it() -> None:
+    pace = Pace(None, 100, 0.0)
+    assert waits_s(pace, 1_100, 0.0) == 0.0
+    assert waits_s(pace, 1, 0.0) == pytest.approx(10.0)
 
 
 def test_repeated_lines_are_counted_instead_of_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import cycle
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +16,7 @@ from server.lifecycle import SEND_BUFFER_BYTES
 from server.reading import READ_AHEAD_BYTES
 from server.settings import Settings
 from server.strategies import STRATEGIES
-from server.testing.chat_user import TIMEOUT_S, User, fill_buffers, join, join_and_never_read, wait_until
+from server.testing.chat_user import TIMEOUT_S, User, fill_buffers, join, join_all, join_and_never_read, wait_until
 from server.testing.server_process import ServerProcess
 from tests.server.in_process import serve_here
 
@@ -70,12 +71,13 @@ async def test_member_is_kicked_when_too_much_waits_for_it(
 ) -> None:
     server = start_server("--strategy", strategy, "--slow-after", NEVER_S, "--outbox-bytes", "200000")
     texts = [f"{n} {'x' * 1_000}" for n in range(1_000)]
-    async with join(server.chat_url("alice")) as alice:
+    names = [f"speaker{n}" for n in range(20)]  # none of them talks so much that it has to wait
+    async with join_all(server, "lobby", names) as speakers:
         with join_and_never_read(server.chat_url("stalled")):
-            for text in texts:
-                await alice.say(text)
-                assert [message.text for message in await alice.hear_said(1)] == [text]
-            await wait_until(lambda: server.clients() == ["alice"])
+            for text, speaker in zip(texts, cycle(speakers), strict=False):
+                await speaker.say(text)
+                assert [message.text for message in await speakers[0].hear_said(1)] == [text]
+            await wait_until(lambda: sorted(server.clients()) == sorted(names))
         stats = server.stats()
     assert stats["kicked"] == 1
     # 64 KiB of the 200,000 bytes were the transport's already.
