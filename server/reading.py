@@ -101,7 +101,10 @@ class PeerReader(WebSocketsSansIOProtocol):
     def _parse(self, data: bytes) -> None:
         if self._has_broken_rules():
             return
-        super().data_received(data)
+        self.conn.receive_data(data)
+        self.handle_events()  # also those before what breaks the rules
+        if self.conn.parser_exc is not None and not self.close_sent:
+            self.handle_parser_exception()
         if self._has_broken_rules() and not self.handshake_complete:
             self._refuse_handshake()
 
@@ -239,7 +242,7 @@ class PeerReader(WebSocketsSansIOProtocol):
 
     def _is_within_control_rate(self) -> bool:
         """Count a control frame, and close the connection of a peer that sends too many."""
-        if self.close_sent:
+        if self.close_sent or self._has_broken_rules():
             return False
         now_s = self.loop.time()
         if now_s - self._control_since_s >= 1:
