@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import socket
-import struct
-import termios
 from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +14,7 @@ from websockets.http11 import Request
 
 from server.config import ChatConfig
 from server.frames import count_frames
+from server.kernel import has_hung_up, unacknowledged_bytes
 from server.reading import PeerReader
 
 EXTENSION = "chatroom.frames"
@@ -34,7 +31,6 @@ READING_BYTES = 65_536
 """A peer that takes this much in `--slow-after` is not kicked although its connection stays full."""
 HANG_UP_POLL_S = 0.1
 """How often a peer that is not read from is asked whether it has hung up."""
-TCP_ESTABLISHED = 1
 
 Outlets = dict["ChatProtocol", Callable[[bytes], None]]
 """How to write ready frames to each of several peers, at this moment."""
@@ -126,18 +122,11 @@ class ChatProtocol(PeerReader):
         try:
             while self.is_open and not until.done():
                 await asyncio.wait({until}, timeout=HANG_UP_POLL_S)
-                if self.read_paused and self.is_open and self._has_hung_up():
+                if self.read_paused and self.is_open and has_hung_up(self.transport):
                     self.eof_received()
         finally:
             self._waiting_until = None
         return self.is_open
-
-    def _has_hung_up(self) -> bool:
-        """Return whether a peer that is not read from has ended its side of the connection, where the kernel tells."""
-        if not hasattr(socket, "TCP_INFO"):
-            return False
-        info: bytes = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-        return info[0] != TCP_ESTABLISHED
 
     async def send_text(self, payload: bytes) -> bool:
         """Write one text frame once the write buffer has room; return whether the peer was still there.
@@ -203,7 +192,7 @@ class ChatProtocol(PeerReader):
             self._write_by(self._hold)
             self._slow_since_s = self._read_at_s = self.loop.time()
             self._slow_bytes = self.transport.get_write_buffer_size()
-            self._unsent_bytes = self._slow_bytes + self._in_kernel_bytes()
+            self._unsent_bytes = self._slow_bytes + unacknowledged_bytes(self.transport)
             self._check_later()
 
     def resume_writing(self) -> None:
@@ -242,19 +231,13 @@ class ChatProtocol(PeerReader):
         """
         if self.writable.is_set():
             return 0.0
-        unsent_bytes, now_s = self.transport.get_write_buffer_size() + self._in_kernel_bytes(), self.loop.time()
+        unsent_bytes, now_s = (
+            self.transport.get_write_buffer_size() + unacknowledged_bytes(self.transport),
+            self.loop.time(),
+        )
         if unsent_bytes < self._unsent_bytes:
             self._unsent_bytes, self._read_at_s = unsent_bytes, now_s
         return now_s - self._read_at_s
-
-    def _in_kernel_bytes(self) -> int:
-        """Return how many bytes the kernel has not sent or the peer's has not acknowledged."""
-        try:
-            answer = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-        except OSError:  # it has been closed
-            return 0
-        (size_bytes,) = struct.unpack("i", answer)
-        return int(size_bytes)
 
     def _write_by(self, write: Callable[[bytes], None]) -> None:
         if self._outlets is not None:
