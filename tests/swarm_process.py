@@ -15,7 +15,7 @@ from loadtest.ledger.result import Step, SwarmResult
 
 ROOT = Path(__file__).parent.parent
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
-ENDS_WITHIN_S = 60
+ENDS_WITHIN_S = 300
 JUDGE_MODULE = "loadtest.ledger.judge_process"
 
 
@@ -73,7 +73,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], limit_s: float = 300) -> None:
     """Wait for a condition, within bounds."""
     limit = time.monotonic() + limit_s
     while not condition():

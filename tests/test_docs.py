@@ -125,7 +125,7 @@ def test_reference_has_every_flag_of_server_and_swarm() -> None:
 @pytest.mark.parametrize("flags", [(), ("--help",)])
 def test_the_swarms_flags_can_be_listed(flags: tuple[str, ...]) -> None:
     listed = subprocess.run(
-        [sys.executable, "-m", "loadtest", *flags], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-m", "loadtest", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
     )
     added = _Recorder()
     add_arguments(added)  # type: ignore[arg-type]

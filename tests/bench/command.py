@@ -7,7 +7,7 @@ import sys
 
 from bench.execution.child_process import PACKAGES
 
-LIMIT_S = 100
+LIMIT_S = 300
 ANY_SPEED = "--allow-different-environment"
 """For `--resume`: the speed of a machine that other tests use changes meanwhile."""
 

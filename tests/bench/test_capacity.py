@@ -19,7 +19,7 @@ from bench.commands.capacity import capacity
 from bench.execution.child_process import PACKAGES
 
 QUICK = ("--duration", "1", "--warmup", "0.2", "--drain", "3", "--repeats", "1", "--max-minutes", "0.75")
-LIMIT_S = 60
+LIMIT_S = 300
 
 
 class Search:

@@ -20,7 +20,7 @@ STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', 
 
 
 def await_output(child: Child, text: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while text not in child.output():
         assert time.monotonic() < deadline, child.output()
         time.sleep(0.02)
@@ -29,7 +29,7 @@ def await_output(child: Child, text: str) -> None:
 def test_a_child_that_ends_by_itself_leaves_its_code_and_its_last_lines(tmp_path: Path) -> None:
     program = "import sys; [print(n) for n in range(40)]; sys.exit(7)"
     with Child([sys.executable, "-c", program], tmp_path / "log") as child:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 300
         while child.exit_code() is None and time.monotonic() < deadline:
             time.sleep(0.02)
     assert child.exit_code() == 7

@@ -65,7 +65,7 @@ def run_doctor(fault: Callable[[], object], users: int = 10_000) -> tuple[int, d
         [sys.executable, "-c", "from bench.commands.doctor import doctor; doctor()", "--json", "--users", str(users)],
         preexec_fn=fault,
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=300,
     )
     examination = msgspec.json.decode(done.stdout, type=Examination)
     assert examination.users == users

@@ -35,7 +35,7 @@ from bench.storage.distributions import read_distributions
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, with_details
 
-LIMIT_S = 90
+LIMIT_S = 300
 USERS = (50, 100, 200)
 
 

@@ -26,7 +26,7 @@ from bench.storage.campaign_folder import CampaignFolder
 from tests.bench.command import ANY_SPEED
 from tests.bench.made_up import plan, run, step
 
-LIMIT_S = 60
+LIMIT_S = 300
 QUICK = (
     *("--strategies", "direct,direct", "--users", "2", "--duration", "0.4", "--warmup", "0.1", "--drain", "2"),
     *("--retries", "0"),  # a busy machine must not add runs

@@ -10,7 +10,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-LIMIT_S = 30
+LIMIT_S = 300
 
 
 @contextmanager

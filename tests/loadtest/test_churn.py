@@ -110,7 +110,7 @@ def test_deliveries_to_a_user_that_rejoins_were_expected_meanwhile(tmp_path: Pat
         first.process.kill()
         first.process.wait()
         with ServerProcess("--port", port):
-            output, _ = swarm.communicate(timeout=60)
+            output, _ = swarm.communicate(timeout=300)
     measured = result.read(out)
     (step,) = measured.steps
     assert is_valid_unless_busy(step), (step.reasons, output)

@@ -42,7 +42,7 @@ class Processes:
         return process
 
     def result_of(self, process: subprocess.Popen[str]) -> tuple[SwarmResult, str]:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         assert self._out.exists(), output
         return result.read(self._out), output
 

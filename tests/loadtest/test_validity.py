@@ -38,7 +38,7 @@ def test_a_throttled_swarm_is_invalid(start_server: Callable[..., ServerProcess]
         time.sleep(0.08)
         process.send_signal(signal.SIGCONT)
         time.sleep(0.02)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=300)
     (step,) = result.read(out).steps
     assert process.returncode == 1
     assert not step.valid
@@ -60,7 +60,7 @@ def test_a_swarm_without_descriptors_says_so(start_server: Callable[..., ServerP
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     (step,) = result.read(out).steps

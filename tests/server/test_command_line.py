@@ -27,7 +27,7 @@ from tests.server.in_process import serve_here
 def run_server(*flags: str) -> subprocess.CompletedProcess[str]:
     """Run a server that must end by itself."""
     command = [sys.executable, "-m", "server", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_ready_line_is_all_of_stdout(start_server: Callable[..., ServerProcess]) -> None:

@@ -18,6 +18,9 @@ from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
 
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """Resolves once the page has been laid out and its observers were told."""
+LIMIT_MS = 300_000
+"""How long to wait for a state at most, on any machine."""
+expect.set_options(timeout=LIMIT_MS)
 browser_test = [*needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -147,7 +150,7 @@ class TestInBrowser:
         await tab.page.get_by_role("button", name="Rejoin").click()
         await expect(tab.page.get_by_text("The server cannot be reached.")).to_be_visible()
         start_server("--port", server.url.rsplit(":", 1)[1])
-        await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
+        await expect(tab.page.locator("#lost")).to_be_hidden()
         await tab.say("back again")
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("back again")
 
@@ -172,7 +175,7 @@ class TestInBrowser:
         await expect(tab.page.get_by_role("alert").last).to_have_text("Not sent: you are not connected.")
         await expect(text).to_have_value("before and after")
         start_server("--port", server.url.rsplit(":", 1)[1])
-        await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
+        await expect(tab.page.locator("#lost")).to_be_hidden()
         await expect(tab.page.locator("#not-sent")).to_be_empty()
         await expect(text).to_be_focused()
         await keyboard.press("Enter")
@@ -212,7 +215,7 @@ class TestInBrowser:
         assert server.stop() == 0
         await expect(tab.page.locator("#lost")).to_be_visible()
         start_server("--port", server.url.rsplit(":", 1)[1])
-        await expect(tab.page.locator("#lost")).to_be_hidden(timeout=60_000)
+        await expect(tab.page.locator("#lost")).to_be_hidden()
         await tab.say("back again")
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("back again")
         await tab.expect_members("alice")

@@ -96,6 +96,6 @@ def test_contract_is_not_run_against_another_class_of_that_name(tmp_path: Path) 
     test = "\nfrom server.testing import StrategyContract\n\nclass TestIt(StrategyContract):\n    strategy = Silent\n"
     (tmp_path / "test_it.py").write_text(GOOD.replace('"silent"', '"direct"') + test)
     command = [sys.executable, "-m", "pytest", "--exitfirst", str(tmp_path)]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 1
     assert "AssertionError: --strategy direct starts another class; choose another name" in ended.stdout

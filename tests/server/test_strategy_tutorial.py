@@ -37,7 +37,7 @@ def site(package: Path) -> Path:
     site = package.parent / "site"
     offline = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", *offline, "--target", str(site), str(package)], check=True, timeout=60
+        [sys.executable, "-m", "pip", "install", *offline, "--target", str(site), str(package)], check=True, timeout=300
     )
     return site
 
@@ -51,7 +51,7 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(command: Sequence[str], folder: Path, codes: Collection[int] = (0,)) -> str:
     """Run one of the page's commands, which must end with one of the exit codes; return what it printed."""
     words = [sys.executable, *command[1:]]
-    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode in codes, ended.stdout + ended.stderr
     return ended.stdout
 
