@@ -46,7 +46,7 @@ def backlog_growth(window: Window, sends: Sends, is_expected: npt.NDArray[np.boo
     by_throughput = 0.0
     if np.mean(delay[third == 2] == NEVER) > MAX_UNDER_WAY_SHARE:
         by_throughput = _growth_by_throughput(window, is_counted, arrival)
-    return max(by_throughput, _growth_by_delay(sent_ns[delay != NEVER], delay[delay != NEVER]))
+    return float(max(by_throughput, _growth_by_delay(sent_ns[delay != NEVER], delay[delay != NEVER])))
 
 
 def _is_lost(window: Window, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> npt.NDArray[np.bool_]:
@@ -83,7 +83,7 @@ def _growth_by_throughput(window: Window, is_counted: npt.NDArray[np.bool_], arr
     if not len(arrived_ns):
         return 1.0
     expected = np.count_nonzero(is_counted)
-    under_way = 1 - np.count_nonzero(arrived_ns <= window.end_ns) / expected
+    under_way = 1 - int(np.count_nonzero(arrived_ns <= window.end_ns)) / int(expected)
     arriving_ns = window.drain_end_ns - int(arrived_ns.min())
-    not_served = 1 - len(arrived_ns) / expected * (window.end_ns - window.start_ns) / max(arriving_ns, 1)
+    not_served = 1 - len(arrived_ns) / int(expected) * (window.end_ns - window.start_ns) / max(arriving_ns, 1)
     return max(0.0, min(under_way, not_served))

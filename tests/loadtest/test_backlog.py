@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
+from loadtest.ledger.aggregate import Aggregate
 from loadtest.ledger.backlog import backlog_growth
 from loadtest.ledger.ledger import Judgement, judge
 from loadtest.ledger.records import NEVER, Deliveries, Integers, Members, Sends, Window
@@ -118,6 +120,14 @@ def test_a_server_that_delivers_nothing_any_more_has_a_growing_backlog() -> None
     assert run.growth > MAX_BACKLOG_GROWTH
     run.arrival[:] = NEVER
     assert run.growth == 1.0
+
+
+@pytest.mark.parametrize("capacity", [0.05, 0.19, 0.5, 2])
+def test_the_judge_can_report_any_window(capacity: float) -> None:
+    """It is sent as MessagePack, which knows nothing of numpy's own numbers and truth values."""
+    aggregate = Aggregate()
+    aggregate.add(Run(capacity, 2, 4, None).judged())
+    assert msgspec.msgpack.encode(aggregate.figures())
 
 
 def lose_every_tenth_delivery(arrival: Integers) -> None:
