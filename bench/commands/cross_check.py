@@ -90,9 +90,10 @@ def cross_check(
     still differ by 2.5 % of the time that one message takes to reach the whole room.
 
     The swarm gives all frames of one read the receive time of the last; observers read frame by frame. Where many
-    frames come in one read its figures are upper bounds: 'off by' says by how much at most, p99 ms.
+    frames come in one read its figures are brackets, shown where they are wide; 'off by' is the p99 of their width, ms.
 
-    They agree if p50 and p99 are within the larger of 10 % and 0.5 ms. Exit codes: 0 the swarm and its observers
+    They agree if what the observers see is not further from the bracket, at p50 and at p99, than the larger of 10 % and
+    0.5 ms. Exit codes: 0 the swarm and its observers
     agree, 2 wrong use, 3 they do not, or a run failed. k6 gets a server of its own, with observers; its figures are
     shown and do not decide the exit code, as its clock has whole milliseconds.
     """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import milliseconds
 from bench.validation.cross_check.agreement import CrossCheck, Figures
+from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 
 def cross_check_answer(checks: Sequence[CrossCheck]) -> Answer:
@@ -33,15 +34,22 @@ def _row(check: CrossCheck) -> Row:
             f"{check.room_rate:g}",
             f"{check.deliveries_per_s:,.0f}",
             f"{_missing(reported)}, {_missing(observed)}",
-            milliseconds(reported.p50_ms),
+            bracket_in_words(reported.p50_low_ms, reported.p50_ms),
             milliseconds(observed.p50_ms),
-            milliseconds(reported.p99_ms),
+            bracket_in_words(reported.p99_low_ms, reported.p99_ms),
             milliseconds(observed.p99_ms),
             milliseconds(check.reported.uncertainty_ms),
             "agree" if check.agrees else "differ",
         ),
         Tone.GOOD if check.agrees else Tone.BAD,
     )
+
+
+def bracket_in_words(low_ms: float | None, high_ms: float | None) -> str:
+    """Write a percentile, or the bracket that it lies in where that is wide."""
+    if low_ms is None or high_ms is None or high_ms - low_ms <= MAX_BRACKET_RATIO * high_ms:
+        return milliseconds(high_ms)
+    return f"{milliseconds(low_ms)} to {milliseconds(high_ms)}"
 
 
 def _missing(figures: Figures) -> str:

@@ -313,6 +313,17 @@ def test_figures_within_the_tolerance_agree() -> None:
     assert check.agrees
 
 
+@pytest.mark.parametrize(
+    ("low_ms", "observed_ms", "agrees"),
+    [(10.5, 10.9, True), (10.5, 9.6, True), (10.5, 9.4, False), (None, 10.9, False)],
+)
+def test_what_is_observed_may_lie_anywhere_in_the_bracket(
+    low_ms: float | None, observed_ms: float, agrees: bool
+) -> None:
+    assert agree(12.4, observed_ms, low_ms) is agrees
+    assert not agree(None, observed_ms, low_ms)
+
+
 def test_a_delivery_that_came_after_the_drain_counts_as_never() -> None:
     too_late = delivery(1, 1, 2_000)
     check = check_of([*ALL[:3], too_late])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
+from bench.presentation.cross_check_answer import bracket_in_words
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.selftest_answer import selftest_table, selftest_verdict
@@ -41,7 +42,10 @@ def _check(server: str, one: CrossCheck) -> list[str]:
         f"{one.deliveries_per_s:,.0f}",
         code(server),
         one.reported.generator,
-        *(ms(value) for value in (reported.p50_ms, observed.p50_ms, reported.p99_ms, observed.p99_ms)),
+        bracket_in_words(reported.p50_low_ms, reported.p50_ms),
+        ms(observed.p50_ms),
+        bracket_in_words(reported.p99_low_ms, reported.p99_ms),
+        ms(observed.p99_ms),
         ms(one.reported.uncertainty_ms),
         f"{reported.expected - reported.delivered:,}, {observed.expected - observed.delivered:,}",
         "agree" if one.agrees else "differ",

@@ -24,13 +24,16 @@ class Window(msgspec.Struct, frozen=True):
 class Figures(msgspec.Struct, frozen=True):
     """Deliveries of a window's messages to some of the room's members, and their latency from sending.
 
-    Percentiles are over all that was `expected`; `None` is one that falls among missing deliveries.
+    Percentiles are over all that was `expected`; `None` is one that falls among missing deliveries. `p50_low_ms` and
+    `p99_low_ms` are of the lower bounds of the arrivals, `None` where arrivals are known exactly.
     """
 
     expected: int
     delivered: int
     p50_ms: float | None
     p99_ms: float | None
+    p50_low_ms: float | None = None
+    p99_low_ms: float | None = None
 
 
 class GeneratorResult(msgspec.Struct, frozen=True):
@@ -66,14 +69,21 @@ class CrossCheck(msgspec.Struct, frozen=True):
     def agrees(self) -> bool:
         """Whether there are no problems and both percentiles agree."""
         reported, observed = self.reported.figures, self.observed
-        return not self.problems and agree(reported.p50_ms, observed.p50_ms) and agree(reported.p99_ms, observed.p99_ms)
+        p50_agrees = agree(reported.p50_ms, observed.p50_ms, reported.p50_low_ms)
+        return not self.problems and p50_agrees and agree(reported.p99_ms, observed.p99_ms, reported.p99_low_ms)
 
 
-def agree(reported_ms: float | None, observed_ms: float | None) -> bool:
-    """Tell whether a figure is within the larger of 10 % and 0.5 ms of the observed one; *never* equals *never*."""
+def agree(reported_ms: float | None, observed_ms: float | None, low_ms: float | None = None) -> bool:
+    """Tell whether a figure agrees with the observed one; *never* equals *never*.
+
+    It does if the observed one is not further from the bracket, from `low_ms` to `reported_ms`, than the larger of 10 %
+    and 0.5 ms.
+    """
     if reported_ms is None or observed_ms is None:
         return reported_ms is observed_ms
-    return abs(reported_ms - observed_ms) <= max(TOLERANCE_SHARE * observed_ms, TOLERANCE_MS)
+    tolerance_ms = max(TOLERANCE_SHARE * observed_ms, TOLERANCE_MS)
+    least_ms = reported_ms if low_ms is None else min(low_ms, reported_ms)
+    return least_ms - tolerance_ms <= observed_ms <= reported_ms + tolerance_ms
 
 
 def compare(
