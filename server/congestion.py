@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
 
 from server.member import Member
 from server.settings import Settings
@@ -17,10 +19,22 @@ FILLED_SHARE = 0.5
 """So much of `--outbox-bytes` may be filled with messages, also by a member who talks much."""
 FULL_SHARE = 0.75
 """So much by all others. The rest is for notices, which do not wait."""
-MUCH_SHARE = 0.125
-"""A member talks much if it has filled more than this since all outboxes were last almost empty."""
+MUCH_SHARE = 0.5
+"""A member talks much if it says more than this at once..."""
+MUCH_A_SECOND = 1.0
+"""...beyond this share a second, while it does not wait. So one member alone fills the outbox of who does not read."""
+EMPTY_SHARE = 0.125
+"""Outboxes that are filled less than this are almost empty: then nobody has said much."""
 
 Queue = deque[asyncio.Future[None]]
+
+
+@dataclass(slots=True)
+class _Said:
+    """How much a member has said at once, and when it said something last (monotonic clock)."""
+
+    size_bytes: float
+    at_s: float
 
 
 class Congestion:
@@ -35,12 +49,13 @@ class Congestion:
     def __init__(self, members: Mapping[str, Member], settings: Settings, pending_bytes: Callable[[], int]) -> None:
         self._members = members
         self._slow_after_s = settings.slow_after_s
-        self._filled_bytes, self._full_bytes, self._much_bytes = (
-            share * settings.outbox_bytes for share in (FILLED_SHARE, FULL_SHARE, MUCH_SHARE)
+        self._filled_bytes, self._full_bytes, self._much_bytes, self._much_bytes_per_s, self._empty_bytes = (
+            share * settings.outbox_bytes
+            for share in (FILLED_SHARE, FULL_SHARE, MUCH_SHARE, MUCH_A_SECOND, EMPTY_SHARE)
         )
         self._pending_bytes = pending_bytes
         self._spare_bytes = 0.0  # fit into every outbox for certain, whatever the members read
-        self._said_bytes: dict[Member, int] = {}
+        self._said: dict[Member, _Said] = {}
         self._queues: tuple[Queue, Queue] = deque(), deque()  # of those who do not talk much, and of those who do
 
     def takes(self, member: Member, size_bytes: int) -> bool:
@@ -58,6 +73,7 @@ class Congestion:
         Publish it before the next `await`: then the next one in the queue is let through.
         """
         turn, queue = asyncio.get_running_loop().create_future(), self._queue_of(member, size_bytes)
+        began_s = monotonic()
         queue.append(turn)
         try:
             if queue[0] is not turn and not await member.wait(turn):
@@ -65,7 +81,7 @@ class Congestion:
             while not self._fits(member, size_bytes):
                 if not await member.pause(POLL_S):
                     return False
-            self._take(member, size_bytes)
+            self._take(member, size_bytes, monotonic() - began_s)
             return True
         finally:
             queue.remove(turn)
@@ -74,17 +90,24 @@ class Congestion:
 
     def discard(self, member: Member) -> None:
         """Forget a member that has gone."""
-        self._said_bytes.pop(member, None)
+        self._said.pop(member, None)
 
     def _talks_much(self, member: Member, size_bytes: int) -> bool:
-        return self._said_bytes.get(member, 0) + size_bytes > self._much_bytes
+        said = self._said.get(member)
+        return said is not None and said.size_bytes + size_bytes > self._much_bytes
 
     def _queue_of(self, member: Member, size_bytes: int) -> Queue:
         return self._queues[self._talks_much(member, size_bytes)]
 
-    def _take(self, member: Member, size_bytes: int) -> None:
+    def _take(self, member: Member, size_bytes: int, waited_s: float = 0.0) -> None:
         self._spare_bytes -= size_bytes
-        self._said_bytes[member] = self._said_bytes.get(member, 0) + size_bytes
+        now_s, said = monotonic(), self._said.get(member)
+        if said is None:
+            self._said[member] = _Said(size_bytes, now_s)
+            return
+        forgiven_bytes = max(0.0, now_s - said.at_s - waited_s) * self._much_bytes_per_s
+        said.size_bytes = max(0.0, said.size_bytes - forgiven_bytes) + size_bytes
+        said.at_s = now_s
 
     def _fits(self, sender: Member, size_bytes: int) -> bool:
         """Look at all outboxes: whether a message fits into each that counts, or finds them all empty."""
@@ -101,7 +124,7 @@ class Congestion:
             is_full = waiting_bytes and waiting_bytes + pending_bytes + size_bytes > limit_bytes
             if is_full and member.unread_s < patience_s:
                 return False
-        if fullest_bytes + pending_bytes < self._much_bytes:
-            self._said_bytes.clear()
+        if fullest_bytes + pending_bytes < self._empty_bytes:
+            self._said.clear()
         self._spare_bytes = self._filled_bytes - pending_bytes - fullest_bytes
         return True

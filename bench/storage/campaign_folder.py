@@ -65,6 +65,7 @@ CELL_COLUMNS = (
     "attempt",
     "corrupted",
     "negative_latencies",
+    "echoes",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 
