@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.client.endpoint import check_that_users_have_names, header, subprotocol, url_path
+from loadtest.client.endpoint import Endpoint
 from loadtest.errors import OptionError
+from loadtest.join_options import add_join_flags, read_endpoint
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
 from loadtest.schedule.churn import Churn
 from loadtest.schedule.flood import Flood, messages_and_size
@@ -30,9 +31,7 @@ class Options:
     dwell_s: float
     warmup_s: float
     drain_s: float
-    url_path: str
-    headers: tuple[tuple[str, str], ...]
-    subprotocol: str
+    endpoint: Endpoint
     stalled: int
     stalled_bytes_per_s: int
     flood: Flood
@@ -54,11 +53,11 @@ class Options:
         smallest = counts[0] if counts else parsed.num_users
         if smallest is not None and smallest < 1:
             raise OptionError(f"there has to be a user, not {smallest}; give -u a whole number from 1")
-        check_that_users_have_names(parsed.url_path, parsed.header or ())
         messages, size_bytes = messages_and_size(parsed.flood or "")
         flooders = count(parsed.flooders) if messages else 0
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
+        endpoint = read_endpoint(parsed)
         return cls(
             load=Load(
                 rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
@@ -75,9 +74,7 @@ class Options:
             dwell_s=dwell_s,
             warmup_s=not_negative(parsed.warmup),
             drain_s=positive(parsed.drain),
-            url_path=url_path(parsed.url_path),
-            headers=tuple(map(header, parsed.header or ())),
-            subprotocol=subprotocol(parsed.subprotocol),
+            endpoint=endpoint,
             stalled=_fewer("--stalled", count(parsed.stalled), smallest),
             stalled_bytes_per_s=count(parsed.stalled_bytes_per_s),
             flood=Flood(
@@ -93,7 +90,7 @@ class Options:
             ),
             rejoin_every_s=not_negative(parsed.rejoin_every),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
-            has_echo=_echo(parsed),
+            has_echo=_echo(parsed, endpoint),
             rehearses=not parsed.no_rehearsal,
         )
 
@@ -105,11 +102,11 @@ def _fewer(flag: str, number: int, users: int | None) -> int:
     return number
 
 
-def _echo(parsed: Any) -> bool:
+def _echo(parsed: Any, endpoint: Endpoint) -> bool:
     """Read `--no-echo`: a member that comes back has another number, so its own messages are not known as such."""
-    if parsed.no_echo and (float(parsed.churn_rate) or float(parsed.reconnect_at)):
-        raise OptionError("--no-echo does not go with --churn-rate or --reconnect-at; leave them out")
-    return not parsed.no_echo
+    if not endpoint.has_echo and (float(parsed.churn_rate) or float(parsed.reconnect_at)):
+        raise OptionError("a server without an echo does not go with --churn-rate or --reconnect-at; leave them out")
+    return endpoint.has_echo
 
 
 def _arrival(name: str) -> str:
@@ -165,17 +162,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--dwell", 12.0, "seconds of a window; a p99 needs 1,000 messages in it", positive, metavar="S")
     flag("--warmup", 2.0, "seconds of the same load before a window that are not judged", not_negative, metavar="S")
     flag("--drain", 5.0, "seconds a message has to arrive after its window", positive, metavar="S")
-    flag("--url-path", "/chat?user_id={user}", "where a user joins; {user} is its name", url_path)
-    flag(
-        "--header",
-        None,
-        "a header of each request to join, as in 'Authorization: Bearer abc'; {user} in it is the user's name",
-        header,
-        action="append",
-        metavar="NAME: VALUE",
-        include_in_web_ui=False,
-    )
-    flag("--subprotocol", "", "the WebSocket sub-protocol to ask for", subprotocol, metavar="NAME")
+    add_join_flags(flag, parser)
     parser.add_argument(
         "--no-echo",
         action="store_true",

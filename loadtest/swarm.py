@@ -194,7 +194,7 @@ class Swarm:
     def _resolve(self, options: Options) -> Target:
         host = self._environment.host or DEFAULT_HOST
         try:
-            return resolve(host, options.url_path, options.headers, options.subprotocol)
+            return resolve(host, options.endpoint)
         except OptionError as error:
             raise StopTest(str(error)) from error
 

@@ -31,7 +31,7 @@ def refuse_wrong_values(environment: Environment) -> None:
                 if hasattr(values, name):
                     setattr(values, name, _read(name, getattr(values, name), text))
             options = Options.of(values)
-            resolve(values.host or DEFAULT_HOST, options.url_path)
+            resolve(values.host or DEFAULT_HOST, options.endpoint)
         except OptionError as error:
             return jsonify({"success": False, "message": str(error), "host": environment.host})
         return None

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from loadtest.errors import OptionError
+from loadtest.protocols.driver import Driver
+from loadtest.protocols.plain import Plain
 
-USER = "{user}"
-"""Stands for a user's name, in a path or in a header's value."""
+PLAIN = Plain()
+USER, TOKEN = "{user}", "{token}"
+"""Stand for a user's name and its token, in a path or in a header's value."""
+_PLACE = re.compile(r"\{\w+\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A name in HTTP (RFC 9110, section 5.6.2)."""
 _PATH = re.compile(r"/[!-\"$-~]*")
 _HANDSHAKE = re.compile(r"host|connection|upgrade|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
 """Headers that the handshake sets (RFC 6455, section 4.1), or that a request without a body does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How users join a server, and what its messages look like.
+
+    `authority` is a file of certificates (PEM) that the server's has to be signed by, the system's if it is empty; an
+    `is_insecure` connection takes any certificate. `tokens` has one a user.
+    """
+
+    url_path: str = PLAIN.url_path
+    headers: tuple[tuple[str, str], ...] = ()
+    subprotocol: str = ""
+    driver: Driver = PLAIN
+    tokens: tuple[str, ...] = ()
+    authority: str = ""
+    is_insecure: bool = False
+    has_echo: bool = True
 
 
 def url_path(text: str) -> str:
@@ -61,15 +84,15 @@ def subprotocol(text: str) -> str:
     return text
 
 
-def check_that_users_have_names(path: str, headers: Iterable[str]) -> None:
-    """Check that no two users join alike.
+def check_places(path: str, headers: Iterable[str]) -> None:
+    """Check that only a user's name and its token are asked for.
 
     Raises:
-        OptionError: neither the path nor a header says a user's name.
+        OptionError: the path or a header has another `{place}`.
 
     """
-    if not any(USER in text for text in (path, *headers)):
-        raise OptionError(
-            f"no user would have a name: write {USER} where it goes, in --url-path as in '/ws/{USER}', not {path!r}, "
-            f"or in a --header as in 'X-User: {USER}'"
-        )
+    for text in (path, *headers):
+        if wrong := [place for place in _PLACE.findall(text) if place not in (USER, TOKEN)]:
+            raise OptionError(
+                f"unknown place {wrong[0]} in {text!r}; a user's name goes where {USER} is, its token at {TOKEN}"
+            )

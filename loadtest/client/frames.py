@@ -1,6 +1,6 @@
 """Splits what one server sends into messages, quickly.
 
-An unfragmented, unmasked text frame that has come whole is found by its header alone. Every other frame goes to
+An unfragmented, unmasked frame of the messages' kind that has come whole is found by its header alone. Others go to
 `websockets`' Sans-I/O protocol, from its boundary on: it replies to pings and closes, and finds what is malformed.
 Framing: RFC 6455, section 5.2.
 """
@@ -14,7 +14,7 @@ from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import OPEN
 
 MAX_MESSAGE_BYTES = 2**20
-_TEXT = 0x80 | Opcode.TEXT
+_FIN = 0x80
 _OPCODES = frozenset(Opcode)
 
 
@@ -34,13 +34,15 @@ class FrameSplitter:
     """One connection's incoming side, from after the handshake on.
 
     `protocol` must be open and must have been given nothing beyond the handshake; its replies
-    wait in `data_to_send()`. Once it is no longer open, further bytes are ignored.
+    wait in `data_to_send()`. Once it is no longer open, further bytes are ignored. Messages are of either kind; those
+    of `opcode` are found quickly.
     """
 
-    __slots__ = ("_fragments", "_remaining", "_rest", "protocol")
+    __slots__ = ("_first_byte", "_fragments", "_remaining", "_rest", "protocol")
 
-    def __init__(self, protocol: ClientProtocol) -> None:
+    def __init__(self, protocol: ClientProtocol, opcode: Opcode = Opcode.TEXT) -> None:
         self.protocol = protocol
+        self._first_byte = _FIN | opcode
         self._rest = b""
         self._remaining = 0  # bytes still to come of a frame that the protocol has begun to read
         self._fragments: list[bytes] | None = None
@@ -53,9 +55,9 @@ class FrameSplitter:
             data = self._rest + data
         starts: list[int] = []
         ends: list[int] = []
-        position, size = 0, len(data)
+        position, size, first_byte = 0, len(data), self._first_byte
         if self._fragments is None and not self._remaining:
-            while position + 2 <= size and data[position] == _TEXT:
+            while position + 2 <= size and data[position] == first_byte:
                 length = data[position + 1]
                 start = position + 2
                 if length == 126:
@@ -108,7 +110,7 @@ class FrameSplitter:
         return Messages(bytes(messages), starts, ends, whole=position >= size and not self._remaining)
 
     def _is_plain(self, data: bytes, position: int) -> bool:
-        return data[position] == _TEXT and data[position + 1] < 0x80 and self._fragments is None
+        return data[position] == self._first_byte and data[position + 1] < 0x80 and self._fragments is None
 
     def _take_messages(self) -> list[bytes]:
         messages = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,7 +11,9 @@ import gevent.socket
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
+from loadtest.client.endpoint import PLAIN, Endpoint
 from loadtest.errors import OptionError
+from loadtest.protocols.driver import Driver, Identity
 
 DEFAULT_HOST = "ws://127.0.0.1:8000"
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -28,21 +29,28 @@ class Target:
     tls: ssl.SSLContext | None
     headers: tuple[tuple[str, str], ...] = ()
     subprotocol: str = ""
+    driver: Driver = PLAIN
+    tokens: tuple[str, ...] = ()
 
-    def uri(self, user: str) -> WebSocketURI:
-        """Return the URI that `user` joins at."""
-        return parse_uri(self.base + self.path.replace("{user}", quote(user, safe="")))
+    def identity(self, user: str) -> Identity:
+        """Return who joins under a name; users share the tokens in turn where there are fewer."""
+        number = int("".join(filter(str.isdigit, user)) or 0)
+        return Identity(user, self.tokens[number % len(self.tokens)] if self.tokens else "")
+
+    def uri(self, identity: Identity) -> WebSocketURI:
+        """Return the URI that a user joins at."""
+        quoted = Identity(quote(identity.user, safe=""), quote(identity.token, safe=""))
+        return parse_uri(self.base + quoted.fill(self.path))
 
 
-def resolve(host: str, path: str, headers: Sequence[tuple[str, str]] = (), subprotocol: str = "") -> Target:
-    """Resolve `--host` (ws, wss, http or https) and `--url-path` once for all users.
-
-    `headers` and `subprotocol` go into each request to join; `{user}` in a header's value is the user's name.
+def resolve(host: str, endpoint: Endpoint) -> Target:
+    """Resolve `--host` (ws, wss, http or https) and the path of an endpoint once for all users.
 
     Raises:
-        OptionError: the host is not such an address, or its name cannot be resolved.
+        OptionError: the host is not such an address, its name cannot be resolved, or a file of certificates is wrong.
 
     """
+    path = endpoint.url_path
     base = _base(host)
     try:
         uri = parse_uri(base + path.replace("{user}", "u000000"))
@@ -58,10 +66,24 @@ def resolve(host: str, path: str, headers: Sequence[tuple[str, str]] = (), subpr
         base=base,
         path=path,
         addresses=tuple((family, address) for family, _, _, _, address in found),
-        tls=ssl.create_default_context() if uri.secure else None,
-        headers=tuple(headers),
-        subprotocol=subprotocol,
+        tls=_tls(endpoint) if uri.secure else None,
+        headers=endpoint.headers,
+        subprotocol=endpoint.subprotocol,
+        driver=endpoint.driver,
+        tokens=endpoint.tokens,
     )
+
+
+def _tls(endpoint: Endpoint) -> ssl.SSLContext:
+    """Return what a server's certificate is checked against."""
+    try:
+        context = ssl.create_default_context(cafile=endpoint.authority or None)
+    except OSError as error:
+        raise OptionError(f"--ca {endpoint.authority!r} cannot be used: {error}; give a file in PEM") from error
+    if endpoint.is_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _base(host: str) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -18,7 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.typing import Subprotocol
 
-from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial
+from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial, wait_for
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.client.handshake import read_reply
 from loadtest.client.printable import printable
@@ -41,9 +43,13 @@ class WebSocket:
         self._target = target
         self.user = user
         self._receive_buffer_bytes = receive_buffer_bytes
+        self._identity = target.identity(user)
+        self._driver = target.driver
         subprotocols = [Subprotocol(target.subprotocol)] if target.subprotocol else None
-        self.protocol = ClientProtocol(target.uri(user), subprotocols=subprotocols, max_size=MAX_MESSAGE_BYTES)
-        self.splitter = FrameSplitter(self.protocol)
+        self.protocol = ClientProtocol(
+            target.uri(self._identity), subprotocols=subprotocols, max_size=MAX_MESSAGE_BYTES
+        )
+        self.splitter = FrameSplitter(self.protocol, self._driver.opcode)
         self.ended = gevent.event.Event()
         self._error = ""
         self._keep_end: Callable[[], None] | None = None
@@ -55,7 +61,7 @@ class WebSocket:
         self._socket: socket.socket
 
     def connect(self, timeout_s: float) -> None:
-        """Connect and upgrade, yielding to other greenlets meanwhile.
+        """Connect, upgrade and join as the protocol asks for, yielding to other greenlets meanwhile.
 
         Raises:
             ConnectError: no reply came in time, or the server refused; its status and body are in the text.
@@ -70,15 +76,34 @@ class WebSocket:
                 self._tls.handshake(self._socket, deadline)
             request = self.protocol.connect()
             for name, value in self._target.headers:
-                request.headers[name] = value.replace("{user}", self.user)
+                request.headers[name] = self._identity.fill(value)
             self.protocol.send_request(request)
             self._send(b"".join(self.protocol.data_to_send()))
             if self.ended.is_set():
                 raise ConnectError(self._error)
             self._first_bytes, self._first_time = read_reply(self._socket, self.protocol, self._tls, deadline)
+            self._join(deadline)
         except BaseException:
             self.abort()
             raise
+
+    def _join(self, deadline: float) -> None:
+        """Let the protocol's driver send what it has to and give it the messages that it awaits."""
+        joining, received = self._driver.join(self._identity), deque[bytes]()
+        with suppress(StopIteration):
+            step = next(joining)
+            while True:
+                if step is not None:
+                    self.send_message(step)
+                    step = joining.send(b"")
+                    continue
+                while not received:
+                    if not self._first_bytes:
+                        wait_for(self._socket, READABLE, deadline, "join")
+                    received += self.read_texts(READ_BYTES)
+                    if self.ended.is_set():
+                        raise ConnectError(f"the server ended the connection while a user joined: {self.why_ended()}")
+                step = joining.send(received.popleft())
 
     def watch(
         self,
@@ -147,7 +172,7 @@ class WebSocket:
     def read_texts(self, max_bytes: int) -> list[bytes]:
         """Read at most so many bytes, if there are any, and return the messages they complete. Instead of `watch`.
 
-        Pings get replies.
+        Pings get replies, and messages that the protocol has an answer to get that.
         """
         plain, self._first_bytes = self._first_bytes, b""
         if not plain:
@@ -168,15 +193,25 @@ class WebSocket:
         messages = self.splitter.feed(plain)
         if self.protocol.writes:
             self.send_replies()
-        return [messages.data[start:end] for start, end in zip(messages.starts, messages.ends, strict=True)]
+        texts = [messages.data[start:end] for start, end in zip(messages.starts, messages.ends, strict=True)]
+        self.answer(texts)
+        return texts
+
+    def answer(self, texts: Iterable[bytes]) -> None:
+        """Send the protocol's answers to those of some messages that have one."""
+        if self._driver.has_pings:
+            for text in texts:
+                if (answer := self._driver.answer(text)) is not None and self.is_open:
+                    self.send_message(answer)
 
     def drop_reads(self) -> None:
         """Read in hub callbacks from now on, and drop what comes; pings get replies. Instead of `watch`."""
 
         def drop(read: Read) -> None:
-            self.splitter.feed(read[1])
+            messages = self.splitter.feed(read[1])
             if self.protocol.writes:
                 self.send_replies()
+            self.answer(messages.data[start:end] for start, end in zip(messages.starts, messages.ends, strict=True))
 
         self.watch(drop, 0, [NEVER], [0], lambda: None, lambda: None)
 
@@ -186,12 +221,16 @@ class WebSocket:
         return self.protocol.state is OPEN and not self.ended.is_set()
 
     def send_text(self, text: bytes) -> None:
-        """Send a text message (UTF-8); returns at once, also when the socket is full."""
-        self._send(Frame(Opcode.TEXT, text).serialize(mask=True))
+        """Say a text (ASCII), as the protocol wraps it; returns at once, also when the socket is full."""
+        self.send_message(self._driver.wrap(text))
+
+    def send_message(self, message: bytes) -> None:
+        """Send a frame of the protocol's kind as it is; returns at once, also when the socket is full."""
+        self._send(Frame(self._driver.opcode, message).serialize(mask=True))
 
     def send_flood(self, text: bytes, count: int) -> None:
-        """Send a text message many times; returns at once."""
-        self._send(Frame(Opcode.TEXT, text).serialize(mask=True) * count)
+        """Say a text many times; returns at once."""
+        self._send(Frame(self._driver.opcode, self._driver.wrap(text)).serialize(mask=True) * count)
 
     def send_replies(self) -> None:
         """Send the protocol's replies, such as pongs, to what it was fed; end the connection if that was malformed."""

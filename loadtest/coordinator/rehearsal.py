@@ -33,21 +33,33 @@ class Rehearsal:
 
 
 def rehearse(target: Target, message_size: int, *, has_echo: bool) -> Rehearsal:
-    """Let two members join, and one of them say something; a server that cannot be joined is left to the users.
+    """Exchange a message before a run; a server that cannot be joined is left to the users.
 
     Raises:
+        RehearsalError: see `exchange`.
+
+    """
+    try:
+        return exchange(target, message_size, has_echo)
+    except (ConnectError, OSError):
+        return Rehearsal()
+
+
+def exchange(target: Target, message_size: int, has_echo: bool) -> Rehearsal:
+    """Let two members join, and one of them say something.
+
+    Raises:
+        ConnectError: a member could not join.
+        OSError: the system refused.
         RehearsalError: the message was not passed on, its sender has a copy although it should not, or the reverse,
             or a connection ended.
 
     """
     with ExitStack() as stack:
         members = [WebSocket(target, f"u{MAX_SENDER - number:06d}") for number in range(2)]
-        try:
-            for member in members:
-                member.connect(CONNECT_LIMIT_S)
-                stack.callback(_leave, member)
-        except (ConnectError, OSError):
-            return Rehearsal()
+        for member in members:
+            member.connect(CONNECT_LIMIT_S)
+            stack.callback(_leave, member)
         now_ns = time.time_ns()
         text = stamped_text(MAX_SENDER, MAX_SEQ, now_ns, now_ns, message_size)
         sender, other = (_Listener(member, text[:LENGTH]) for member in members)

@@ -41,12 +41,20 @@ def padding(sender: int, seq: int, length: int) -> bytes:
 
 
 def are_intact(  # columns of one table
-    data: bytes, starts: Integers, limits: Integers, sender: Integers, seq: Integers, length: int
+    data: bytes,
+    starts: Integers,
+    limits: Integers,
+    sender: Integers,
+    seq: Integers,
+    length: int,
+    *,
+    is_text: bool = True,
 ) -> Booleans:
     """Tell of each message whether its padding of `length` bytes is there, unaltered.
 
     It starts at `starts[i]` and its payload ends at `limits[i]`. Of every padding the length, the last `CHECKED_END`
-    bytes and that no letter or digit follows are checked; what is before them is compared in a sample.
+    bytes and, if payloads are text, that no letter or digit follows are checked; what is before them is compared in a
+    sample.
     """
     if length <= 0:
         return np.ones(len(starts), np.bool_)
@@ -57,9 +65,10 @@ def are_intact(  # columns of one table
     is_end_right = view[start + length - 1] == _END[0]
     for offset in range(max(0, length - CHECKED_END), length - 1):
         is_end_right &= view[start + offset] == sequence[first + offset]
-    after = start + length
-    is_followed = after < limits[whole]
-    is_end_right[is_followed] &= ~_IS_ALPHANUMERIC[view[after[is_followed]]]
+    if is_text:
+        after = start + length
+        is_followed = after < limits[whole]
+        is_end_right[is_followed] &= ~_IS_ALPHANUMERIC[view[after[is_followed]]]
     if length > CHECKED_END:
         sample = _sample(len(whole), length)
         is_end_right[sample] &= _are_wholly_right(data, start[sample].tolist(), first[sample].tolist(), length)

@@ -35,6 +35,7 @@ HOLD_NS, HOLD_BYTES = 10_000_000_000, 3 * 2**29
 """While a window runs, reads stay unparsed for this long and up to this many bytes; older or more ones are parsed."""
 POLL_S = 0.02
 REPORT_S = 0.2
+HEARTBEATS_A_TURN = 20
 
 
 class Generator:
@@ -53,7 +54,8 @@ class Generator:
         self._seed = load.seed
         self._clock = Clock()
         self._boot_id = boot_id()  # now, while there are descriptors left to read it with
-        self._recorder = Recorder(self._clock, load.message_size)
+        self._driver = options.endpoint.driver
+        self._recorder = Recorder(self._clock, load.message_size, self._driver)
         self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
         self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
         self._read_batching = ReadBatching(self._recorder.reads, self._sender.gate_ns)
@@ -65,10 +67,12 @@ class Generator:
         self._reported_outstanding: dict[int, int] = {}
         self._is_parse_requested = False
         self._greenlet = gevent.spawn(self._run)
+        self._heartbeats = gevent.spawn(self._send_heartbeats)
 
     def close(self) -> None:
         """Stop sending and parsing; users end their own connections."""
         self._greenlet.kill()
+        self._heartbeats.kill()
         self.members.cancel()
         self._flooding.kill(block=False)
         self._sender.close()
@@ -217,6 +221,17 @@ class Generator:
                 window.update_drain(self.members.records, lambda: self._sender.unsent)
             self._report()
 
+    def _send_heartbeats(self) -> None:
+        """Send the protocol's heartbeats, a few members at a time, so that they delay nothing."""
+        every_s = self._driver.heartbeat_every_s
+        while every_s:
+            gevent.sleep(every_s)
+            for number, slot in enumerate(self.members.slots):
+                if websocket := self.members.open_websocket(slot):
+                    websocket.send_message(self._driver.heartbeat())
+                if number % HEARTBEATS_A_TURN == 0:
+                    gevent.sleep(0.001)
+
     def _should_digest(self) -> bool:
         reads = self._recorder.reads
         if not reads:
@@ -249,7 +264,7 @@ class Generator:
                 stalled=len(self.members.stalled),
                 flooders=len(self.members.flooders),
                 failed=self.members.failed,
-                reads=self.reads,
+                reads=self._recorder.parsed - self._recorder.parsed_pings,
                 sent=self._sender.sent,
                 received=self._received,
                 outstanding=outstanding,

@@ -42,8 +42,9 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 class State(msgspec.Struct, frozen=True, tag="state"):
     """Worker to coordinator, several times a second: its members, its counts so far, and what is outstanding.
 
-    `sent` and `received` count stamped messages since the run began, those of warm-ups too; `outstanding` has the
-    deliveries that are still expected, by the window's number.
+    `reads` are parsed ones that had something other than the protocol's pings. `sent` and `received` count stamped
+    messages since the run began, those of warm-ups too; `outstanding` has the deliveries that are still expected, by
+    the window's number.
     """
 
     joined: list[int]

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from websockets.frames import Opcode
 
 from loadtest.client.connect import READ_BYTES
+from loadtest.client.endpoint import PLAIN
 from loadtest.client.websocket import Read, WebSocket
 from loadtest.ledger.records import Deliveries, Integers
+from loadtest.protocols.driver import Driver
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.padding import are_intact
 from loadtest.schedule.stamp import LENGTH, find_stamps
@@ -54,15 +57,18 @@ class _Stream:
 class Recorder:
     """The reads of all connections of a process, in the order they were made.
 
-    While a window runs, a read costs one append to `reads`; `digest()` parses them, and `parsed` counts those.
-    `message_size` is that of the texts that the swarm sends, in bytes.
+    While a window runs, a read costs one append to `reads`; `digest()` parses them, and `parsed` counts those. Of them,
+    `parsed_pings` had nothing but the protocol's pings.
+    `message_size` is that of the texts that the swarm sends, in bytes; `driver` is the protocol of its messages.
     """
 
-    def __init__(self, clock: Clock, message_size: int) -> None:
+    def __init__(self, clock: Clock, message_size: int, driver: Driver = PLAIN) -> None:
         self._clock = clock
         self._message_size = message_size
+        self._driver = driver
         self.reads: deque[Read] = deque()
         self.parsed = 0
+        self.parsed_pings = 0
         self._streams: dict[int, _Stream] = {}
         self._next_tag = 0
         self._parsed_read_ns = 0  # of the last read that was parsed
@@ -95,6 +101,7 @@ class Recorder:
         ends: list[int] = []
         per_read: list[tuple[int, int, int, int, int, int, bool]] = []
         timespecs: list[bytes] = []
+        websockets: list[WebSocket] = []  # of each read
         base = reads = size = 0
         while self.reads and reads + len(starts) < max_items and size < max_bytes:
             tag, received, timespec, made_ns, polled_ns = self.reads.popleft()
@@ -118,6 +125,7 @@ class Recorder:
             is_last_exact = messages.whole and timespec is not None and not is_full
             per_read.append((completed, no_time, base, stream.member, came_after_ns, made_ns, is_last_exact))
             timespecs.append(timespec or _as_timespec(made_ns))
+            websockets.append(stream.websocket)
             if completed:
                 data.append(messages.data)
                 starts += messages.starts
@@ -138,11 +146,21 @@ class Recorder:
         is_exact = np.zeros(len(read), np.bool_)
         is_exact[(np.cumsum(count) - 1)[count > 0]] = is_exactly_timed[count > 0].astype(np.bool_)
         parsed = b"".join(data)
-        limits = np.array(ends, np.int64) + shift
-        stamps = find_stamps(parsed, np.array(starts, np.int64) + shift, limits)
+        begins, limits = np.array(starts, np.int64) + shift, np.array(ends, np.int64) + shift
+        stamps = find_stamps(parsed, begins, limits)
+        if self._driver.has_pings:
+            pings = np.zeros(len(count), np.int64)
+            for index in np.setdiff1d(np.arange(len(begins)), stamps.payload, assume_unique=True).tolist():
+                message = parsed[begins[index] : limits[index]]
+                pings[read[index]] += self._driver.is_ping(message)
+                websockets[read[index]].answer([message])
+            self.parsed_pings += int(((pings == count) & (count > 0)).sum())
         read, is_exact = read[stamps.payload], is_exact[stamps.payload]
         length = self._message_size - LENGTH
-        intact = are_intact(parsed, stamps.end, limits[stamps.payload], stamps.sender, stamps.seq, length)
+        is_text = self._driver.opcode is Opcode.TEXT
+        intact = are_intact(
+            parsed, stamps.end, limits[stamps.payload], stamps.sender, stamps.seq, length, is_text=is_text
+        )
         deliveries = Deliveries(
             receiver=member[read],
             sender=stamps.sender,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from loadtest.client.endpoint import Endpoint
 from loadtest.client.target import resolve
 from loadtest.errors import OptionError
+from loadtest.protocols.driver import Identity
 
 
 @pytest.mark.parametrize(
@@ -18,9 +20,9 @@ from loadtest.errors import OptionError
     ],
 )
 def test_an_address_and_a_path_make_a_uri(host: str, uri: str) -> None:
-    target = resolve(host, "/room/{user}")
+    target = resolve(host, Endpoint("/room/{user}"))
     assert target.base + target.path.replace("{user}", "u1") == uri
-    assert target.uri("u1").resource_name.endswith("/room/u1")
+    assert target.uri(Identity("u1")).resource_name.endswith("/room/u1")
 
 
 @pytest.mark.parametrize(
@@ -43,5 +45,5 @@ def test_an_address_and_a_path_make_a_uri(host: str, uri: str) -> None:
 )
 def test_what_is_no_address_is_refused(host: str, words: str) -> None:
     with pytest.raises(OptionError) as refused:
-        resolve(host, "/{user}")
+        resolve(host, Endpoint("/{user}"))
     assert words in str(refused.value)

@@ -55,12 +55,14 @@ def test_a_sub_protocol_is_one_name(name: str) -> None:
         endpoint.subprotocol(name)
 
 
-@pytest.mark.parametrize(("path", "headers"), [("/{user}", []), ("/ws", ["X-User: it is {user}"])])
+@pytest.mark.parametrize(
+    ("path", "headers"), [("/{user}?t={token}", []), ("/ws", ["X-User: it is {user}"]), ("/everybody-is-anonymous", [])]
+)
 def test_a_name_may_be_in_the_path_or_in_a_header(path: str, headers: list[str]) -> None:
-    endpoint.check_that_users_have_names(path, headers)
+    endpoint.check_places(path, headers)
 
 
-@pytest.mark.parametrize("path", ["/ws", "/{users}"])
-def test_users_without_names_are_refused(path: str) -> None:
-    with pytest.raises(OptionError, match=r"no user would have a name: write \{user\} where it goes"):
-        endpoint.check_that_users_have_names(path, ["Authorization: Bearer abc"])
+@pytest.mark.parametrize(("path", "headers"), [("/{users}", []), ("/ws", ["Authorization: Bearer {jwt}"])])
+def test_places_for_anything_else_are_refused(path: str, headers: list[str]) -> None:
+    with pytest.raises(OptionError, match=r"unknown place \{(users|jwt)\}"):
+        endpoint.check_places(path, headers)

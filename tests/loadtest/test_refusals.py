@@ -6,6 +6,7 @@ import gevent
 import pytest
 from websockets.http11 import Response
 
+from loadtest.client.endpoint import Endpoint
 from loadtest.client.printable import MAX_CHARACTERS, printable
 from loadtest.client.target import resolve
 from loadtest.client.websocket import WebSocket
@@ -15,7 +16,7 @@ from tests.loadtest.rude_server import LIMIT_S, response, rude_server
 
 def refusal_by(answer: Response) -> str:
     with rude_server(refusal=answer) as host, gevent.Timeout(LIMIT_S), pytest.raises(ConnectError) as refused:
-        WebSocket(resolve(host, "/room/{user}"), "u").connect(LIMIT_S)
+        WebSocket(resolve(host, Endpoint("/room/{user}")), "u").connect(LIMIT_S)
     return str(refused.value)
 
 

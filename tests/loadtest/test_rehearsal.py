@@ -12,6 +12,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.sync.server import ServerConnection
 
+from loadtest.client.endpoint import Endpoint
 from loadtest.client.target import resolve
 from loadtest.coordinator.rehearsal import rehearse
 from loadtest.errors import RehearsalError
@@ -54,7 +55,7 @@ def test_a_server_that_ends_the_connection_is_told_with_its_reason(
     does: Callable[[ServerConnection], None], words: str
 ) -> None:
     with rude_server(does) as host, pytest.raises(RehearsalError) as refused:
-        rehearse(resolve(host, "/{user}"), 64, has_echo=True)
+        rehearse(resolve(host, Endpoint("/{user}")), 64, has_echo=True)
     assert words in str(refused.value)
     assert "give what it asks for" in str(refused.value)
 
@@ -63,7 +64,7 @@ def test_a_close_frame_that_comes_with_the_reply_to_the_handshake_is_read() -> N
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         serving = threads.submit(close_with_the_reply, listener)
         with pytest.raises(RehearsalError, match="code 4001 unauthorised"):
-            rehearse(resolve(f"ws://127.0.0.1:{listener.getsockname()[1]}", "/{user}"), 64, has_echo=True)
+            rehearse(resolve(f"ws://127.0.0.1:{listener.getsockname()[1]}", Endpoint("/{user}")), 64, has_echo=True)
         serving.result(LIMIT_S)
 
 

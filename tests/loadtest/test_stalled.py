@@ -104,7 +104,7 @@ def test_flooders_send_at_once_what_is_not_measured(start_server: Callable[..., 
         (("--flood", "many"), "write MESSAGESxBYTES"),
         (("--flood", "1x1", "--flooders", "6"), "leaves none of 6 users to measure"),
         (("--flood", "1x1", "--flood-at", "2"), "is not within a window of 2 s"),
-        (("--no-echo", "--churn-rate", "1"), "--no-echo does not go with --churn-rate"),
+        (("--no-echo", "--churn-rate", "1"), "a server without an echo does not go with --churn-rate"),
     ],
 )
 def test_flags_that_do_not_go_together(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:

@@ -580,7 +580,7 @@ def test_wrong_flags_are_refused_with_what_is_allowed(tmp_path: Path, flags: tup
         ("ftp://127.0.0.1", "/{user}", "ws://, wss://, http://, https://"),
         ("ws://127.0.0.1:1", "chat", "must begin with '/'"),
         ("ws://127.0.0.1:1", "/chat?user_id={user}#here", "without spaces and '#'"),
-        ("ws://127.0.0.1:1", "/chat", "no user would have a name"),
+        ("ws://127.0.0.1:1", "/chat/{nick}", "unknown place {nick}"),
         ("ws://127.0.0.1:99999", "/{user}", "invalid --host 'ws://127.0.0.1:99999': Port out of range"),
         ("ws://no.such.host.invalid", "/{user}", "cannot be resolved"),
         ("127.0.0.1:8120", "/{user}", "invalid --host '127.0.0.1:8120'; use one of ws://"),

@@ -1,0 +1,1 @@
+"""What a chat message looks like on the wire: one driver a protocol."""
