@@ -27,6 +27,10 @@ class RevisionError(BenchError, ValueError):
     """A revision of the server's code is unknown, or cannot be checked out."""
 
 
+class TargetError(BenchError, ValueError):
+    """The description of a target is wrong."""
+
+
 class YardstickError(BenchError, OSError):
     """The speed of this machine could not be measured."""
 

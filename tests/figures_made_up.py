@@ -15,7 +15,7 @@ from bench.claims.stored_results import FORMAT, Measured, StoredResults
 from bench.commands.main import main
 from bench.connections.measurement import Connections
 from bench.connections.stored import ConnectionsResult, write_connections
-from bench.model.plan import Trial, Workload, make_plan
+from bench.model.plan import Trial, Workload, make_plan, peer_arms
 from bench.model.revision import Revision
 from bench.model.summary import Cell, ServerUse
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
@@ -79,7 +79,7 @@ def _pace(trial: Trial) -> float:
 
 def _compare(folder: Path, flags: dict[str, Any]) -> None:
     workload = Workload(**{name: flags[name] for name in Workload.__struct_fields__})
-    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, flags["peers"])
+    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, peer_arms(flags["rivals"]))
     runs = [
         run(
             trial,

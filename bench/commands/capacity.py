@@ -19,9 +19,9 @@ from bench.commands.options import (
 )
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
-from bench.execution.server_process import probe
+from bench.execution.arm_server import probe
 from bench.model.percentile import Percentile
-from bench.model.plan import Endpoint, Workload, make_plan
+from bench.model.plan import Arm, Workload, make_plan
 from bench.presentation.capacity_answer import capacity_answer
 from bench.presentation.charts.capacity import draw_capacity
 from bench.presentation.terminal import answer_in_terminal
@@ -61,8 +61,7 @@ MIN_DURATION_S = 5.0
 )
 def capacity(
     strategies: list[str],
-    peers: dict[str, str],
-    endpoint: Endpoint,
+    peers: list[Arm],
     slo_ms: float,
     percentile: str,
     by: str,
@@ -99,7 +98,7 @@ def capacity(
     plan = CapacityPlan(
         by=axis,
         workload=shared,
-        arms=make_plan(shared, own_strategies(strategies, peers), 1, slo_ms, seed, peers, endpoint=endpoint).arms,
+        arms=make_plan(shared, own_strategies(strategies, peers), 1, slo_ms, seed, peers).arms,
         percentile=Percentile(percentile),
         slo_ms=slo_ms,
         rules=Rules(start, limit, repeats, resolution / 100),
@@ -112,7 +111,7 @@ def capacity(
             session.print(shortage)
         store = CampaignFolder(results_folder(out, "capacity"))
         with session.starting():
-            probe(plan.arms, shared.notice_limit, session.interruption)
+            probe(plan.arms, shared.notice_limit, session.interruption, tell=session.print)
             store.create()
         with session.writing(kept_in(store.directory)), store.locked():
             result = SearchRunner(plan, environment, store, session.interruption, session.console).run()

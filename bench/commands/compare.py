@@ -22,11 +22,11 @@ from bench.commands.options import (
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
 from bench.commands.session import Session, answers, exit_with, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
+from bench.execution.arm_server import probe
 from bench.execution.campaign import earlier_runs, report_failure, run_campaign
-from bench.execution.server_process import probe
 from bench.execution.worktrees import checked_out
 from bench.model.percentile import Percentile
-from bench.model.plan import Endpoint, Trial, Workload, make_plan
+from bench.model.plan import Arm, Trial, Workload, make_plan
 from bench.model.revision import Revision
 from bench.model.run import Failure
 from bench.model.summary import Summary
@@ -86,8 +86,7 @@ def compare(
     context: click.Context,
     /,
     strategies: list[str],
-    peers: dict[str, str],
-    endpoint: Endpoint,
+    peers: list[Arm],
     revisions: list[Revision],
     blocks: int,
     slo_ms: float,
@@ -119,7 +118,7 @@ def compare(
     else:
         store = CampaignFolder(results_folder(out, "compare"))
         shared = Workload(**workload)
-        plan = make_plan(shared, strategies, blocks, slo_ms, seed, peers, revisions, retries, endpoint)
+        plan = make_plan(shared, strategies, blocks, slo_ms, seed, peers, revisions, retries)
         then = None
     with running(max(plan.workload.users)) as session, ExitStack() as stack:
         environment = session.environment()
@@ -129,7 +128,7 @@ def compare(
             environment = resumed_environment(then, environment, allow_different_environment)
         with session.starting():
             checkouts = stack.enter_context(checked_out(arm.revision for arm in plan.arms if arm.revision is not None))
-            probe(plan.arms, plan.workload.notice_limit, session.interruption, checkouts)
+            probe(plan.arms, plan.workload.notice_limit, session.interruption, checkouts, session.print)
             if not resume:
                 store.create()
         with session.writing(f"what was written is kept, and {_resume_command(store)} goes on with it"), store.locked():

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import new_folder, peer_options
+from bench.commands.options import new_folder, rivals_only
 from bench.commands.session import answers, exit_with, running
 from bench.commands.strategies import own_strategies, strategies_option
 from bench.connections.measurement import NOTICE_LIMIT, Connections, measure
 from bench.connections.stored import FORMAT, ConnectionsResult, write_connections
 from bench.errors import TrialError
-from bench.execution.server_process import probe
-from bench.model.plan import Arm, Endpoint, peer_arms
+from bench.execution.arm_server import probe
+from bench.model.plan import Arm
 from bench.presentation.connections_answer import connections_table
 from bench.presentation.terminal import table_in_terminal
 from bench.storage.files import make_folder
@@ -27,13 +27,11 @@ OWN_FILES = 64
 
 @click.command
 @strategies_option("Which to measure.")
-@peer_options
+@rivals_only
 @click.option("--members", default=5_000, type=click.IntRange(1, 20_000), help="Members that join.")
 @click.option("--vanish", default=1_000, type=click.IntRange(1), help="How many of them vanish at once.")
 @new_folder
-def connections(
-    strategies: list[str], peers: dict[str, str], endpoint: Endpoint, members: int, vanish: int, out: Path | None
-) -> None:
+def connections(strategies: list[str], peers: list[Arm], members: int, vanish: int, out: Path | None) -> None:
     """Measure what idle connections cost a server.
 
     Silent members join a fresh server of each strategy, and of each peer; some vanish without a close frame and join
@@ -44,7 +42,7 @@ def connections(
         raise click.BadParameter(f"{vanish:,} cannot vanish of {members:,}; let fewer vanish", param_hint="--vanish")
     arms = [
         *(Arm(name, name) for name in own_strategies(list(dict.fromkeys(strategies)), peers)),
-        *peer_arms(peers, endpoint),
+        *peers,
     ]
     measured: list[Connections] = []
     with running(members) as session, all_granted(), tempfile.TemporaryDirectory() as logs:

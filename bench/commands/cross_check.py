@@ -17,6 +17,7 @@ from bench.errors import TrialError
 from bench.execution.interruption import Interruption
 from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.model.plan import Arm, Endpoint, Workload
+from bench.model.target import Start
 from bench.presentation.cross_check_answer import cross_check_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.validation.cross_check.agreement import CrossCheck
@@ -122,7 +123,7 @@ def cross_check(
 
         def start_server(log: Path) -> ListeningProcess:
             if target_command is not None:
-                return PeerServer(target_command, log, session.pinning.server_cores)
+                return PeerServer(Start(target_command), log, session.pinning.server_cores)
             return ChatServer(strategy, NO_NOTICES, log, session.pinning.server_cores)
 
         with session.starting("--strategy"):

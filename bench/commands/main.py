@@ -20,6 +20,7 @@ from bench.commands.report import report
 from bench.commands.run import run
 from bench.commands.scenarios import scenarios
 from bench.commands.selftest import selftest
+from bench.commands.target import target
 
 
 @click.group(context_settings={"show_default": True})
@@ -37,7 +38,7 @@ def _hidden(command: click.Command) -> click.Command:
 for _subcommand in (
     *(compare, capacity, scenarios, run, report, plot),
     *(gate, doctor, connections, cross_check, selftest),
-    *(measure, claims, figures),
+    *(target, measure, claims, figures),
 ):
     main.add_command(_subcommand)
 main.add_command(_hidden(cross_check), "second-opinion")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.errors import RevisionError
+from bench.errors import RevisionError, TargetError
 from bench.execution.git import Repository
-from bench.model.plan import OUR_ENDPOINT, Endpoint
+from bench.model.plan import OUR_ENDPOINT, Arm, Endpoint, peer_arms
 from bench.model.revision import Revision
+from bench.model.target import Target
+from bench.storage.target_file import read_target
 from loadtest.client import endpoint
 from loadtest.schedule import stamp
 
@@ -63,9 +65,9 @@ def peers(_context: click.Context, _parameter: click.Parameter, values: tuple[st
     return commands
 
 
-_rival_option = click.option(
+rival_option = click.option(
     "--rival",
-    "peers",
+    "rivals",
     multiple=True,
     metavar="NAME=COMMAND",
     callback=peers,
@@ -106,7 +108,7 @@ def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[...
             *context: Any, url_path: str, headers: tuple[str, ...], subprotocol: str, no_echo: bool, **others: Any
         ) -> None:
             try:
-                endpoint.check_that_users_have_names(url_path, headers)
+                endpoint.check_places(url_path, headers)
             except ValueError as error:
                 raise click.BadParameter(str(error), param_hint="--url-path") from error
             command(*context, endpoint=Endpoint(url_path, headers, subprotocol, not no_echo), **others)
@@ -119,9 +121,52 @@ def endpoint_options(whose: str) -> Callable[[Callable[..., None]], Callable[...
     return decorate
 
 
+def _targets(_context: click.Context, _parameter: click.Parameter, values: tuple[Path, ...]) -> list[Target]:
+    """Read the files that describe servers, each with a name of its own."""
+    try:
+        targets = [read_target(path) for path in values]
+    except TargetError as error:
+        raise click.BadParameter(str(error)) from error
+    names = [target.name for target in targets]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise click.BadParameter(f"two targets have the name {twice[0]!r}; give each one of its own (name = ...)")
+    return targets
+
+
+_target_option = click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_targets,
+    metavar="FILE",
+    help="Another chat server that a TOML file describes; `target init` writes one.",
+)
+
+
 def peer_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a subcommand `--rival` and how to join one; it is handed `peers` and an `endpoint`."""
-    return _rival_option(endpoint_options("a --rival")(command))
+    """Give a subcommand `--rival`, how to join one, and `--target`; it is handed `peers`, the arms of all of them."""
+
+    @functools.wraps(command)
+    def with_peers(
+        *context: Any, rivals: dict[str, str], endpoint: Endpoint, targets: Sequence[Target], **others: Any
+    ) -> None:
+        if both := sorted(rivals.keys() & {target.name for target in targets}):
+            raise click.UsageError(f"{both[0]!r} is a --rival and a --target; give each a name of its own")
+        described = [Arm(target.name, target.name, target=target) for target in targets]
+        command(*context, peers=[*peer_arms(rivals, endpoint), *described], **others)
+
+    return rival_option(endpoint_options("a --rival")(_target_option(with_peers)))
+
+
+def rivals_only(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand `--rival` and how to join one; it is handed `peers` likewise."""
+
+    @functools.wraps(command)
+    def with_peers(*context: Any, rivals: dict[str, str], endpoint: Endpoint, **others: Any) -> None:
+        command(*context, peers=peer_arms(rivals, endpoint), **others)
+
+    return rival_option(endpoint_options("a --rival")(with_peers))
 
 
 def revisions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[Revision]:

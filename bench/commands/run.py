@@ -14,8 +14,8 @@ from bench.commands.options import (
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
 from bench.errors import ScenarioError
-from bench.execution.server_process import probe
-from bench.model.plan import Endpoint, make_plan
+from bench.execution.arm_server import probe
+from bench.model.plan import Arm, make_plan
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
@@ -42,8 +42,7 @@ from bench.storage.files import make_folder
 def run(
     scenario: str,
     strategies: list[str],
-    peers: dict[str, str],
-    endpoint: Endpoint,
+    peers: list[Arm],
     users: int | None,
     duration: float | None,
     blocks: int,
@@ -72,8 +71,8 @@ def run(
     with running(max(variation.conditions.users for variation in chosen.variations)) as session:
         with session.starting():
             first = chosen.variations[0].conditions
-            arms = make_plan(first.workload, own, 1, first.slo_ms, seed, peers, endpoint=endpoint).arms
-            probe(arms, first.notice_limit, session.interruption)
+            arms = make_plan(first.workload, own, 1, first.slo_ms, seed, peers).arms
+            probe(arms, first.notice_limit, session.interruption, tell=session.print)
             make_folder(directory)
         environment = session.environment()
         with session.writing(kept_in(directory)):
@@ -82,7 +81,6 @@ def run(
                 _source(path, chosen),
                 own,
                 peers,
-                endpoint,
                 blocks,
                 seed,
                 environment,

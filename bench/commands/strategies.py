@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 import click
+
+from bench.model.plan import Arm
 
 BUILT_IN = ("direct", "queue", "gather", "coalesced")
 PLUGINS = "chatroom_bench.strategies"
@@ -32,7 +34,7 @@ def _strategies(_context: click.Context, _parameter: click.Parameter, value: str
     return names
 
 
-def own_strategies(strategies: list[str], peers: Mapping[str, str], *, has_revisions: bool = False) -> list[str]:
+def own_strategies(strategies: list[str], peers: Sequence[Arm], *, has_revisions: bool = False) -> list[str]:
     """Return the strategies of ours to run, none if `none` was given.
 
     Those of a revision are known to its own server only.
@@ -41,9 +43,9 @@ def own_strategies(strategies: list[str], peers: Mapping[str, str], *, has_revis
         click.BadParameter: a peer has the name of a strategy, there is no such strategy, or nothing is left to run.
 
     """
-    if both := sorted(peers.keys() & set(strategies)):
+    if both := sorted({peer.label for peer in peers} & set(strategies)):
         raise click.BadParameter(
-            f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival"
+            f"{both[0]!r} is a strategy here; give the peer a name of its own", param_hint="--rival or --target"
         )
     if strategies != [NO_STRATEGY]:
         if not has_revisions:
@@ -51,7 +53,7 @@ def own_strategies(strategies: list[str], peers: Mapping[str, str], *, has_revis
         return strategies
     if not peers or has_revisions:
         raise click.BadParameter(
-            "'none' leaves nothing to run; give a --rival, and no --revision, or name strategies",
+            "'none' leaves nothing to run; give a --rival or --target, and no --revision, or name strategies",
             param_hint="--strategies",
         )
     return []

@@ -11,10 +11,11 @@ import psutil
 
 from bench.connections.crowd import Crowd
 from bench.errors import JoinError, TrialError
+from bench.execution.arm_server import server_of
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
 from bench.execution.process_tree import ProcessTree
-from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
+from bench.execution.server_process import ChatServer, ListeningProcess
 from bench.execution.telemetry_reader import read_stats
 from bench.model.environment import Pinning
 from bench.model.plan import Arm
@@ -76,7 +77,7 @@ def measure(
             began_s = time.monotonic()
             server.stop()
             shutdown_s = time.monotonic() - began_s
-    if (code := server.exit_code()) != 0 and arm.command is None:
+    if (code := server.exit_code()) != 0 and arm.is_ours:
         raise TrialError(f"when stopped, the server {how_it_ended(code or 0)}", server.last_lines())
     return Connections(
         strategy=arm.label,
@@ -87,14 +88,14 @@ def measure(
         joins_per_s=members / joining_s,
         cleanup_s=cleanup_s,
         shutdown_s=shutdown_s,
-        log_lines=server.output().splitlines()[1 if arm.command is None else 0 :],
+        log_lines=server.output().splitlines()[1 if arm.is_ours else 0 :],
     )
 
 
 def _server(arm: Arm, log: Path, cores: tuple[int, ...]) -> ListeningProcess:
-    if arm.command is not None:
-        return PeerServer(arm.command, log, cores)
-    return ChatServer(arm.strategy, NOTICE_LIMIT, log, cores)
+    server = server_of(arm, NOTICE_LIMIT, log, cores)
+    assert isinstance(server, ListeningProcess)  # the command takes no targets
+    return server
 
 
 def _counting(server: ListeningProcess, address: tuple[str, int]) -> Callable[[], int]:

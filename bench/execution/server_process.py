@@ -8,11 +8,11 @@ import shlex
 import signal
 import socket
 import sys
-import tempfile
 import time
+import urllib.request
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,10 +24,12 @@ from bench.execution.interruption import Interruption, check_not_interrupted
 from bench.execution.process_tree import ProcessTree
 from bench.model.plan import Arm
 from bench.model.run import ServerSample
+from bench.model.target import Start
 
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
 POLL_S = 0.05
+READY_LIMIT_S = 5
 KILL_LIMIT_S = 5
 MAX_MESSAGE_BYTES = 65_536
 NO_CHECKOUTS: Mapping[str, Path] = MappingProxyType({})
@@ -113,18 +115,20 @@ class ChatServer(ListeningProcess):
 
 
 class PeerServer(ListeningProcess):
-    """Anyone's server, started in the present folder by a command in which `{port}` stands for a free port."""
+    """Anyone's server, started by a command in which `{port}` stands for a free port."""
 
-    def __init__(self, command: str, log: Path, cores: Sequence[int] = ()) -> None:
+    def __init__(self, start: Start, log: Path, cores: Sequence[int] = ()) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             host, port = free.getsockname()
         self._host_and_port = str(host), int(port)
         self._mark = uuid.uuid4().hex
-        words = [word.replace("{port}", str(port)) for word in shlex.split(command)]
+        self._ready = start.ready
+        words = [word.replace("{port}", str(port)) for word in shlex.split(start.command)]
+        environment = {**dict(start.environment), MARK: self._mark}
         try:
-            super().__init__(words, log, cores, directory=Path.cwd(), environment={MARK: self._mark})
+            super().__init__(words, log, cores, directory=Path(start.folder).resolve(), environment=environment)
         except OSError as error:
-            raise TrialError(f"the server's command {command!r} cannot be run: {error}") from error
+            raise TrialError(f"the server's command {start.command!r} cannot be run: {error}") from error
 
     def await_ready(self, interruption: Interruption) -> tuple[str, int]:
         """Wait until the server accepts connections and return its host and port.
@@ -169,48 +173,15 @@ class PeerServer(ListeningProcess):
         return found
 
     def _address(self) -> tuple[str, int] | None:
+        host, port = self._host_and_port
         try:
-            socket.create_connection(self._host_and_port, timeout=1).close()
+            if self._ready:
+                urllib.request.urlopen(f"http://{host}:{port}{self._ready}", timeout=READY_LIMIT_S).close()
+            else:
+                socket.create_connection(self._host_and_port, timeout=1).close()
         except OSError:
             return None  # not yet
         return self._host_and_port
-
-
-def probe(
-    arms: Iterable[Arm],
-    notice_limit: int,
-    interruption: Interruption,
-    checkouts: Mapping[str, Path] = NO_CHECKOUTS,
-) -> None:
-    """Start one server for each that the arms need, all at once, to see that they do start.
-
-    This costs a second or two and saves a campaign that would find out in its last trial. `checkouts` has the folder
-    of each commit that an arm is to be run at.
-
-    Raises:
-        RefusedFlagsError: a server does not accept its flags.
-        TrialError: a server does not start for another reason.
-
-    """
-    servers = {(arm.strategy, arm.command, arm.revision): arm for arm in arms}
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        targets: list[tuple[Arm, ListeningProcess]] = []
-        for number, arm in enumerate(servers.values()):
-            log = Path(directory) / f"{number}.log"
-            if arm.command is None:
-                folder = server_folder(arm, checkouts)
-                target: ListeningProcess = ChatServer(arm.strategy, notice_limit, log, directory=folder)
-            else:
-                target = PeerServer(arm.command, log)
-            targets.append((arm, stack.enter_context(target)))
-        for arm, target in targets:
-            try:
-                target.await_ready(interruption)
-            except TrialError as error:
-                if arm.revision is None:
-                    raise
-                whose = f"the server of {arm.label} (commit {arm.revision[:12]})"
-                raise type(error)(f"{whose}: {error}", [f"{whose}:", *error.failure.log]) from error
 
 
 def server_folder(arm: Arm, checkouts: Mapping[str, Path]) -> Path:

@@ -42,7 +42,7 @@ class SwarmProcess(Child):
         """
         host, port = address
         flags: dict[str, object] = {
-            "--host": f"ws://{host}:{port}",
+            "--host": _url(trial.arm) or f"ws://{host}:{port}",
             "--steps": ",".join(map(str, workload.users)),
             "--dwell": workload.duration_s,
             "--warmup": workload.warmup_s,
@@ -62,7 +62,7 @@ class SwarmProcess(Child):
         flags |= more_flags
         words = [str(word) for flag in flags.items() if flag[1] is not None for word in flag]
         words += _endpoint_flags(trial.arm)
-        if trial.arm.command is None or not rehearses:
+        if trial.arm.is_ours or not rehearses:
             words.append("--no-rehearsal")
         super().__init__(command + words, log, cores, grace_s=END_S + workload.drain_s)
         self._result_file = result_file
@@ -108,8 +108,15 @@ class SwarmProcess(Child):
             raise TrialError(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())
 
 
+def _url(arm: Arm) -> str:
+    """Return the address of a server that runs already."""
+    return arm.target.running.address if arm.target and arm.target.running else ""
+
+
 def _endpoint_flags(arm: Arm) -> list[str]:
     """Return the flags that say how to join a peer."""
+    if arm.target is not None:
+        return ["--protocol", arm.target.file]
     if arm.command is None:
         return []
     endpoint = arm.endpoint

@@ -11,16 +11,10 @@ from pathlib import Path
 import psutil
 
 from bench.errors import TrialError
+from bench.execution.arm_server import Server, server_of
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
-from bench.execution.server_process import (
-    MAX_MESSAGE_BYTES,
-    NO_CHECKOUTS,
-    ChatServer,
-    ListeningProcess,
-    PeerServer,
-    server_folder,
-)
+from bench.execution.server_process import MAX_MESSAGE_BYTES, NO_CHECKOUTS, ChatServer
 from bench.execution.swarm_process import NO_FLAGS, SwarmProcess
 from bench.execution.telemetry_reader import TelemetryReader, read_stats
 from bench.model.environment import Pinning
@@ -97,8 +91,8 @@ class TrialRunner:
     def _measure(self) -> None:
         name, workload = self._trial.name, self._workload
         swarm_log = self._logs / f"{name}.swarm.log"
-        is_ours = self._trial.arm.command is None
-        with self._target() as server:
+        is_ours = self._trial.arm.is_ours
+        with self._server() as server:
             address = server.await_ready(self._interruption)
             if is_ours:
                 self._stats_before = read_stats(*address)
@@ -116,23 +110,18 @@ class TrialRunner:
             if is_ours:
                 self._stats_after = read_stats(*address)
 
-    def _target(self) -> ListeningProcess:
-        arm, workload = self._trial.arm, self._workload
-        log, cores = self._logs / f"{self._trial.name}.server.log", self._pinning.server_cores
-        if arm.command is not None:
-            return PeerServer(arm.command, log, cores)
-        max_message_bytes = max(MAX_MESSAGE_BYTES, workload.message_size)
-        return ChatServer(
-            arm.strategy,
-            workload.notice_limit,
-            log,
-            cores,
-            max_message_bytes,
+    def _server(self) -> Server:
+        return server_of(
+            self._trial.arm,
+            self._workload.notice_limit,
+            self._logs / f"{self._trial.name}.server.log",
+            self._pinning.server_cores,
+            max(MAX_MESSAGE_BYTES, self._workload.message_size),
             self._extras.server_flags,
-            server_folder(arm, self._checkouts),
+            self._checkouts,
         )
 
-    def _watch(self, server: ListeningProcess, address: tuple[str, int], swarm: SwarmProcess) -> None:
+    def _watch(self, server: Server, address: tuple[str, int], swarm: SwarmProcess) -> None:
         """Sample the server and follow the steps until the swarm ends."""
         limit_s = 60 + 3 * self._workload.trial_seconds()
         deadline = time.monotonic() + limit_s
@@ -149,12 +138,12 @@ class TrialRunner:
             time.sleep(SAMPLE_S)
         self._check_alive(server)
 
-    def _check_alive(self, server: ListeningProcess) -> None:
+    def _check_alive(self, server: Server) -> None:
         if (code := server.exit_code()) is not None:
             self._server_ended = how_it_ended(code)
             raise TrialError(f"the server {self._server_ended} under load", server.last_lines())
 
-    def _sample(self, server: ListeningProcess) -> None:
+    def _sample(self, server: Server) -> None:
         try:
             self._samples.append(server.sample())
         except psutil.NoSuchProcess:

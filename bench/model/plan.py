@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import msgspec
 
 from bench.model.revision import Revision
+from bench.model.target import Target
 
 SETTLE_S = 2.5  # quiet before a warm-up, a drain that ends early, a second for late copies: for estimates only
-NO_PEERS: Mapping[str, str] = MappingProxyType({})
 START_S = 3.0  # a server's and a swarm's start: for estimates only
 
 
@@ -56,7 +55,8 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     """One side of the comparison: a strategy under the label that results show.
 
     A peer (another server) has the `command` that starts it, its own name as its strategy, and its `endpoint`.
-    `revision` is the id of the commit whose server is run; without one it is the server beside this tool.
+    `revision` is the id of the commit whose server is run; without one it is the server beside this tool. A `target` is
+    a server that a file describes.
     """
 
     label: str
@@ -64,6 +64,17 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     command: str | None = None
     revision: str | None = None
     endpoint: Endpoint = OUR_ENDPOINT
+    target: Target | None = None
+
+    @property
+    def has_echo(self) -> bool:
+        """Whether a message comes back to its sender."""
+        return self.target.has_echo if self.target else self.endpoint.has_echo
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a server of this project, which tells more than others do."""
+        return self.command is None and self.target is None
 
 
 class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,18 +131,16 @@ def make_plan(
     blocks: int,
     slo_ms: float,
     seed: int,
-    peers: Mapping[str, str] = NO_PEERS,
+    peers: Sequence[Arm] = (),
     revisions: Sequence[Revision] = (),
     retries: int = 0,
-    endpoint: Endpoint = OUR_ENDPOINT,
 ) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
-    All trials of a block share one swarm seed, so that its arms meet the same schedule. `peers` are other servers by
-    name, each with its command, which are all joined at `endpoint`. With `revisions` every strategy is
-    run once at each of them.
+    All trials of a block share one swarm seed, so that its arms meet the same schedule. `peers` are the arms of other
+    servers. With `revisions` every strategy is run once at each of them.
     """
-    arms = (*_arms(strategies, revisions), *peer_arms(peers, endpoint))
+    arms = (*_arms(strategies, revisions), *peers)
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
@@ -139,9 +148,9 @@ def make_plan(
     return Plan(workload, arms, blocks, slo_ms, seed, trials, retries)
 
 
-def peer_arms(peers: Mapping[str, str], endpoint: Endpoint) -> list[Arm]:
-    """Return an arm for each peer, by name with its command, all joined at `endpoint`."""
-    return [Arm(name, name, command, endpoint=endpoint) for name, command in peers.items()]
+def peer_arms(commands: Mapping[str, str], endpoint: Endpoint = OUR_ENDPOINT) -> list[Arm]:
+    """Return an arm for each command, by its name, all joined at `endpoint`."""
+    return [Arm(name, name, command, endpoint=endpoint) for name, command in commands.items()]
 
 
 def _arms(strategies: Sequence[str], revisions: Sequence[Revision]) -> tuple[Arm, ...]:

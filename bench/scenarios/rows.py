@@ -64,6 +64,6 @@ def _recovery_s(variation: Variation, run: Run, disturbance: Disturbance | None)
     step, conditions = run.swarm.steps[0], variation.conditions
     flooders = conditions.flooders if conditions.flood else 0
     disturbed = disturbance or planned_disturbance(conditions, step)
-    has_echo = run.trial.arm.endpoint.has_echo
+    has_echo = run.trial.arm.has_echo
     seconds = time_to_recover_s(step, conditions.slo_ms, disturbed, flooders, has_echo=has_echo)
     return seconds if seconds < math.inf else None

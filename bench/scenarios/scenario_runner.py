@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from bench.execution.campaign import run_campaign
 from bench.execution.interruption import Interruption
 from bench.execution.trial_runner import Extras
 from bench.model.environment import Environment
-from bench.model.plan import Arm, Endpoint, Trial, make_plan
+from bench.model.plan import Arm, Trial, make_plan
 from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
@@ -27,8 +27,7 @@ def run_scenario(
     scenario: Scenario,
     source: str,
     strategies: Sequence[str],
-    peers: Mapping[str, str],
-    endpoint: Endpoint,
+    peers: Sequence[Arm],
     blocks: int,
     seed: int,
     environment: Environment,
@@ -57,7 +56,7 @@ def run_scenario(
         rows=[],
         seed=seed,
         source=source,
-        strategies=(*strategies, *peers),
+        strategies=(*strategies, *(peer.label for peer in peers)),
         blocks=blocks,
         planned_rows=len(scenario.variations) * (len(strategies) + len(peers)) * blocks,
     )
@@ -67,7 +66,7 @@ def run_scenario(
         if len(scenario.variations) > 1:
             console.print(f"{scenario.name}: {variation.label}", markup=False, highlight=False)
         conditions = variation.conditions
-        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed, peers, endpoint=endpoint)
+        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed, peers)
         store = CampaignFolder(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)

@@ -41,7 +41,7 @@ def use(*words: str | Path) -> tuple[int, str]:
         ("--rival", "python app.py {port}", "invalid peer 'python app.py {port}'"),
         ("--rival", "direct=python app.py {port}", "'direct' is a strategy here; give the peer a name of its own"),
         ("--url-path", "/a b/{user}", "--url-path must begin with '/' and be of printable ASCII without spaces"),
-        ("--url-path", "/ws", "no user would have a name: write {user} where it goes"),
+        ("--url-path", "/ws/{nick}", "unknown place {nick}"),
         ("--header", "no colon", "'no colon' is no header; write as in 'Authorization: Bearer abc'"),
         ("--header", "Sec-WebSocket-Key: x", "the header 'Sec-WebSocket-Key' is set by the handshake"),
         ("--subprotocol", "a b", "'a b' is no sub-protocol; give one name"),

@@ -23,6 +23,7 @@ from bench.execution.interruption import Interruption
 from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Workload
+from bench.model.target import Start
 from bench.validation.cross_check.agreement import (
     CrossCheck,
     Figures,
@@ -62,7 +63,7 @@ def direct(log: Path) -> ListeningProcess:
 
 
 def faulty(fault: str) -> Callable[[Path], ListeningProcess]:
-    return lambda log: PeerServer(f"{FAULTY_SERVER} --fault {fault} --port {{port}}", log)
+    return lambda log: PeerServer(Start(f"{FAULTY_SERVER} --fault {fault} --port {{port}}"), log)
 
 
 def check_runner(start_server: Callable[[Path], ListeningProcess]) -> CheckRunner:
@@ -117,7 +118,7 @@ def test_an_observer_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> N
 
 def test_a_server_that_ends_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import sys; sys.exit('no such thing')")
-    short_lived = check_runner(lambda log: PeerServer(f"{sys.executable} {tmp_path}/server.py {{port}}", log))
+    short_lived = check_runner(lambda log: PeerServer(Start(f"{sys.executable} {tmp_path}/server.py {{port}}"), log))
     with pytest.raises(TrialError, match="the server did not start: it ended with exit code 1") as failed:
         short_lived.run(SwarmGenerator(), RATE, tmp_path / "run")
     assert failed.value.failure.log == ["no such thing"]

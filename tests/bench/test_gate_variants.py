@@ -21,7 +21,7 @@ from bench.analysis.paired_tests import estimate, p_above, p_value
 from bench.commands.gate import gate
 from bench.gate.between_campaigns import BetweenCampaigns
 from bench.gate.within_campaign import WithinCampaign, blocks_needed
-from bench.model.plan import Plan, make_plan
+from bench.model.plan import Plan, make_plan, peer_arms
 from bench.model.revision import Revision
 from bench.model.run import Run
 from bench.model.summary import Summary
@@ -224,7 +224,7 @@ def test_slos_are_checked_on_the_variant_alone(use: Use) -> None:
 
 
 def test_peers_and_single_labels_are_compared_by_their_names(use: Use) -> None:
-    plan = make_plan(workload((50,)), [], BLOCKS, 50, 1, {"old": "a {port}", "new": "b {port}"})
+    plan = make_plan(workload((50,)), [], BLOCKS, 50, 1, peer_arms({"old": "a {port}", "new": "b {port}"}))
     code, output = use(campaign(plan, drifting(1.1, slow="new")), "--variant", "new", "--against", "old")
     assert code == 1
     assert "- new is compared with old" in output

@@ -21,6 +21,7 @@ from bench.execution.interruption import Interruption
 from bench.execution.process_tree import ProcessTree
 from bench.execution.server_process import PeerServer
 from bench.model.run import ServerSample
+from bench.model.target import Start
 
 WAIT_S = 30
 BURNT_S = 0.4
@@ -176,7 +177,7 @@ def test_a_tree_ends_with_its_first_process(start: Callable[..., Child]) -> None
 def test_a_sample_of_a_peer_is_that_of_its_tree(tmp_path: Path) -> None:
     serve = "import http.server, sys; http.server.test(port=int(sys.argv[1]), bind='127.0.0.1')"
     command = shlex.join(["sh", "-c", f"{python(serve)} {{port}} & wait"])
-    with PeerServer(command, tmp_path / "log") as server:
+    with PeerServer(Start(command), tmp_path / "log") as server:
         server.await_ready(Interruption())
         sample = server.sample()
         assert sample.processes == 2
@@ -190,7 +191,7 @@ def test_a_peer_in_the_background_is_refused_and_does_not_outlive_the_run(tmp_pa
         f"subprocess.Popen([sys.executable, '-c', {serve!r}, sys.argv[1]], start_new_session=True); time.sleep(0.5)"
     )
     command = shlex.join([sys.executable, "-c", detach, "{port}"])
-    with PeerServer(command, tmp_path / "log") as server:
+    with PeerServer(Start(command), tmp_path / "log") as server:
         while server.exit_code() is None or server._address() is None:
             time.sleep(0.05)
         with pytest.raises(TrialError, match="runs in the background"):

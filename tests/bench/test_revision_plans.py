@@ -10,7 +10,7 @@ import pytest
 
 from bench.analysis.cells import summarise
 from bench.analysis.comparison import baseline_for, compare_arms
-from bench.model.plan import Arm, make_plan
+from bench.model.plan import Arm, make_plan, peer_arms
 from bench.model.revision import Revision, revision_name
 from bench.presentation.charts.parts import style
 from bench.presentation.charts.ratio_to_direct import ratio_to_direct
@@ -41,7 +41,7 @@ def test_a_revisions_name_can_be_part_of_a_files_name(given: str, name: str, tmp
 
 def test_revisions_alike_in_name_are_told_apart() -> None:
     revisions = [Revision("a-b", "1" * 40), Revision("main", "2" * 40), Revision("a-b", "3" * 40)]
-    plan = make_plan(workload(), ["direct", "queue"], 1, 50, 1, {"mine": "x {port}"}, revisions)
+    plan = make_plan(workload(), ["direct", "queue"], 1, 50, 1, peer_arms({"mine": "x {port}"}), revisions)
     assert plan.arms == (
         Arm("direct@a-b#1", "direct", revision="1" * 40),
         Arm("direct@main", "direct", revision="2" * 40),

@@ -13,7 +13,7 @@ from bench.presentation.report.page import Section
 
 def compare_command(plan: Plan) -> str:
     """Return the command that makes this plan, with every flag, so that no later default changes it."""
-    ours = [arm for arm in plan.arms if arm.command is None]
+    ours = [arm for arm in plan.arms if arm.is_ours]
     revisions = [arm.revision for arm in ours if arm.revision is not None and arm.strategy == ours[0].strategy]
     strategies = [arm.strategy for arm in ours]
     flags = {
@@ -25,6 +25,7 @@ def compare_command(plan: Plan) -> str:
         "retries": str(plan.retries),
     }
     peers = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
+    peers += [word for arm in plan.arms if arm.target for word in ("--target", arm.target.file)]
     return command("compare", flags, *peers, *(word for commit in revisions for word in ("--revision", commit)))
 
 
