@@ -24,9 +24,10 @@ def write_campaign(directory: Path) -> Path:
     for trial in made.trials:
         lossy = trial.arm.label == "direct"
         doubts = [DOUBT] if not lossy and trial.block == 1 else []
+        overloaded = msgspec.structs.replace(step(100, missing=750 * lossy, reasons=doubts), drained=False)
         steps = [
             with_details(step(50, p50=1.5), [1_500, 2_000]),
-            with_details(step(100, missing=750 * lossy, reasons=doubts), [2_000, 3_000], missing=lossy),
+            with_details(overloaded, [2_000, 3_000], missing=lossy),
         ]
         runs.append(run(trial, steps))
     store = CampaignFolder(directory)

@@ -274,6 +274,15 @@ def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Pa
     assert all("Cost model" not in text for text in texts), "two user counts make no line"
 
 
+def test_what_the_swarm_lost_is_told_beside_the_verdict(tmp_path: Path) -> None:
+    made = plan(("direct",), (50, 100, 200), blocks=1)
+    lost = run(made.trials[0], [step(50)], not_measured=(100, 200), problems=["the judge's process has ended"])
+    CampaignFolder(tmp_path).write_summary(summarise(made, ENVIRONMENT, [lost]))
+    for text in report(tmp_path):
+        assert "2 cells lost, through no overload of the server: direct with 100 users (block 1)" in text
+        assert "All cells valid, 2 lost" in text
+
+
 def test_a_campaign_without_a_cell_is_not_called_valid(tmp_path: Path) -> None:
     CampaignFolder(tmp_path).write_summary(summarise(plan(), ENVIRONMENT, []))
     for text in report(tmp_path):
