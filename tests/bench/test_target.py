@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from bench.errors import TargetError
+from bench.commands.main import main
+from bench.errors import TargetError, TrialError
+from bench.execution.environments import prepare
+from bench.model.target import Start
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.target_file import read_target
-from tests.bench.command import bench
 from tests.swarm_process import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -54,12 +57,16 @@ def started(folder: Path, protocol: str = PROTOCOL) -> Path:
     return path
 
 
+def bench(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
 @pytest.mark.long
 def test_a_described_server_is_checked_and_measured(tmp_path: Path) -> None:
     path = started(tmp_path)
     done = bench("target", "check", str(path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "two users joined, what one said reached the other unaltered" in done.stdout
+    assert done.exit_code == 0, done.output
+    assert "two users joined, what one said reached the other unaltered" in done.output
     bench("compare", "--strategies", "none", "--target", str(path), *LOAD, "--out", str(tmp_path / "out"))
     (cell,) = CampaignFolder(tmp_path / "out").read_summary().cells
     assert (cell.strategy, cell.expected, cell.delivered) == ("mine", 60, 60)
@@ -86,7 +93,7 @@ def test_a_server_that_runs_already_is_measured_and_left_running(tmp_path: Path)
 def test_a_check_says_what_the_server_sent(tmp_path: Path) -> None:
     path = started(tmp_path, PROTOCOL.replace('"type": "join"', '"type": "hello"'))
     done = bench("target", "check", str(path))
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert "say who you are" in done.stderr
 
 
@@ -124,11 +131,39 @@ def test_init_writes_a_file_that_can_be_read(tmp_path: Path) -> None:
         "json",
     ]
     done = bench("target", "init", str(path), *flags)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     target = read_target(path)
     assert target.start is not None
     assert (target.name, target.start.command) == ("mine", "python app.py {port}")
-    assert bench("target", "init", str(path), *flags).returncode == 2
+    assert bench("target", "init", str(path), *flags).exit_code == 2
+
+
+def test_without_packages_a_target_runs_with_this_python(tmp_path: Path) -> None:
+    made = prepare(Start("{python} app.py {port}", str(tmp_path)), pytest.fail)
+    assert made.command == f"{sys.executable} app.py {{port}}"
+
+
+def test_what_a_target_needs_and_is_not_here_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrialError, match="it needs no-such-program, which is not here"):
+        prepare(Start("x {port}", str(tmp_path), needs=("no-such-program",)), pytest.fail)
+    with pytest.raises(TrialError, match="cannot read"):
+        prepare(Start("x {port}", str(tmp_path), requirements="requirements.txt"), pytest.fail)
+
+
+@pytest.mark.long
+def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    start, told = Start("{python} app.py {port}", str(tmp_path), requirements="requirements.txt"), list[str]()
+    made = prepare(start, told.append)
+    assert prepare(start, told.append) == made
+    assert len(told) == 1
+    interpreter = made.command.split()[0]
+    assert interpreter.startswith(str(tmp_path / "cache"))
+    assert subprocess.run([interpreter, "-c", "import msgspec"], check=False, capture_output=True).returncode == 1
+    (tmp_path / "requirements.txt").write_text("no such package\n")
+    with pytest.raises(TrialError, match="ended with"):
+        prepare(start, told.append)
 
 
 def _accepts(port: int) -> bool:
