@@ -43,4 +43,4 @@ def notes(summary: Summary, invalid: str = "Hollow", gaps: str = "Crosses: not m
 def _in_blocks(summary: Summary, place: tuple[str, int], count: int) -> str:
     """Name a strategy and a user count, and in how many blocks something is so, unless it is in all that there are."""
     strategy, users = place
-    return f"{strategy} {users:,}" + (f" in {count} of {summary.plan.blocks} blocks" * (count < summary.plan.blocks))
+    return f"{strategy} {users:,}" + (f" [{count} of {summary.plan.blocks} blocks]" * (count < summary.plan.blocks))
