@@ -72,6 +72,7 @@ async def test_who_reads_in_time_gets_every_answer(monkeypatch: pytest.MonkeyPat
     assert received.count(b"HTTP/1.1 200") == 101
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("requests", [GET, GET_AND_CLOSE], ids=["keep-alive", "close"])
 async def test_the_rest_of_an_unread_answer_does_not_stay(monkeypatch: pytest.MonkeyPatch, requests: bytes) -> None:
     monkeypatch.setattr("server.http_protocol.REQUEST_LIMIT_S", 0.5)
