@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from time import monotonic
 
 from server.member import Member
+from server.pace import TokenBucket
 from server.settings import Settings
 
 POLL_S = 0.01
@@ -29,14 +29,6 @@ EMPTY_SHARE = 0.125
 Queue = deque[asyncio.Future[None]]
 
 
-@dataclass(slots=True)
-class _Said:
-    """How much a member has said at once, and when it said something last (monotonic clock)."""
-
-    size_bytes: float
-    at_s: float
-
-
 class Congestion:
     """Takes a message only if it fits into the outbox of every member who reads; else its sender waits, in a queue.
 
@@ -55,7 +47,7 @@ class Congestion:
         )
         self._pending_bytes = pending_bytes
         self._spare_bytes = 0.0  # fit into every outbox for certain, whatever the members read
-        self._said: dict[Member, _Said] = {}
+        self._credits: dict[Member, TokenBucket] = {}  # what each member may say without talking much
         self._queues: tuple[Queue, Queue] = deque(), deque()  # of those who do not talk much, and of those who do
 
     def takes(self, member: Member, size_bytes: int) -> bool:
@@ -90,24 +82,24 @@ class Congestion:
 
     def discard(self, member: Member) -> None:
         """Forget a member that has gone."""
-        self._said.pop(member, None)
+        self._credits.pop(member, None)
 
     def _talks_much(self, member: Member, size_bytes: int) -> bool:
-        said = self._said.get(member)
-        return said is not None and said.size_bytes + size_bytes > self._much_bytes
+        credit = self._credits.get(member)
+        return credit is not None and size_bytes > credit.level
 
     def _queue_of(self, member: Member, size_bytes: int) -> Queue:
         return self._queues[self._talks_much(member, size_bytes)]
 
     def _take(self, member: Member, size_bytes: int, waited_s: float = 0.0) -> None:
         self._spare_bytes -= size_bytes
-        now_s, said = monotonic(), self._said.get(member)
-        if said is None:
-            self._said[member] = _Said(size_bytes, now_s)
-            return
-        forgiven_bytes = max(0.0, now_s - said.at_s - waited_s) * self._much_bytes_per_s
-        said.size_bytes = max(0.0, said.size_bytes - forgiven_bytes) + size_bytes
-        said.at_s = now_s
+        now_s, credit = monotonic(), self._credits.get(member)
+        if credit is None:
+            credit = self._credits[member] = TokenBucket.full(self._much_bytes_per_s, self._much_bytes, now_s)
+        else:
+            credit.fill(now_s - waited_s)
+            credit.filled_s = now_s  # who waited gets nothing for that time
+        credit.level -= size_bytes
 
     def _fits(self, sender: Member, size_bytes: int) -> bool:
         """Look at all outboxes: whether a message fits into each that counts, or finds them all empty."""
@@ -125,6 +117,6 @@ class Congestion:
             if is_full and member.unread_s < patience_s:
                 return False
         if fullest_bytes + pending_bytes < self._empty_bytes:
-            self._said.clear()
+            self._credits.clear()
         self._spare_bytes = self._filled_bytes - pending_bytes - fullest_bytes
         return True
