@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bench.model.percentile import Percentile
 from bench.model.summary import Cell, or_infinite
-from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
+from loadtest.ledger.validity_limits import is_wide_bracket
 
 
 class SloFinding(NamedTuple):
@@ -54,6 +54,4 @@ def is_within_slo(cell: Cell, percentile: Percentile, slo_ms: float) -> bool | N
 
 def _bracket(lower_ms: float, upper_ms: float) -> str:
     """Write a latency as a bracket where its bounds are further apart than measurements are usually read."""
-    if upper_ms - lower_ms <= MAX_BRACKET_RATIO * upper_ms:
-        return f"{upper_ms:,.1f}"
-    return f"{lower_ms:,.1f} to {upper_ms:,.1f}"
+    return f"{lower_ms:,.1f} to {upper_ms:,.1f}" if is_wide_bracket(lower_ms, upper_ms) else f"{upper_ms:,.1f}"

@@ -27,7 +27,7 @@ from bench.claims.reading import Reading
 from bench.claims.stored_results import StoredResults
 from bench.errors import ManifestError, NoFigureError
 from bench.model.summary import or_infinite
-from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
+from loadtest.ledger.validity_limits import is_wide_bracket
 
 CLAIMED = (Verdict.FASTER, Verdict.SLOWER, Verdict.DIFFERS)
 UNDECIDED = (
@@ -202,8 +202,7 @@ def checks_agreeing(results: StoredResults, campaign: str) -> Reading:
 
 def _bracketed(low: float, high: float, value: float, write: Callable[[float], str]) -> str:
     """Write a figure, or the bracket that it lies in where that is wide."""
-    is_wide = high < math.inf and high - low > MAX_BRACKET_RATIO * high
-    return f"{write(low)} to {write(high)}" if is_wide else write(value)
+    return f"{write(low)} to {write(high)}" if is_wide_bracket(low, high) else write(value)
 
 
 def _times(value: float) -> str:

@@ -12,7 +12,7 @@ from bench.analysis.paired_tests import blocks_needed
 from bench.analysis.verdict import RELEVANT, Verdict
 from bench.model.summary import Cell, Summary, or_infinite
 from bench.presentation.text import counted, listed_numbers, listing, milliseconds
-from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
+from loadtest.ledger.validity_limits import is_wide_bracket
 
 CLAIMS = (Verdict.FASTER, Verdict.SLOWER)
 FOUND = (*CLAIMS, Verdict.DIFFERS)
@@ -219,8 +219,7 @@ def p99_in_words(cells: Sequence[Cell]) -> str:
     """Write the median p99 over cells in milliseconds, or the bracket that it lies in where that is wide."""
     high = statistics.median(or_infinite(cell.latency_ms.p99) for cell in cells)
     low = statistics.median(or_infinite((cell.latency_lower_ms or cell.latency_ms).p99) for cell in cells)
-    is_wide = math.isfinite(high) and high - low > MAX_BRACKET_RATIO * high
-    return f"{milliseconds(low)} to {milliseconds(high)}" if is_wide else finite_or_never(high)
+    return f"{milliseconds(low)} to {milliseconds(high)}" if is_wide_bracket(low, high) else finite_or_never(high)
 
 
 def finite_or_never(value_ms: float) -> str:
@@ -232,7 +231,7 @@ def ratio_in_words(ratio: float, low: float, high: float) -> str:
     """Write a ratio, or the bracket that it lies in where that is wider than 10 %."""
     if math.isnan(ratio):
         return "unknown"
-    if high - low > MAX_BRACKET_RATIO * high and high < math.inf:
+    if is_wide_bracket(low, high):
         return f"{rounded(low)} to {rounded(high)}"
     return "infinite" if math.isinf(ratio) else rounded(ratio) if ratio else "0"
 

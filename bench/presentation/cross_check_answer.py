@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
 from bench.presentation.text import milliseconds
 from bench.validation.cross_check.agreement import CrossCheck, Figures
-from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
+from loadtest.ledger.validity_limits import is_wide_bracket
 
 
 def cross_check_answer(checks: Sequence[CrossCheck]) -> Answer:
@@ -47,7 +47,7 @@ def _row(check: CrossCheck) -> Row:
 
 def bracket_in_words(low_ms: float | None, high_ms: float | None) -> str:
     """Write a percentile, or the bracket that it lies in where that is wide."""
-    if low_ms is None or high_ms is None or high_ms - low_ms <= MAX_BRACKET_RATIO * high_ms:
+    if low_ms is None or high_ms is None or not is_wide_bracket(low_ms, high_ms):
         return milliseconds(high_ms)
     return f"{milliseconds(low_ms)} to {milliseconds(high_ms)}"
 

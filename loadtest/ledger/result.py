@@ -8,7 +8,7 @@ from typing import Any, Self
 import msgspec
 
 from loadtest.errors import ResultError
-from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
+from loadtest.ledger.validity_limits import is_wide_bracket
 
 FORMAT = 1
 HIGHEST_US = 3_600_000_000
@@ -188,7 +188,7 @@ def wide_bracket_ms(figures: WindowFigures, percentile: str = "p99") -> tuple[fl
     """
     upper_ms = getattr(figures.latency_ms, percentile)
     lower_ms = getattr(figures.latency_lower_ms, percentile, None)
-    if upper_ms is None or lower_ms is None or upper_ms - lower_ms <= MAX_BRACKET_RATIO * upper_ms:
+    if upper_ms is None or lower_ms is None or not is_wide_bracket(lower_ms, upper_ms):
         return None
     return lower_ms, upper_ms
 

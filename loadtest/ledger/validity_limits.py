@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 MIN_ATTEMPTED_RATIO = 0.99
 """Of the planned messages this share must have been sent."""
 MAX_SCHEDULE_LAG_MS = 5.0
@@ -22,3 +24,8 @@ MAX_RESPONSE_RATIO = 1.2
 """The p99 from due may be this many times the p99 from sending."""
 MAX_BACKLOG_GROWTH = 0.02
 """The deliveries under way may grow by this share of the offered rate; beyond it a window is saturated."""
+
+
+def is_wide_bracket(low: float, high: float) -> bool:
+    """Tell whether the bounds of a figure are finite, and further apart than `MAX_BRACKET_RATIO` allows."""
+    return math.isfinite(high) and high - low > MAX_BRACKET_RATIO * high
