@@ -144,29 +144,27 @@ _target_option = click.option(
 )
 
 
-def peer_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a subcommand `--rival`, how to join one, and `--target`; it is handed `peers`, the arms of all of them."""
-
-    @functools.wraps(command)
-    def with_peers(
-        *context: Any, rivals: dict[str, str], endpoint: Endpoint, targets: Sequence[Target], **others: Any
-    ) -> None:
-        if both := sorted(rivals.keys() & {target.name for target in targets}):
-            raise click.UsageError(f"{both[0]!r} is a --rival and a --target; give each a name of its own")
-        described = [Arm(target.name, target.name, target=target) for target in targets]
-        command(*context, peers=[*peer_arms(rivals, endpoint), *described], **others)
-
-    return rival_option(endpoint_options("a --rival")(_target_option(with_peers)))
-
-
 def rivals_only(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a subcommand `--rival` and how to join one; it is handed `peers` likewise."""
+    """Give a subcommand `--rival` and how to join one; it is handed `peers`, their arms."""
 
     @functools.wraps(command)
     def with_peers(*context: Any, rivals: dict[str, str], endpoint: Endpoint, **others: Any) -> None:
         command(*context, peers=peer_arms(rivals, endpoint), **others)
 
     return rival_option(endpoint_options("a --rival")(with_peers))
+
+
+def peer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand the same and `--target`; `peers` has the arms of all of them."""
+
+    @functools.wraps(command)
+    def with_targets(*context: Any, peers: Sequence[Arm], targets: Sequence[Target], **others: Any) -> None:
+        if both := sorted({peer.label for peer in peers} & {target.name for target in targets}):
+            raise click.UsageError(f"{both[0]!r} is a --rival and a --target; give each a name of its own")
+        described = [Arm(target.name, target.name, target=target) for target in targets]
+        command(*context, peers=[*peers, *described], **others)
+
+    return rivals_only(_target_option(with_targets))
 
 
 def revisions(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[Revision]:
