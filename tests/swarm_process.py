@@ -73,6 +73,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def accepts(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def wait_until(condition: Callable[[], bool], limit_s: float = 300) -> None:
     """Wait for a condition, within bounds."""
     limit = time.monotonic() + limit_s

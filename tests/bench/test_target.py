@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from bench.execution.environments import prepare
 from bench.model.target import Start
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.target_file import read_target
-from tests.swarm_process import free_port, wait_until
+from tests.swarm_process import accepts, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 JSON_SERVER = "tests.loadtest.protocol_servers.rooms"
@@ -77,7 +76,7 @@ def test_a_described_server_is_checked_and_measured(tmp_path: Path) -> None:
 def test_a_server_that_runs_already_is_measured_and_left_running(tmp_path: Path) -> None:
     port = free_port()
     with subprocess.Popen([sys.executable, "-m", JSON_SERVER, str(port)], cwd=ROOT) as server:
-        wait_until(lambda: _accepts(port))
+        wait_until(lambda: accepts(port))
         (tmp_path / "server.pid").write_text(str(server.pid))
         path = tmp_path / "mine.toml"
         path.write_text(f'[running]\naddress = "ws://127.0.0.1:{port}"\npid_file = "server.pid"\n{PROTOCOL}')
@@ -164,11 +163,3 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "requirements.txt").write_text("no such package\n")
     with pytest.raises(TrialError, match="ended with"):
         prepare(start, told.append)
-
-
-def _accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from loadtest.protocols.driver import Driver, Identity
 from loadtest.protocols.registry import PROTOCOLS, from_table
 from loadtest.protocols.templates import Templates
 from loadtest.schedule.stamp import stamped_text
-from tests.swarm_process import free_port, is_valid_unless_busy, only_step, run_swarm, wait_until
+from tests.swarm_process import accepts, free_port, is_valid_unless_busy, only_step, run_swarm, wait_until
 
 SERVERS = "tests.loadtest.protocol_servers"
 USERS, RATE, SECONDS = 5, 50, 3
@@ -75,21 +74,13 @@ def start() -> Iterator[Start]:
         port = free_port()
         words = command or [sys.executable, "-m", f"{SERVERS}.{module}", "{port}", *flags]
         processes.append(subprocess.Popen([word.replace("{port}", str(port)) for word in words]))
-        wait_until(lambda: _accepts(port))
+        wait_until(lambda: accepts(port))
         return f"ws://127.0.0.1:{port}"
 
     yield begin
     for process in processes:
         process.kill()
         process.wait()
-
-
-def _accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 # The contract
@@ -230,7 +221,7 @@ def test_stomp_is_measured_exactly(tmp_path: Path) -> None:
         [str(RABBITMQ)], env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     ) as broker:
         try:
-            wait_until(lambda: _accepts(ports["web"]))
+            wait_until(lambda: accepts(ports["web"]))
             host = f"ws://127.0.0.1:{ports['web']}"
             step = only_step(run_swarm(host, tmp_path / "out.json", *QUICK, "--protocol", "stomp"))
         finally:
