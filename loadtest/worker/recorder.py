@@ -101,7 +101,8 @@ class Recorder:
         ends: list[int] = []
         per_read: list[tuple[int, int, int, int, int, int, bool]] = []
         timespecs: list[bytes] = []
-        websockets: list[WebSocket] = []  # of each read
+        websockets: list[WebSocket] = []  # of each read, if the server sends pings
+        has_pings = self._driver.has_pings
         base = reads = size = 0
         while self.reads and reads + len(starts) < max_items and size < max_bytes:
             tag, received, timespec, made_ns, polled_ns = self.reads.popleft()
@@ -125,7 +126,8 @@ class Recorder:
             is_last_exact = messages.whole and timespec is not None and not is_full
             per_read.append((completed, no_time, base, stream.member, came_after_ns, made_ns, is_last_exact))
             timespecs.append(timespec or _as_timespec(made_ns))
-            websockets.append(stream.websocket)
+            if has_pings:
+                websockets.append(stream.websocket)
             if completed:
                 data.append(messages.data)
                 starts += messages.starts
@@ -148,7 +150,7 @@ class Recorder:
         parsed = b"".join(data)
         begins, limits = np.array(starts, np.int64) + shift, np.array(ends, np.int64) + shift
         stamps = find_stamps(parsed, begins, limits)
-        if self._driver.has_pings:
+        if has_pings:
             pings = np.zeros(len(count), np.int64)
             for index in np.setdiff1d(np.arange(len(begins)), stamps.payload, assume_unique=True).tolist():
                 message = parsed[begins[index] : limits[index]]
