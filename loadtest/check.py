@@ -23,12 +23,14 @@ def main() -> None:
     parser.add_argument("--host", default=DEFAULT_HOST, help="the server's address")
     parser.set_defaults(num_users=2)
     add_arguments(parser)
+    parsed = parser.parse_args()
     try:
-        options = Options.of(parser.parse_args())
-        exchange(resolve(parser.parse_args().host, options.endpoint), options.load.message_size, options.has_echo)
+        options = Options.of(parsed)
+        has_echo = options.endpoint.has_echo
+        exchange(resolve(parsed.host, options.endpoint), options.load.message_size, has_echo)
     except (ConnectError, OptionError, RehearsalError, OSError) as error:
         sys.exit(str(error))
-    echo = "and its sender has its own copy" if options.has_echo else "and its sender has no copy"
+    echo = "and its sender has its own copy" if has_echo else "and its sender has no copy"
     sys.stdout.write(f"two users joined, what one said reached the other unaltered, {echo}\n")
 
 

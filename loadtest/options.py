@@ -22,8 +22,8 @@ from loadtest.values import count, not_negative, ns_in_window, positive, steps, 
 class Options:
     """One run of the swarm; `steps` is empty for consecutive windows at Locust's own user count.
 
-    A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never. `has_echo`: the server sends a
-    message to its sender, too. `rehearses`: two members and one message go ahead of a run, to see that.
+    A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never. `rehearses`: two members and
+    one message go ahead of a run, to see what the server does.
     """
 
     load: Load
@@ -38,7 +38,6 @@ class Options:
     churn: Churn
     rejoin_every_s: float
     swarm_out: Path | None
-    has_echo: bool = True
     rehearses: bool = True
 
     @classmethod
@@ -57,7 +56,7 @@ class Options:
         flooders = count(parsed.flooders) if messages else 0
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
-        endpoint = read_endpoint(parsed)
+        endpoint = _endpoint(parsed)
         return cls(
             load=Load(
                 rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
@@ -90,7 +89,6 @@ class Options:
             ),
             rejoin_every_s=not_negative(parsed.rejoin_every),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
-            has_echo=_echo(parsed, endpoint),
             rehearses=not parsed.no_rehearsal,
         )
 
@@ -102,11 +100,12 @@ def _fewer(flag: str, number: int, users: int | None) -> int:
     return number
 
 
-def _echo(parsed: Any, endpoint: Endpoint) -> bool:
-    """Read `--no-echo`: a member that comes back has another number, so its own messages are not known as such."""
+def _endpoint(parsed: Any) -> Endpoint:
+    """Read how users join; one that comes back has another number, so its own messages are not known as such."""
+    endpoint = read_endpoint(parsed)
     if not endpoint.has_echo and (float(parsed.churn_rate) or float(parsed.reconnect_at)):
         raise OptionError("a server without an echo does not go with --churn-rate or --reconnect-at; leave them out")
-    return endpoint.has_echo
+    return endpoint
 
 
 def _arrival(name: str) -> str:

@@ -45,6 +45,7 @@ class Swarm:
     """The swarm of one Locust environment, over all its runs.
 
     During a run, a process with users has a `generator`, and the one that decides the user count a `coordinator`.
+    `run_options` are those that the present or last run began with: reading `options` anew reads files, too.
     """
 
     _all: ClassVar[weakref.WeakKeyDictionary[Environment, Swarm]] = weakref.WeakKeyDictionary()
@@ -61,7 +62,7 @@ class Swarm:
         self._live: Any = None
         self._live_statistics: LiveStatistics
         self._is_end_forced = False
-        self._shortest_run_s = 0.0
+        self.run_options: Options | None = None
         self.generator: Generator | None = None
         self.coordinator: Coordinator | None = None
         self.target: Target
@@ -145,7 +146,7 @@ class Swarm:
         descriptors.raise_limit()
         self.result = None
         options = self.options
-        self._shortest_run_s = options.warmup_s + options.dwell_s
+        self.run_options = options
         try:
             self._begin(options)
         except StopTest as refusal:
@@ -172,6 +173,10 @@ class Swarm:
                 rehearsal=rehearsal,
             )
 
+    @property
+    def _shortest_run_s(self) -> float:
+        return self.run_options.warmup_s + self.run_options.dwell_s if self.run_options else 0.0
+
     def finish(self) -> None:
         """End the measurement and keep what was measured so far."""
         if self.coordinator:
@@ -182,7 +187,7 @@ class Swarm:
         if not options.rehearses:
             return Rehearsal()
         try:
-            return rehearse(self._resolve(options), options.load.message_size, has_echo=options.has_echo)
+            return rehearse(self._resolve(options), options.load.message_size, has_echo=options.endpoint.has_echo)
         except RehearsalError as error:
             raise StopTest(str(error)) from error
 

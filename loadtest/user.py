@@ -190,7 +190,8 @@ class FloodUser(RoomUser):
 
 
 def _throttled_read_bytes(swarm: Swarm) -> int:
-    return math.ceil(swarm.options.stalled_bytes_per_s * THROTTLED_READ_EVERY_S)
+    assert swarm.run_options is not None
+    return math.ceil(swarm.run_options.stalled_bytes_per_s * THROTTLED_READ_EVERY_S)
 
 
 def _problem(error: Exception) -> str:

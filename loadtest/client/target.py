@@ -11,9 +11,9 @@ import gevent.socket
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtest.client.endpoint import PLAIN, Endpoint
+from loadtest.client.endpoint import Endpoint
 from loadtest.errors import OptionError
-from loadtest.protocols.driver import Driver, Identity
+from loadtest.protocols.driver import Identity
 
 DEFAULT_HOST = "ws://127.0.0.1:8000"
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -24,23 +24,20 @@ class Target:
     """A resolved server; `addresses` are `(family, socket address)` in the order to try them."""
 
     base: str
-    path: str
     addresses: tuple[tuple[int, Any], ...]
     tls: ssl.SSLContext | None
-    headers: tuple[tuple[str, str], ...] = ()
-    subprotocol: str = ""
-    driver: Driver = PLAIN
-    tokens: tuple[str, ...] = ()
+    endpoint: Endpoint
 
     def identity(self, user: str) -> Identity:
         """Return who joins under a name; users share the tokens in turn where there are fewer."""
         number = int("".join(filter(str.isdigit, user)) or 0)
-        return Identity(user, self.tokens[number % len(self.tokens)] if self.tokens else "")
+        tokens = self.endpoint.tokens
+        return Identity(user, tokens[number % len(tokens)] if tokens else "")
 
     def uri(self, identity: Identity) -> WebSocketURI:
         """Return the URI that a user joins at."""
         quoted = Identity(quote(identity.user, safe=""), quote(identity.token, safe=""))
-        return parse_uri(self.base + quoted.fill(self.path))
+        return parse_uri(self.base + quoted.fill(self.endpoint.url_path))
 
 
 def resolve(host: str, endpoint: Endpoint) -> Target:
@@ -64,13 +61,9 @@ def resolve(host: str, endpoint: Endpoint) -> Target:
         ) from error
     return Target(
         base=base,
-        path=path,
         addresses=tuple((family, address) for family, _, _, _, address in found),
         tls=_tls(endpoint) if uri.secure else None,
-        headers=endpoint.headers,
-        subprotocol=endpoint.subprotocol,
-        driver=endpoint.driver,
-        tokens=endpoint.tokens,
+        endpoint=endpoint,
     )
 
 

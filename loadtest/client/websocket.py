@@ -44,8 +44,9 @@ class WebSocket:
         self.user = user
         self._receive_buffer_bytes = receive_buffer_bytes
         self._identity = target.identity(user)
-        self._driver = target.driver
-        subprotocols = [Subprotocol(target.subprotocol)] if target.subprotocol else None
+        endpoint = target.endpoint
+        self._driver = endpoint.driver
+        subprotocols = [Subprotocol(endpoint.subprotocol)] if endpoint.subprotocol else None
         self.protocol = ClientProtocol(
             target.uri(self._identity), subprotocols=subprotocols, max_size=MAX_MESSAGE_BYTES
         )
@@ -75,7 +76,7 @@ class WebSocket:
                 self._tls = Tls(self._target.tls, self.protocol.uri.host)
                 self._tls.handshake(self._socket, deadline)
             request = self.protocol.connect()
-            for name, value in self._target.headers:
+            for name, value in self._target.endpoint.headers:
                 request.headers[name] = self._identity.fill(value)
             self.protocol.send_request(request)
             self._send(b"".join(self.protocol.data_to_send()))

@@ -202,7 +202,7 @@ class Coordinator:
                 self._next_seq,
                 users=users,
                 nth=nth,
-                has_echo=self._options.has_echo,
+                has_echo=self._options.endpoint.has_echo,
             )
             planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1

@@ -21,7 +21,7 @@ from loadtest.protocols.driver import Identity
 )
 def test_an_address_and_a_path_make_a_uri(host: str, uri: str) -> None:
     target = resolve(host, Endpoint("/room/{user}"))
-    assert target.base + target.path.replace("{user}", "u1") == uri
+    assert target.base + target.endpoint.url_path.replace("{user}", "u1") == uri
     assert target.uri(Identity("u1")).resource_name.endswith("/room/u1")
 
 

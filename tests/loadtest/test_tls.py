@@ -16,6 +16,7 @@ import trustme
 from websockets.http11 import Request
 from websockets.sync.server import ServerConnection, serve
 
+from loadtest.client.endpoint import Endpoint
 from loadtest.client.target import Target
 from loadtest.client.websocket import Read, WebSocket
 from loadtest.errors import ConnectError
@@ -52,7 +53,7 @@ class BreakingServer:
 
     def target(self, path: str) -> Target:
         address = self._server.socket.getsockname()
-        return Target(f"wss://localhost:{address[1]}", path, ((socket.AF_INET, address),), self._trusting)
+        return Target(f"wss://localhost:{address[1]}", ((socket.AF_INET, address),), self._trusting, Endpoint(path))
 
     def _answer(self, connection: ServerConnection, request: Request) -> None:
         if request.path == "/early":
