@@ -17,6 +17,8 @@ from loadtest.schedule.window_order import WindowOrder
 
 MESSAGES_A_TURN = 500
 """After so many that were late, everything else in the hub has a turn: an offer beyond all means must end on Ctrl-C."""
+LATE_LIMIT_NS = 1_000_000_000
+"""Once the run was cut short, what is later than this is not sent any more: the backlog may be many seconds long."""
 
 
 class Sender:
@@ -43,6 +45,7 @@ class Sender:
         self._log: list[tuple[int, int, int, int]] = []  # (sender, seq, due_ns, sent_ns)
         self._withdrawn: list[tuple[int, int, int, int]] = []  # likewise, of senders that were away
         self._timer = new_timer(self.catch_up)
+        self._give_up_ns = NEVER
         self.gate_ns = [NEVER]
         self.sent = 0
 
@@ -63,7 +66,8 @@ class Sender:
         return planned
 
     def cut(self, end_ns: int) -> None:
-        """Do not send what is due at `end_ns` or later."""
+        """Do not send what is due at `end_ns` or later, nor anything `LATE_LIMIT_NS` after that."""
+        self._give_up_ns = end_ns + LATE_LIMIT_NS
         self._due = [message for message in self._due[self._next :] if message[0] < end_ns]
         self._next = 0
         self.catch_up()
@@ -71,6 +75,10 @@ class Sender:
     def catch_up(self) -> None:
         """Send everything that is due by now, up to `MESSAGES_A_TURN`, and set the timer for what is due next."""
         due = self._due
+        if self._clock.steady_ns() >= self._give_up_ns:
+            for message in due[self._next :]:
+                self._leave_out(*message)
+            self._next = len(due)
         end = min(len(due), self._next + MESSAGES_A_TURN)
         while self._next < end and due[self._next][0] <= self._clock.steady_ns():
             self._next += 1
@@ -84,8 +92,7 @@ class Sender:
     def _send(self, due_ns: int, sender: int, seq: int) -> None:
         websocket = self._websocket_of(sender)
         if websocket is None:
-            log = self._withdrawn if self._is_away(sender) else self._log
-            log.append((sender, seq, due_ns, NEVER))
+            self._leave_out(due_ns, sender, seq)
             return
         sent_ns = self._clock.now_ns()
         self._log.append((sender, seq, due_ns, sent_ns))
@@ -94,6 +101,10 @@ class Sender:
             websocket.send_text(stamped_text(sender, seq, due_ns, sent_ns, self._load.message_size))
         except Exception as error:  # noqa: BLE001  # one connection's failure must not delay the others' messages
             websocket.abort(f"the swarm could not send: {error!r}")
+
+    def _leave_out(self, due_ns: int, sender: int, seq: int) -> None:
+        log = self._withdrawn if self._is_away(sender) else self._log
+        log.append((sender, seq, due_ns, NEVER))
 
     @property
     def log(self) -> Sends:
@@ -104,6 +115,16 @@ class Sender:
     def withdrawn(self) -> Sends:
         """What was due since the log was last cleared by senders that were away by plan."""
         return _as_sends(self._withdrawn)
+
+    def lags_ns(self, since_ns: int) -> list[int]:
+        """Return how late each message was sent that was due from `since_ns` on."""
+        lags = []
+        for _, _, due_ns, sent_ns in reversed(self._log):
+            if due_ns < since_ns:
+                break
+            if sent_ns != NEVER:
+                lags.append(sent_ns - due_ns)
+        return lags
 
     @property
     def unsent(self) -> Sends:

@@ -7,10 +7,11 @@ from typing import Any
 
 import gevent
 
+from loadtest.ledger.records import NEVER
 from loadtest.schedule.arrivals import Burst, Rate
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.load import Load
-from loadtest.schedule.sender import Sender
+from loadtest.schedule.sender import LATE_LIMIT_NS, Sender
 from loadtest.schedule.window_order import WindowOrder
 
 LOAD = Load(rate=Rate(200.0, of_each_user=False), burst=Burst(1.0, 0, 1), arrival="constant", seed=1, message_size=64)
@@ -47,3 +48,20 @@ def test_a_failed_send_ends_that_connection_only() -> None:
     assert connections[1].texts == (sender.log.sender == 1).sum() > 0
     assert len(sender.log.seq) == 100
     assert "out of order" in connections[0].why_aborted
+
+
+def test_what_is_much_too_late_when_a_run_is_cut_short_is_not_sent() -> None:
+    """An offer beyond all means: the swarm has sent for a while and is seconds behind when Ctrl-C comes."""
+    connection: Any = Connection(is_broken=False)
+    sender = Sender(LOAD, Clock(), {0: connection}.get, lambda _: False)
+    try:
+        long_ago_ns = time.time_ns() - 10 * LATE_LIMIT_NS
+        sender.begin(WindowOrder(0, [0], long_ago_ns, long_ago_ns, time.time_ns()), lambda _: True)
+        at_once = connection.texts
+        sender.cut(long_ago_ns + 8 * LATE_LIMIT_NS)
+        gevent.sleep(0.05)
+    finally:
+        sender.close()
+    assert connection.texts == at_once > 0
+    assert len(sender.log.seq) == 8 * LATE_LIMIT_NS // 5_000_000, "200 messages/s for 8 s are accounted for"
+    assert (sender.log.sent_ns == NEVER).sum() == len(sender.log.seq) - at_once
