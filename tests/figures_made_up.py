@@ -12,12 +12,12 @@ from bench.analysis.cells import summarise
 from bench.capacity.result import Axis, write_capacity
 from bench.claims.manifest import Campaign, Manifest
 from bench.claims.stored_results import FORMAT, Measured, StoredResults
-from bench.commands.main import main
 from bench.connections.measurement import Connections
 from bench.connections.stored import ConnectionsResult, write_connections
-from bench.model.plan import Trial, Workload, make_plan, peer_arms
+from bench.model.plan import Arm, Trial, Workload, make_plan, peer_arms
 from bench.model.revision import Revision
 from bench.model.summary import Cell, ServerUse
+from bench.model.target import Start, Target
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
 from bench.scenarios.scenario import read_scenario, scenario_file
 from bench.storage.campaign_folder import CampaignFolder
@@ -27,10 +27,16 @@ from bench.validation.selftest.results import Result
 from bench.validation.selftest.stored import SelftestResult, write_selftest
 from bench.validation.simulated_tables import SimulatedTable, SimulationResult, write_simulation
 from loadtest.ledger.result import StepFigures, shared_fields
+from tests.bench.command import subcommand_named
 from tests.bench.made_up import ENVIRONMENT, run, step
 from tests.bench.made_up import workload as made_up_workload
 from tests.bench.made_up_capacity import made_up_search
 
+REVISION = "--revision"
+STACKS = [
+    Arm(name, name, target=Target(name, f"bench/peers/{name}.toml", Start("run {port}", versions=(f"{name}==1.2",))))
+    for name in ("uvicorn", "granian", "bun")
+]
 P50_MS = {"coalesced": 1.0, "direct": 2.0, "queue": 3.0, "gather": 4.0}
 
 
@@ -50,7 +56,9 @@ def store(campaign: Campaign, results: StoredResults) -> None:
     else:
         folder.mkdir(parents=True)
         subcommand, *flags = words
-        command = main.commands[subcommand]
+        command = subcommand_named(subcommand)
+        if REVISION in flags:  # a checkout without its history does not have the commit
+            del flags[(position := flags.index(REVISION)) : position + 2]
         with command.make_context(subcommand, [*flags, "--out", str(folder / "new")]) as context:
             STORE[subcommand](folder, context.params)
     results.write_measured(campaign.name, Measured(FORMAT, shlex.join(campaign.words()), 600))
@@ -79,7 +87,9 @@ def _pace(trial: Trial) -> float:
 
 def _compare(folder: Path, flags: dict[str, Any]) -> None:
     workload = Workload(**{name: flags[name] for name in Workload.__struct_fields__})
-    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, peer_arms(flags["rivals"]))
+    targets = [Arm(target.name, target.name, target=target) for target in flags["targets"]]
+    peers = [*peer_arms(flags["rivals"]), *targets, *_stacks(flags)]
+    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, peers)
     runs = [
         run(
             trial,
@@ -98,6 +108,12 @@ def _compare(folder: Path, flags: dict[str, Any]) -> None:
         for cell in summary.cells
     ]
     CampaignFolder(folder).write_summary(msgspec.structs.replace(summary, cells=cells))
+    if _stacks(flags):
+        _draw(folder, "latency_by_variant")
+
+
+def _stacks(flags: dict[str, Any]) -> list[Arm]:
+    return STACKS if flags["stacks"] else []
 
 
 def _capacity(folder: Path, flags: dict[str, Any]) -> None:
@@ -108,7 +124,7 @@ def _capacity(folder: Path, flags: dict[str, Any]) -> None:
 
 
 def _draw(folder: Path, chart: str) -> None:
-    (folder / "charts").mkdir()
+    (folder / "charts").mkdir(exist_ok=True)
     (folder / "charts" / f"{chart}.png").write_bytes(b"a picture")
 
 
@@ -128,7 +144,7 @@ def _run(folder: Path, flags: dict[str, Any]) -> None:
             dropped=0,
         )
         for variation in scenario.variations
-        for strategy in flags["strategies"]
+        for strategy in [*flags["strategies"], *(arm.label for arm in _stacks(flags))]
     ]
     texts = (scenario.name, scenario.title, scenario.shows, scenario.look_at, scenario.axes)
     write_scenario(ScenarioResult(1, ENVIRONMENT, *texts, rows), folder)
@@ -159,9 +175,8 @@ def _cross_check(folder: Path, flags: dict[str, Any]) -> None:
 
 
 def _connections(folder: Path, flags: dict[str, Any]) -> None:
-    servers = tuple(
-        Connections(name, 5000, 1000, 14_000.0, 380.0, 2600.0, 0.03, 2.2, []) for name in flags["strategies"]
-    )
+    names = [*flags["strategies"], *(arm.label for arm in _stacks(flags))]
+    servers = tuple(Connections(name, 5000, 1000, 14_000.0, 380.0, 2600.0, 0.03, 2.2, []) for name in names)
     write_connections(ConnectionsResult(1, ENVIRONMENT, servers), folder)
 
 

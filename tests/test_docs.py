@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bench.commands.main import main as bench
+from bench.commands.main import SUBCOMMANDS
 from bench.model.environment import Environment
 from bench.model.summary import Cell, NotMeasured, ServerUse
 from docs.site.__main__ import with_site_links
@@ -22,6 +22,7 @@ from docs.site.offline import fetches
 from loadtest.ledger.result import Generator, Latency, Second, Step, SwarmResult
 from loadtest.options import add_arguments
 from server.__main__ import main as server
+from tests.bench.command import subcommand_named
 
 ROOT = Path(__file__).parent.parent
 ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
@@ -60,7 +61,7 @@ def anchors(page: Path) -> set[str]:
 def test_every_subcommand_that_the_documentation_names_exists() -> None:
     for page in PAGES:
         for subcommand in re.findall(r"python -m bench ([a-z][a-z-]*)", page.read_text()):
-            assert subcommand in visible_subcommands()
+            assert subcommand in SUBCOMMANDS
 
 
 @each_page
@@ -74,7 +75,7 @@ def test_every_flag_in_a_command_exists(page: Path) -> None:
     for command in COMMAND.findall(page.read_text()):
         text = command.replace("\\\n", " ")
         if subcommand := re.match(r"python -m bench ([a-z][a-z-]*) ", text):
-            known = flags(bench.commands[subcommand[1]])
+            known = flags(subcommand_named(subcommand[1]))
         elif text.startswith("python -m server "):
             known = flags(server)
         else:
@@ -99,10 +100,10 @@ def test_readme_is_short_and_names_the_two_commands() -> None:
     assert re.search(r"^make compare .*\nmake test\b", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("subcommand", sorted(name for name, command in bench.commands.items() if not command.hidden))
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
 def test_reference_has_every_visible_flag_of_a_subcommand(subcommand: str) -> None:
     section = reference_of(f"python -m bench {subcommand}")
-    command = bench.commands[subcommand]
+    command = subcommand_named(subcommand)
     assert flags(command) <= words(section)
     hidden = {flag for option in options(command) if option.hidden for flag in option.opts}
     assert not hidden & words(section)
@@ -110,7 +111,7 @@ def test_reference_has_every_visible_flag_of_a_subcommand(subcommand: str) -> No
 
 def test_reference_has_no_hidden_subcommand() -> None:
     named = set(re.findall(r"^### `python -m bench ([a-z-]+)`$", command_reference(), re.MULTILINE))
-    assert named == visible_subcommands()
+    assert named == set(SUBCOMMANDS)
 
 
 def test_reference_has_every_flag_of_server_and_swarm() -> None:
@@ -155,10 +156,6 @@ def test_a_page_that_fetches_from_elsewhere_is_found() -> None:
     page = '<link rel="stylesheet" href="https://a/b.css"><script src="//c/d.js"></script><img src="e.png">'
     assert fetches(page) == ["https://a/b.css", "//c/d.js"]
     assert fetches('<a href="https://a">a</a><link rel="canonical" href="https://a">') == []
-
-
-def visible_subcommands() -> set[str]:
-    return {name for name, command in bench.commands.items() if not command.hidden}
 
 
 def options(command: click.Command) -> Iterator[click.Option]:

@@ -23,6 +23,7 @@ from bench.presentation.figures.markers import blocks, with_blocks
 from bench.presentation.figures.pages import pages, read_blocks
 from bench.presentation.figures.registry import FIGURES
 from bench.storage.campaign_folder import CampaignFolder
+from tests.bench.command import subcommand_named
 from tests.figures_made_up import store, store_all
 
 ROOT = Path(__file__).parent.parent
@@ -104,9 +105,14 @@ def test_a_campaigns_commands_are_understood(campaign: Campaign, tmp_path: Path)
         module, *rest = words
         if module == "bench":
             subcommand, *flags = rest
-            command = main.commands[subcommand]
+            command = subcommand_named(subcommand)
             with click.Context(main) as parent:
-                command.make_context(subcommand, [*flags, "--out", str(tmp_path / "new")], parent=parent)
+                try:
+                    command.make_context(subcommand, [*flags, "--out", str(tmp_path / "new")], parent=parent)
+                except click.BadParameter as error:
+                    if "unknown revision" in str(error) and (ROOT / ".git" / "shallow").exists():
+                        pytest.skip("a checkout without its history does not have the commit")
+                    raise
         else:
             assert importlib.util.find_spec(module)
     assert bool(campaign.quick) == bool(campaign.quick_minutes)

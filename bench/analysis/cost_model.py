@@ -13,7 +13,6 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from bench.analysis.max_users import MIN_DELIVERED_RATIO
 from bench.model.message_cost import MessageCost
@@ -185,8 +184,10 @@ def _columns(points: Sequence[Point]) -> tuple[Floats, Floats]:
 
 def _mean_and_margin(values: Sequence[float]) -> tuple[float, float]:
     """Return the mean, and how far Student's interval reaches to either side of it."""
-    margin = float(stats.sem(values)) * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
-    return float(np.mean(values)), margin
+    from scipy.special import stdtrit  # here, as it takes half a second to load
+
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return float(np.mean(values)), error * float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
 
 
 def _root_mean_square(residuals: Sequence[Floats]) -> float:

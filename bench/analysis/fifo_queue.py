@@ -12,9 +12,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.signal import lfilter
-from scipy.special import gammainc, gammaln
 
 from bench.model.message_cost import MessageCost
 
@@ -34,6 +31,8 @@ def delivery_p_ms(cost: MessageCost, users: int, rate: float, percentile: float,
 
     `percentile` is from 0 to 100, `rate` in messages/s, `arrival` is `poisson` or `constant`.
     """
+    from scipy.optimize import brentq  # here and below, as they take a second to load
+
     service_s = cost.message_us(users) / 1e6
     if _is_overloaded(service_s, rate, arrival):
         return math.inf
@@ -69,6 +68,8 @@ def max_users(cost: MessageCost, rate: float, percentile: float, slo_ms: float, 
 
 def waiting_shares(times_s: Floats, service_s: float, rate: float) -> Floats:
     """Return the share of messages that wait at most each time in the queue M/D/1; it has to be below capacity."""
+    from scipy.special import gammaln
+
     turns = np.floor(np.maximum(times_s, 0) / service_s).astype(int) + 1
     queue_length = _queue_length_shares(rate * service_s, int(turns.max()))
     terms = np.arange(min(MAX_TERMS, int(turns.max())))
@@ -87,6 +88,9 @@ def _queue_length_shares(load: float, number: int) -> Floats:
     recursion of positive terms: n + 1 messages are left downwards by a service without an arrival, and n is passed
     upwards by a service with so many arrivals or more.
     """
+    from scipy.signal import lfilter
+    from scipy.special import gammainc
+
     at_least = gammainc(np.arange(1, number + 1), load)  # 1, 2, ... arrivals in one service
     feedback = np.concatenate([[math.exp(-load)], -at_least[1:MAX_TERMS]])
     in_system: Floats = lfilter([1.0], feedback, (1 - load) * at_least)  # 1, 2, ... messages

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from bench.analysis.paired_tests import Floats
 
@@ -23,9 +22,14 @@ def rises(blocks: Sequence[Floats], significance: float) -> bool:
     """
     score = sum(_concordance(seconds) for seconds in blocks)
     variance = sum(len(seconds) * (len(seconds) - 1) * (2 * len(seconds) + 5) / 18 for seconds in blocks)
-    if variance == 0 or stats.norm.sf((score - 1) / math.sqrt(variance)) >= significance:
+    if variance == 0 or _normal_above((score - 1) / math.sqrt(variance)) >= significance:
         return False
     return float(np.median([_rise(seconds) for seconds in blocks])) >= MIN_RISE
+
+
+def _normal_above(value: float) -> float:
+    """Return the probability that a standard normal variable is above a value."""
+    return math.erfc(value / math.sqrt(2)) / 2
 
 
 def _concordance(seconds: Floats) -> int:

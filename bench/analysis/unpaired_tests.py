@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bench.analysis.paired_tests import median_and_ends
 
@@ -35,6 +34,8 @@ class Shift(NamedTuple):
 
 def p_larger(old: Floats, new: Floats) -> float:
     """Return the probability that randomly drawn ranks of `new` sum to at least their sum; exact with ties too."""
+    from scipy.stats import rankdata  # here, as it takes more than a second to load
+
     doubled = np.rint(2 * rankdata([*old, *new])).astype(int)  # ties share a rank: 2.5 becomes 5
     probabilities = _rank_sums(tuple(sorted(doubled.tolist())), len(new))
     return min(1.0, float(probabilities[doubled[len(old) :].sum() :].sum()))

@@ -11,19 +11,14 @@ from bench.analysis.window_length import seconds_needed
 from bench.capacity.result import Axis, CapacityPlan
 from bench.capacity.search import Rules
 from bench.capacity.search_runner import SearchRunner
-from bench.commands.options import (
-    ABOVE_0,
-    FROM_0,
-    peer_options,
-    workload_options,
-)
+from bench.commands.options import ABOVE_0, FROM_0, workload_options
+from bench.commands.server_options import peer_options
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
 from bench.execution.arm_server import probe
 from bench.model.percentile import Percentile
 from bench.model.plan import Arm, Workload, make_plan
 from bench.presentation.capacity_answer import capacity_answer
-from bench.presentation.charts.capacity import draw_capacity
 from bench.presentation.terminal import answer_in_terminal
 from bench.presentation.window_wording import too_few_messages
 from bench.storage.campaign_folder import CampaignFolder
@@ -116,6 +111,8 @@ def capacity(
         with session.writing(kept_in(store.directory)), store.locked():
             result = SearchRunner(plan, environment, store, session.interruption, session.console).run()
             answers().print(answer_in_terminal(capacity_answer(result)))
+            from bench.presentation.charts.capacity import draw_capacity  # here, as it takes a second to load
+
             draw_capacity(result, store.charts)
             session.print(f"results in {store.directory}")
     exit_with(is_valid=result.valid and not session.is_interrupted)

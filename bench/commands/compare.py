@@ -12,14 +12,9 @@ import click
 
 from bench.analysis.live_summary import LiveSummary
 from bench.analysis.validity import invalid_users
-from bench.commands.options import (
-    ABOVE_0,
-    peer_options,
-    revisions,
-    user_counts,
-    workload_options,
-)
+from bench.commands.options import ABOVE_0, user_counts, workload_options
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
+from bench.commands.server_options import peer_options, revision_option
 from bench.commands.session import Session, answers, exit_with, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
 from bench.execution.arm_server import probe
@@ -30,7 +25,6 @@ from bench.model.plan import Arm, Trial, Workload, make_plan
 from bench.model.revision import Revision
 from bench.model.run import Failure
 from bench.model.summary import Summary
-from bench.presentation.charts.gallery import draw_all
 from bench.presentation.comparison_answer import comparison_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.presentation.text import counted
@@ -42,14 +36,7 @@ from bench.storage.distributions import Distributions, read_distributions
 @click.command
 @strategies_option("One named twice is compared with itself; 'none' leaves them out where a --rival is given.")
 @peer_options
-@click.option(
-    "--revision",
-    "revisions",
-    multiple=True,
-    metavar="REV",
-    callback=revisions,
-    help="A branch, tag or commit of this checkout whose server to run; repeat it to compare, as in main and HEAD.",
-)
+@revision_option
 @click.option("--users", default="50,200,400,800", callback=user_counts, help="User counts, swept upwards.")
 @click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
 @click.option("--duration", "duration_s", default=10.0, type=ABOVE_0, help="Seconds of each window.")
@@ -151,6 +138,8 @@ def compare(
 
 def _show(summary: Summary, left: Sequence[Trial], store: CampaignFolder, session: Session) -> None:
     """Print the answer on stdout, draw the charts, and say where everything is and what is left to do."""
+    from bench.presentation.charts.gallery import draw_all  # here, as it takes a second to load
+
     answers().print(answer_in_terminal(comparison_answer(summary)))
     gallery = draw_all(summary, _details(summary, store, session), store.charts)
     session.print(f"results in {store.directory}" + ("" if gallery.drawn else "; no cell, so no chart"))

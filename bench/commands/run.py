@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from bench.commands.options import (
-    ABOVE_0,
-    peer_options,
-    scenario_folder,
-)
+from bench.commands.options import ABOVE_0, scenario_folder
+from bench.commands.server_options import peer_options, revision_option
 from bench.commands.session import Session, answers, exit_with, kept_in, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
 from bench.errors import ScenarioError
 from bench.execution.arm_server import probe
+from bench.execution.worktrees import checked_out
 from bench.model.plan import Arm, make_plan
-from bench.presentation.charts.scenario import draw_scenario
+from bench.model.revision import Revision
 from bench.presentation.scenario_answer import scenario_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.scenarios.result import ScenarioResult
@@ -29,6 +28,7 @@ from bench.storage.files import make_folder
 @click.argument("scenario")
 @strategies_option("Each gets every row; 'none' leaves them out where a --rival is given.")
 @peer_options
+@revision_option
 @click.option("--users", type=click.IntRange(1), help="Users in the room.  [default: the scenario's]")
 @click.option("--duration", type=ABOVE_0, help="Seconds of each row's window.  [default: the scenario's]")
 @click.option(
@@ -43,6 +43,7 @@ def run(
     scenario: str,
     strategies: list[str],
     peers: list[Arm],
+    revisions: list[Revision],
     users: int | None,
     duration: float | None,
     blocks: int,
@@ -52,8 +53,8 @@ def run(
 ) -> None:
     """Run SCENARIO, a name that `scenarios` lists or the path of a TOML file, with each strategy.
 
-    Exit codes: 0 done and valid, 2 wrong use, 3 a run failed or is invalid. Slowness, missing deliveries and members
-    that are kicked are results, not failures.
+    With --revision each is run at every revision, as by `compare`. Exit codes: 0 done and valid, 2 wrong use, 3 a run
+    failed or is invalid. Slowness, missing deliveries and members that are kicked are results, not failures.
     """
     changes = {"users": users, "duration_s": duration}
     try:
@@ -61,18 +62,19 @@ def run(
         chosen = read_scenario(path, {name: value for name, value in changes.items() if value is not None})
     except ScenarioError as error:
         raise click.UsageError(str(error)) from error
-    own = own_strategies(strategies, peers)
+    own = own_strategies(strategies, peers, has_revisions=bool(revisions))
     if peers and any(each.conditions.freeze_at_s or each.conditions.kill_at_s for each in chosen.variations):
         raise click.BadParameter(
             f"{chosen.name!r} stops or kills the server, and only a server of this project; leave the --rival out",
             param_hint="--rival",
         )
     directory = results_folder(out, chosen.name)
-    with running(max(variation.conditions.users for variation in chosen.variations)) as session:
+    with running(max(each.conditions.users for each in chosen.variations)) as session, ExitStack() as stack:
         with session.starting():
             first = chosen.variations[0].conditions
-            arms = make_plan(first.workload, own, 1, first.slo_ms, seed, peers).arms
-            probe(arms, first.notice_limit, session.interruption, tell=session.print)
+            arms = make_plan(first.workload, own, 1, first.slo_ms, seed, peers, revisions).arms
+            checkouts = stack.enter_context(checked_out(arm.revision for arm in arms if arm.revision is not None))
+            probe(arms, first.notice_limit, session.interruption, checkouts, session.print)
             make_folder(directory)
         environment = session.environment()
         with session.writing(kept_in(directory)):
@@ -87,8 +89,12 @@ def run(
                 directory,
                 session.interruption,
                 session.console,
+                revisions,
+                checkouts,
             )
             answers().print(answer_in_terminal(scenario_answer(result)))
+            from bench.presentation.charts.scenario import draw_scenario  # here, as it takes a second to load
+
             draw_scenario(result, directory / "charts")
             session.print(f"results in {directory}")
     _print_interruption(result, len(chosen.variations), session)

@@ -32,9 +32,13 @@ def _bench() -> Iterator[str]:
     yield f"## Bench\n\n{_paragraphs(bench.help or '')}\n"
     with click.Context(bench, info_name="python -m bench", **bench.context_settings) as group:
         for name in bench.list_commands(group):
-            command = bench.commands[name]
-            if not command.hidden:
-                yield from _command(command, name, group)
+            command = bench.get_command(group, name)
+            assert command is not None
+            yield from _command(command, name, group)
+            if isinstance(command, click.Group):
+                with click.Context(command, info_name=name, parent=group) as inner:
+                    for each in command.list_commands(inner):
+                        yield from _command(command.commands[each], each, inner)
 
 
 def _server() -> Iterator[str]:

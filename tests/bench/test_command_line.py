@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from bench.commands.compare import compare
-from bench.commands.main import main
+from bench.commands.main import SUBCOMMANDS, main
 from bench.commands.strategies import BUILT_IN, PLUGINS
 from bench.model.plan import Workload
 from bench.storage.campaign_folder import CampaignFolder
 from loadtest.ledger.percentile_support import is_supported
 from server.errors import UnknownStrategyError
 from server.strategies import STRATEGIES, plugins, strategy_named
+from tests.bench.command import subcommand_named
 from tests.bench.made_up import typical_summary
 
 
@@ -61,6 +65,16 @@ def test_windows_of_a_comparison_carry_a_p99_of_poisson_arrivals() -> None:
     workload = Workload(**{name: given[name] for name in Workload.__struct_fields__})
     minutes = len(given["strategies"]) * workload.trial_seconds() / 60
     assert 3.5 < minutes < 5.5
+
+
+def test_the_list_says_what_the_helps_say_and_loads_nothing() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bench", "--help"], capture_output=True, text=True, check=True
+    )
+    assert not re.search(r"\b(numpy|scipy|matplotlib|rich)\b", listed.stderr), "they take seconds on a slow machine"
+    for name, said in SUBCOMMANDS.items():
+        assert name in listed.stdout
+        assert subcommand_named(name).get_short_help_str(1000) == said
 
 
 def test_old_names_work_and_are_not_listed() -> None:

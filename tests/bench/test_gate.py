@@ -25,7 +25,6 @@ from scipy.stats import mannwhitneyu
 from bench.analysis.cells import summarise
 from bench.analysis.unpaired_tests import blocks_needed, p_larger, shift, smallest_p
 from bench.commands.gate import gate
-from bench.commands.main import main
 from bench.gate.check import Check, Outcome
 from bench.gate.slo import parse_slo
 from bench.model.environment import Environment, Pinning
@@ -35,6 +34,7 @@ from bench.model.run import Run
 from bench.model.summary import Summary
 from bench.presentation.gate_answer import gate_in_markdown
 from bench.storage.campaign_folder import CampaignFolder
+from tests.bench.command import subcommand_named
 from tests.bench.made_up import ENVIRONMENT, latency, plan, run, step, workload
 
 ROOT = Path(__file__).parents[2]
@@ -548,4 +548,4 @@ def test_the_commands_of_the_page_are_accepted() -> None:
     for command in commands:
         words = shlex.split(re.sub(r'"?\$(BASE|SLOWER)"?|\bmain\b', "HEAD", command))
         words = [str(ROOT) if word.startswith("results/") else word for word in words]
-        main.commands[words[0]].make_context(words[0], words[1:])
+        subcommand_named(words[0]).make_context(words[0], words[1:])
