@@ -44,8 +44,8 @@ class Row(msgspec.Struct, frozen=True):
 class ScenarioResult(msgspec.Struct, frozen=True):
     """The result of a whole scenario; `axes` are the conditions in which its variations differ.
 
-    `source`, `strategies`, `blocks` and `seed` are the arguments of `run`, and `planned_rows` is the number of rows
-    that follows from them; results that were stored before these fields existed have none of them.
+    `source`, `strategies`, `blocks`, `seed` and `revisions` (commits) are the arguments of `run`, and `planned_rows` is
+    the number of rows that follows from them; results that were stored before these fields existed have none of them.
     """
 
     format: int
@@ -61,6 +61,7 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     strategies: tuple[str, ...] = ()
     blocks: int | None = None
     planned_rows: int | None = None
+    revisions: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:

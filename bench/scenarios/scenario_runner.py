@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,9 +11,11 @@ from rich.console import Console
 from bench.analysis.live_summary import LiveSummary
 from bench.execution.campaign import run_campaign
 from bench.execution.interruption import Interruption
+from bench.execution.server_process import NO_CHECKOUTS
 from bench.execution.trial_runner import Extras
 from bench.model.environment import Environment
 from bench.model.plan import Arm, Trial, make_plan
+from bench.model.revision import Revision
 from bench.model.run import Run
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.disturbance import Disturbance, Disturber
@@ -34,10 +36,13 @@ def run_scenario(
     directory: Path,
     interruption: Interruption,
     console: Console,
+    revisions: Sequence[Revision] = (),
+    checkouts: Mapping[str, Path] = NO_CHECKOUTS,
 ) -> ScenarioResult:
     """Run every variation with every strategy and peer into `directory`, and store the result after each run.
 
-    `source` is the scenario as `run` was given it: a name or a path.
+    `source` is the scenario as `run` was given it: a name or a path. With `revisions` every strategy is run once at
+    each of them; `checkouts` has the folder of each commit.
 
     Raises:
         OSError: the folder is not empty, or cannot be written to.
@@ -45,6 +50,7 @@ def run_scenario(
     """
     found: list[Row] = []
     refused: set[Arm] = set()
+    own = len(strategies) * max(1, len(revisions))
     result = ScenarioResult(
         format=FORMAT,
         environment=environment,
@@ -58,7 +64,8 @@ def run_scenario(
         source=source,
         strategies=(*strategies, *(peer.label for peer in peers)),
         blocks=blocks,
-        planned_rows=len(scenario.variations) * (len(strategies) + len(peers)) * blocks,
+        planned_rows=len(scenario.variations) * (own + len(peers)) * blocks,
+        revisions=tuple(revision.commit for revision in revisions),
     )
     for variation in scenario.variations:
         if interruption.signal_name:
@@ -66,7 +73,7 @@ def run_scenario(
         if len(scenario.variations) > 1:
             console.print(f"{scenario.name}: {variation.label}", markup=False, highlight=False)
         conditions = variation.conditions
-        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed, peers)
+        plan = make_plan(conditions.workload, strategies, blocks, conditions.slo_ms, seed, peers, revisions)
         store = CampaignFolder(directory / variation.label)
         store.create()
         disturbers = _Disturbers(conditions, store, interruption)
@@ -88,6 +95,7 @@ def run_scenario(
             extras=disturbers.extras,
             on_runs=save,
             refused=refused,
+            checkouts=checkouts,
         )
     return msgspec.structs.replace(result, rows=list(found))
 

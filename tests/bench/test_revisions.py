@@ -16,12 +16,13 @@ from click.testing import CliRunner
 
 from bench.commands.main import main
 from bench.errors import RevisionError, TrialError
-from bench.execution.child_process import PACKAGES
 from bench.execution.git import Repository
 from bench.execution.worktrees import PREFIX, checked_out
+from bench.scenarios.result import read_scenario_result
 from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.checkout import PACKAGES
 from bench.validation.slower_revision import CHANGE, CHANGED_FILE, slower_revision
-from tests.bench.command import ANY_SPEED
+from tests.bench.command import ANY_SPEED, bench
 
 LIMIT_S = 300
 QUICK = (
@@ -75,9 +76,9 @@ def worktrees(repository: Repository, temporary: Path) -> list[str]:
     ]
 
 
-def start(*words: str, temporary: Path) -> subprocess.Popen[str]:
+def start(*words: str, temporary: Path, subcommand: str = "compare") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", "compare", *words],
+        [sys.executable, "-m", "bench", subcommand, *words],
         cwd=PACKAGES,
         env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
@@ -246,3 +247,20 @@ def test_a_slower_revision_differs_in_one_file_and_still_delivers(tmp_path: Path
     assert code in (0, 3), output  # a busy machine may make it invalid
     (cell,) = CampaignFolder(out).read_summary().cells
     assert (cell.expected, cell.missing) == (cell.delivered, 0), output
+
+
+@pytest.mark.long
+def test_a_scenario_is_run_at_each_revision(tmp_path: Path, temporary: Path, repository: Repository) -> None:
+    """So that what a change did to a disturbed room is measured as the campaign before it was."""
+    other = commit_with(repository, "server/telemetry/counters.py", OTHER_COUNT, tmp_path)
+    out = tmp_path / "scenario"
+    flags = ("--strategies", "direct", "--users", "3", "--duration", "1", "--revision", "HEAD", "--revision", other)
+    process = start("steady", *flags, "--out", str(out), temporary=temporary, subcommand="run")
+    output, _ = process.communicate(timeout=LIMIT_S)
+    result = read_scenario_result(out)
+    assert {row.strategy for row in result.rows} == {"direct@HEAD", f"direct@{other[:12]}"}, output
+    assert result.rows_not_run == 0
+    assert result.revisions == (repository.resolve("HEAD").commit, other)
+    report = bench("report", str(out))
+    assert f"--revision {other}" in (out / "report.md").read_text(), report.stderr
+    assert not worktrees(repository, temporary)

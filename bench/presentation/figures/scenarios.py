@@ -83,7 +83,7 @@ def scenarios(results: StoredResults) -> str:
 
 
 def one_scenario(results: StoredResults, campaign: str) -> str:
-    """Show one scenario's figures for each strategy."""
+    """Show one scenario's figures for each strategy; of one revision, if it was run at any."""
     rows = _rows(campaign, results.scenario(campaign), FIGURES)
     return table([Column("conditions"), Column("figure"), *map(code, STRATEGIES)], rows)
 
@@ -133,9 +133,14 @@ def _rows(name: str, result: ScenarioResult, figures: Sequence[_Figure]) -> Iter
         for figure in figures:
             if figure.only_if_any and not any(_known(of_all, figure.read)):
                 continue
-            cells = [_cell([row for row in of_all if row.strategy == strategy], figure) for strategy in STRATEGIES]
+            cells = [_cell([row for row in of_all if _strategy(row) == strategy], figure) for strategy in STRATEGIES]
             yield [shown, figure.name, *cells]
             shown = ""
+
+
+def _strategy(row: Row) -> str:
+    """Return a row's strategy without the revision that it was run at."""
+    return row.strategy.partition("@")[0]
 
 
 def _condition(axis: str, value: object) -> str:

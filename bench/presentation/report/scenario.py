@@ -106,6 +106,7 @@ def _validity(result: ScenarioResult) -> Remark:
 def _command(result: ScenarioResult, strategies: list[str]) -> str:
     """Return the command, with the flags that may differ from the scenario's own values."""
     named = result.strategies or [name.partition("#")[0] for name in strategies]
+    revisions = [word for commit in result.revisions for word in ("--revision", commit)]
     flags = {"strategies": ",".join(named)}
     for field, flag in (("users", "users"), ("duration_s", "duration")):
         values = {getattr(row.conditions, field) for row in result.rows}
@@ -114,4 +115,4 @@ def _command(result: ScenarioResult, strategies: list[str]) -> str:
     flags["blocks"] = str(result.blocks or max((row.block for row in result.rows), default=1))
     if result.seed is not None:
         flags["seed"] = str(result.seed)
-    return command("run", flags, result.source or result.name)
+    return command("run", flags, result.source or result.name, *revisions)
