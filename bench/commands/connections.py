@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from bench.commands.options import new_folder, rivals_only
+from bench.commands.options import new_folder
+from bench.commands.server_options import peer_options
 from bench.commands.session import answers, exit_with, running
 from bench.commands.strategies import own_strategies, strategies_option
 from bench.connections.measurement import NOTICE_LIMIT, Connections, measure
@@ -27,7 +28,7 @@ OWN_FILES = 64
 
 @click.command
 @strategies_option("Which to measure.")
-@rivals_only
+@peer_options
 @click.option("--members", default=5_000, type=click.IntRange(1, 20_000), help="Members that join.")
 @click.option("--vanish", default=1_000, type=click.IntRange(1), help="How many of them vanish at once.")
 @new_folder
@@ -40,6 +41,15 @@ def connections(strategies: list[str], peers: list[Arm], members: int, vanish: i
     """
     if vanish > members:
         raise click.BadParameter(f"{vanish:,} cannot vanish of {members:,}; let fewer vanish", param_hint="--vanish")
+    if running_already := [peer.label for peer in peers if peer.target and peer.target.running]:
+        raise click.BadParameter(
+            f"{running_already[0]!r} runs already, and is to be started and stopped here; give it a [start]",
+            param_hint="--target",
+        )
+    if encrypted := [peer.label for peer in peers if peer.target and peer.target.start and peer.target.start.tls]:
+        raise click.BadParameter(
+            f"{encrypted[0]!r} speaks TLS, and idle members join without; leave it out", param_hint="--target"
+        )
     arms = [
         *(Arm(name, name) for name in own_strategies(list(dict.fromkeys(strategies)), peers)),
         *peers,
@@ -56,7 +66,7 @@ def connections(strategies: list[str], peers: list[Arm], members: int, vanish: i
                 param_hint="--members",
             )
         with session.starting():
-            probe(arms, NOTICE_LIMIT, session.interruption)
+            probe(arms, NOTICE_LIMIT, session.interruption, tell=session.print)
             if out:
                 make_folder(out)
         for arm in arms:

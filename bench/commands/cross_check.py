@@ -11,13 +11,15 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bench.commands.options import ABOVE_0, FROM_0, endpoint_options, rates
+from bench.commands.options import ABOVE_0, FROM_0, rates
+from bench.commands.server_options import endpoint_options, one_target_option
 from bench.commands.session import answers, exit_with, running
 from bench.errors import TrialError
+from bench.execution.arm_server import Server, server_of
 from bench.execution.interruption import Interruption
-from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
+from bench.execution.swarm_process import target_url
 from bench.model.plan import Arm, Endpoint, Workload
-from bench.model.target import Start
+from bench.model.target import Target
 from bench.presentation.cross_check_answer import cross_check_answer
 from bench.presentation.terminal import answer_in_terminal
 from bench.validation.cross_check.agreement import CrossCheck
@@ -30,6 +32,7 @@ NO_NOTICES = 0  # a larger room announces nothing, so every message is a measure
 MESSAGE_SIZE = 64
 DRAIN_S = 5.0
 OBSERVERS = click.IntRange(2)
+TLS_SCHEMES = ("wss:", "https:")
 
 
 def _command(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -47,6 +50,7 @@ def _command(_context: click.Context, _parameter: click.Parameter, value: str | 
     help="Check this server instead, as in 'python app.py {port}', on 127.0.0.1.",
 )
 @endpoint_options("that server")
+@one_target_option
 @click.option("--users", default=500, type=click.IntRange(1), help="Members that the generator brings.")
 @click.option("--observers", default=21, type=OBSERVERS, help="Members that observe, spread over the room.")
 @click.option("--witnesses", type=OBSERVERS, hidden=True, help="The old name of --observers.")
@@ -72,6 +76,7 @@ def cross_check(
     strategy: str,
     target_command: str | None,
     endpoint: Endpoint,
+    target: Target | None,
     users: int,
     observers: int,
     witnesses: int | None,
@@ -102,9 +107,13 @@ def cross_check(
         if context.get_parameter_source("observers") is ParameterSource.COMMANDLINE:
             raise click.UsageError("--witnesses is the old name of --observers; give only --observers")
         observers = witnesses
-    if k6 and (endpoint.headers or endpoint.subprotocol):
-        raise click.UsageError("k6 joins without --header and --subprotocol; leave out --k6")
-    target = Arm("cross-check", strategy, target_command, endpoint=endpoint)
+    if target and target_command:
+        raise click.UsageError("--target and --target-command both say which server to check; give one of them")
+    if k6 and (endpoint.headers or endpoint.subprotocol or target):
+        raise click.UsageError("k6 joins without --header and --subprotocol, and knows no --target; leave out --k6")
+    if target and target_url(target, ("", 0)).startswith(TLS_SCHEMES):
+        raise click.UsageError("observers join without TLS; give the address of the server behind it (ws://)")
+    arm = Arm("cross-check", target.name if target else strategy, target_command, endpoint=endpoint, target=target)
     workload = Workload(
         users=(users,),
         room_rate=rates[0],
@@ -121,15 +130,13 @@ def cross_check(
     failed = False
     with running() as session, ExitStack() as stack:
 
-        def start_server(log: Path) -> ListeningProcess:
-            if target_command is not None:
-                return PeerServer(Start(target_command), log, session.pinning.server_cores)
-            return ChatServer(strategy, NO_NOTICES, log, session.pinning.server_cores)
+        def start_server(log: Path) -> Server:
+            return server_of(arm, NO_NOTICES, log, session.pinning.server_cores, tell=session.print)
 
-        with session.starting("--strategy"):
+        with session.starting("--target" if target else "--strategy"):
             _try_out(start_server, session.interruption)
         directory = _folder(out, stack)
-        runner = CheckRunner(start_server, target, workload, observers, seed, session.pinning, session.interruption)
+        runner = CheckRunner(start_server, arm, workload, observers, seed, session.pinning, session.interruption)
         for rate, generator in product(dict.fromkeys(rates), generators):
             name = f"{generator.name}-{rate:g}"
             session.print(f"{name}: {users} users, {observers} observers, {rate:g} messages/s")
@@ -140,7 +147,7 @@ def cross_check(
                 failed = True
             if session.is_interrupted:
                 break
-        server = target_command or strategy
+        server = target.name if target else target_command or strategy
         write_cross_check(
             CrossCheckResult(FORMAT, session.environment(), server, users, observers, tuple(checks)), directory
         )
@@ -150,7 +157,7 @@ def cross_check(
     exit_with(is_valid=not failed and all(check.agrees for check in of_swarm))
 
 
-def _try_out(start_server: Callable[[Path], ListeningProcess], interruption: Interruption) -> None:
+def _try_out(start_server: Callable[[Path], Server], interruption: Interruption) -> None:
     """Start the server once, before there is a folder; raises what `await_ready` does."""
     with tempfile.TemporaryDirectory() as directory, start_server(Path(directory) / "server.log") as server:
         server.await_ready(interruption)

@@ -14,6 +14,7 @@ from bench.errors import JoinError, TrialError
 from bench.execution.arm_server import server_of
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.join_procedure import JoinProcedure
 from bench.execution.process_tree import ProcessTree
 from bench.execution.server_process import ChatServer, ListeningProcess
 from bench.execution.telemetry_reader import read_stats
@@ -57,11 +58,15 @@ def measure(
         TrialError: the server did not start, refused a member, or failed at the end; or the user interrupted.
 
     """
+    try:
+        procedure = JoinProcedure.of(arm)
+    except JoinError as error:
+        raise TrialError(str(error)) from error
     server = _server(arm, logs / f"{arm.label}.log", pinning.server_cores)
     with server:
         address = server.await_ready(interruption)
         count = _counting(server, address)
-        with Crowd(address, arm.endpoint) as crowd:
+        with Crowd(address, procedure) as crowd:
             before, began_s = _sample(server), time.monotonic()
             _join(crowd, members, server, interruption)
             joining_s = time.monotonic() - began_s
@@ -94,7 +99,7 @@ def measure(
 
 def _server(arm: Arm, log: Path, cores: tuple[int, ...]) -> ListeningProcess:
     server = server_of(arm, NOTICE_LIMIT, log, cores)
-    assert isinstance(server, ListeningProcess)  # the command takes no targets
+    assert isinstance(server, ListeningProcess)  # the command takes no targets that run already
     return server
 
 

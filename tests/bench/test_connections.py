@@ -16,7 +16,7 @@ import pytest
 from bench.connections.crowd import Crowd
 from bench.connections.stored import read_connections
 from bench.errors import JoinError
-from bench.execution.child_process import PACKAGES
+from bench.storage.checkout import PACKAGES
 from server.testing.server_process import ServerProcess
 from tests.bench.command import bench
 from tests.swarm_process import wait_until

@@ -18,12 +18,13 @@ from websockets.utils import accept_key
 
 from bench.commands.cross_check import cross_check
 from bench.errors import TrialError
-from bench.execution.child_process import PACKAGES
 from bench.execution.interruption import Interruption
+from bench.execution.server_frames import frame_size
 from bench.execution.server_process import ChatServer, ListeningProcess, PeerServer
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Workload
 from bench.model.target import Start
+from bench.storage.checkout import PACKAGES
 from bench.validation.cross_check.agreement import (
     CrossCheck,
     Figures,
@@ -36,7 +37,7 @@ from bench.validation.cross_check.agreement import (
 from bench.validation.cross_check.check_runner import CheckRunner
 from bench.validation.cross_check.generators import K6Generator, SwarmGenerator
 from bench.validation.cross_check.observation import Delivery, Observation, join_positions
-from bench.validation.cross_check.observer import Observer, frame_size
+from bench.validation.cross_check.observer import Observer
 from bench.validation.cross_check.stored import read_cross_check
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import other_than_busy
@@ -113,7 +114,7 @@ def test_losses_and_repeats_are_seen_by_the_swarm_and_by_the_observers(tmp_path:
 def test_an_observer_that_cannot_read_a_frame_fails_the_run(tmp_path: Path) -> None:
     with pytest.raises(TrialError, match="the observers' process ended with exit code 1") as failed:
         check_runner(faulty("fragment")).run(SwarmGenerator(), RATE, tmp_path / "run")
-    assert any("reads whole, unmasked frames only" in line for line in failed.value.failure.log)
+    assert any("only whole, unmasked frames are read here" in line for line in failed.value.failure.log)
 
 
 def test_a_server_that_ends_fails_the_run(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_without_any_result_there_is_no_table() -> None:
     result = CliRunner().invoke(cross_check, ["--target-command", server, *load])
     assert result.exit_code == 3
     assert "4 users, 2 observers, 20 messages/s" in result.stderr, "by the old name of the flag too"
-    assert "reads whole, unmasked frames only" in result.stderr
+    assert "only whole, unmasked frames are read here" in result.stderr
     assert result.stdout == ""
 
 

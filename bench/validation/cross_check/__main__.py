@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bench.errors import JoinError
+from bench.execution.join_procedure import JoinProcedure
 from bench.model.plan import Endpoint
 from bench.validation.cross_check.observation import Delivery, Observation, join_positions, join_spacing
 from bench.validation.cross_check.observer import Observer
@@ -21,7 +22,8 @@ ESTABLISHED = "01"
 @click.command()
 @click.option("--host", required=True)
 @click.option("--port", required=True, type=int)
-@click.option("--url-path", required=True, help="Where an observer joins; {user} is its name.")
+@click.option("--target", type=click.Path(dir_okay=False, path_type=Path), help="How to join, as a file describes it.")
+@click.option("--url-path", default="", help="Else: where an observer joins; {user} is its name.")
 @click.option("--header", "headers", multiple=True)
 @click.option("--subprotocol", default="")
 @click.option("--users", required=True, type=int, help="How many other members the room will have.")
@@ -30,6 +32,7 @@ ESTABLISHED = "01"
 def main(
     host: str,
     port: int,
+    target: Path | None,
     url_path: str,
     headers: tuple[str, ...],
     subprotocol: str,
@@ -40,9 +43,11 @@ def main(
     """Listen in a room with OBSERVERS that are spread evenly over the order in which USERS others join it."""
     slack = join_spacing(users, observers) / 2  # generators join users in bursts, which need not end at a position
     min_others = [position - slack for position in join_positions(users, observers)]
-    endpoint = Endpoint(url_path, headers, subprotocol)
     try:
-        observation, problems = asyncio.run(_observe((host, port), endpoint, min_others))
+        procedure = (
+            JoinProcedure.described(target) if target else JoinProcedure(Endpoint(url_path, headers, subprotocol))
+        )
+        observation, problems = asyncio.run(_observe((host, port), procedure, min_others))
     except (JoinError, OSError) as error:
         sys.exit(f"an observer could not join: {error}")
     observation.save(out)
@@ -51,7 +56,7 @@ def main(
 
 
 async def _observe(
-    address: tuple[str, int], endpoint: Endpoint, min_others: list[float]
+    address: tuple[str, int], procedure: JoinProcedure, min_others: list[float]
 ) -> tuple[Observation, list[str]]:
     """Join one observer for each count of others in `min_others`, once so many are there, and listen.
 
@@ -68,8 +73,8 @@ async def _observe(
             await asyncio.sleep(POLL_S)
         if stop.is_set():
             break
-        observer = Observer(number, deliveries.append, stop.set)
-        await observer.join(address, f"w{number:03d}", endpoint)
+        observer = Observer(number, deliveries.append, stop.set, procedure)
+        await observer.join(address, f"w{number:03d}")
         observers.append(observer)
         joined.append((observer.joined_ns, others))
     await stop.wait()
@@ -82,13 +87,13 @@ async def _observe(
 
 
 def _connections(port: int) -> int:
-    """Count the connections to a server on this machine.
+    """Count the connections from this machine to a server's port.
 
     This works for any server and does not disturb it; a list of all sockets by psutil takes four times as long.
     """
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     columns = (line.split(maxsplit=4) for line in lines)
-    return sum(local.endswith(f":{port:04X}") and state == ESTABLISHED for _, local, _, state, _ in columns)
+    return sum(remote.endswith(f":{port:04X}") and state == ESTABLISHED for _, _, remote, state, _ in columns)
 
 
 if __name__ == "__main__":

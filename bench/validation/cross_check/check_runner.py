@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import TrialError
+from bench.execution.arm_server import Server
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
-from bench.execution.server_process import ListeningProcess
 from bench.model.environment import Pinning
 from bench.model.plan import Arm, Workload
+from bench.storage.target_file import located
 from bench.validation.cross_check.agreement import CrossCheck, compare
 from bench.validation.cross_check.generators import Generator, Load
 from bench.validation.cross_check.observation import FILE, Observation
@@ -29,10 +30,11 @@ class ObserverProcess(Child):
     def __init__(self, load: Load, observers: int) -> None:
         host, port = load.address
         self._file = load.directory / FILE
+        target = load.target.target
         flags = {
             "--host": host,
             "--port": port,
-            "--url-path": load.target.endpoint.url_path,
+            **({"--target": located(target.file)} if target else {"--url-path": load.target.endpoint.url_path}),
             "--subprotocol": load.target.endpoint.subprotocol,
             "--users": load.users,
             "--observers": observers,
@@ -75,7 +77,7 @@ class ObserverProcess(Child):
 class CheckRunner:
     """What all cross-checks of one command share; `workload.users` is one count, its rate is replaced in each run."""
 
-    start_server: Callable[[Path], ListeningProcess]
+    start_server: Callable[[Path], Server]
     target: Arm
     workload: Workload
     observers: int
@@ -102,7 +104,7 @@ class CheckRunner:
                 observation = observers.finish()
         return compare(result, observation, load.users, self.observers, room_rate)
 
-    def _await_end(self, name: str, process: Child, server: ListeningProcess, observers: ObserverProcess) -> None:
+    def _await_end(self, name: str, process: Child, server: Server, observers: ObserverProcess) -> None:
         """Wait until the generator has ended by itself."""
         limit_s = 60 + 3 * self.workload.trial_seconds()
         deadline = time.monotonic() + limit_s

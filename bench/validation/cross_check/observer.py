@@ -12,13 +12,12 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from enum import IntEnum
 
 from websockets.utils import accept_key, generate_key
 
 from bench.errors import JoinError
-from bench.execution.upgrade_request import upgrade_request
-from bench.model.plan import OUR_ENDPOINT, Endpoint
+from bench.execution.join_procedure import Exchange, JoinProcedure
+from bench.execution.server_frames import FIN, MASKED, Opcode, frame_size, opcode, payload
 from bench.validation.cross_check.observation import Delivery
 
 JOIN_LIMIT_S = 10.0
@@ -26,19 +25,7 @@ MAX_RESPONSE_BYTES = 16_384
 SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it
 TIMESPEC = struct.Struct("@qq")
 STAMP = re.compile(rb"lt1\|(\d{6})\|(\d{8})\|(\d{19})\|(\d{19})\|")
-FIN = 0x80  # in a frame's first byte: no further frame continues its message
-MASKED = 0x80
 NO_MASK = bytes(4)  # a mask that changes nothing
-
-
-class Opcode(IntEnum):
-    """The kinds of frames that are read; continuations are refused, because one could cut a stamp in two."""
-
-    TEXT = 1
-    BINARY = 2
-    CLOSE = 8
-    PING = 9
-    PONG = 10
 
 
 class Observer:
@@ -47,8 +34,15 @@ class Observer:
     `why_ended` is the reason, and `None` while the connection lasts; `joined_ns` is CLOCK_REALTIME nanoseconds.
     """
 
-    def __init__(self, number: int, on_delivery: Callable[[Delivery], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        on_delivery: Callable[[Delivery], None],
+        on_end: Callable[[], None],
+        procedure: JoinProcedure | None = None,
+    ) -> None:
         self._number = number
+        self._procedure = procedure or JoinProcedure()
         self._on_delivery = on_delivery
         self._on_end = on_end
         self._socket = socket.socket()
@@ -59,8 +53,8 @@ class Observer:
         self.joined_ns = 0
         self.why_ended: str | None = None
 
-    async def join(self, address: tuple[str, int], user: str, endpoint: Endpoint = OUR_ENDPOINT) -> None:
-        """Connect, upgrade, and listen from the first frame on.
+    async def join(self, address: tuple[str, int], user: str) -> None:
+        """Connect, upgrade, exchange what the protocol wants, and listen from the next frame on.
 
         Raises:
             JoinError: the server refused.
@@ -68,15 +62,18 @@ class Observer:
 
         """
         loop = asyncio.get_running_loop()
+        identity = self._procedure.identity(user, self._number)
         async with asyncio.timeout(JOIN_LIMIT_S):
             await loop.sock_connect(self._socket, address)
             key = generate_key()
-            await loop.sock_sendall(self._socket, upgrade_request(address, user, key, endpoint))
+            await loop.sock_sendall(self._socket, self._procedure.upgrade_request(address, identity, key))
             response = await self._response(loop)
-        if not response.startswith(b"HTTP/1.1 101 ") or accept_key(key).encode() not in response:
-            raise JoinError(f"the server did not let observer {self._number} in: {response.splitlines()[:1]}")
+            if not response.startswith(b"HTTP/1.1 101 ") or accept_key(key).encode() not in response:
+                raise JoinError(f"the server did not let observer {self._number} in: {response.splitlines()[:1]}")
+            await self._follow(self._procedure.exchange(identity), loop)
         self.joined_ns = time.time_ns()
         loop.add_reader(self._socket, self._read)
+        self._heartbeat_later(loop)
 
     def close(self) -> None:
         """Close the socket without a close frame: the server is about to end."""
@@ -92,6 +89,53 @@ class Observer:
                 break
             response += byte
         return response
+
+    async def _follow(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        """Send and await what a protocol wants beyond the upgrade."""
+        try:
+            step = next(exchange)
+            while True:
+                if step is None:
+                    step = exchange.send(await self._next_message(loop))
+                else:
+                    await loop.sock_sendall(self._socket, step)
+                    step = next(exchange)
+        except StopIteration:
+            return
+        except ValueError as error:
+            raise JoinError(f"the server did not let observer {self._number} in: {error}") from error
+
+    async def _next_message(self, loop: asyncio.AbstractEventLoop) -> bytes:
+        while True:
+            frame, size = b"", 2
+            while len(frame) < size:
+                data = await loop.sock_recv(self._socket, size - len(frame))
+                if not data:
+                    raise JoinError(f"the server ended the connection while observer {self._number} joined")
+                frame += data
+                if len(frame) == size:
+                    size = frame_size(frame)
+            match opcode(frame):
+                case Opcode.TEXT | Opcode.BINARY:
+                    return payload(frame)
+                case Opcode.PING:
+                    await loop.sock_sendall(self._socket, _pong(frame))
+                case Opcode.CLOSE:
+                    why = payload(frame)[2:].decode(errors="replace")
+                    raise JoinError(f"the server closed the connection while observer {self._number} joined: {why!r}")
+
+    def _heartbeat_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send what the protocol's clients send to stay connected, if it is to be sent at all."""
+        driver = self._procedure.driver
+        if not driver.heartbeat_every_s:
+            return
+
+        def beat() -> None:
+            if self.why_ended is None and self._socket.fileno() >= 0:
+                self._send(self._procedure.frame(driver.heartbeat()))
+                self._heartbeat_later(loop)
+
+        loop.call_later(driver.heartbeat_every_s, beat)
 
     def _read(self) -> None:
         """Read all available bytes; each read ends where a header or a frame ends."""
@@ -120,7 +164,7 @@ class Observer:
         return data, ancillary
 
     def _handle(self, frame: bytes, ancillary: list[tuple[int, int, bytes]]) -> None:
-        match Opcode(frame[0] & 0x0F):
+        match opcode(frame):
             case Opcode.TEXT | Opcode.BINARY:
                 if stamp := STAMP.search(frame):
                     sender, seq, due_ns, sent_ns = map(int, stamp.groups())
@@ -129,12 +173,16 @@ class Observer:
                     self._on_delivery(
                         Delivery(self._number, sender, seq, due_ns, sent_ns, arrival_ns, kernel_ns is not None)
                     )
-            case Opcode.PING:  # at most 125 bytes, so its header has two
-                answer = bytes([FIN | Opcode.PONG, MASKED | frame[1]]) + NO_MASK + frame[2:]
-                if self._socket.send(answer) < len(answer):
-                    raise ConnectionError("the send buffer is too full to answer a ping")
+                elif (answer := self._procedure.driver.answer(payload(frame))) is not None:
+                    self._send(self._procedure.frame(answer))
+            case Opcode.PING:
+                self._send(_pong(frame))
             case Opcode.CLOSE:
-                self._end(f"the server closed the connection: {frame[4:].decode(errors='replace')!r}")
+                self._end(f"the server closed the connection: {payload(frame)[2:].decode(errors='replace')!r}")
+
+    def _send(self, frame: bytes) -> None:
+        if self._socket.send(frame) < len(frame):
+            raise ConnectionError("the send buffer is too full to answer the server")
 
     def _end(self, reason: str) -> None:
         self.why_ended = reason
@@ -142,20 +190,9 @@ class Observer:
         self._on_end()
 
 
-def frame_size(head: bytes) -> int:
-    """Return how many bytes of a frame have to be read to know more; once the header is there, the frame's size.
-
-    Raises:
-        ValueError: the frame is a fragment, masked, or of an unknown kind.
-
-    """
-    if not head[0] & FIN or head[0] & 0x0F not in list(Opcode) or head[1] & MASKED:
-        raise ValueError(f"a frame begins with {head[:2].hex()}; an observer reads whole, unmasked frames only")
-    length_bytes = {126: 2, 127: 8}.get(head[1], 0)
-    header = 2 + length_bytes
-    if len(head) < header:
-        return header
-    return header + (int.from_bytes(head[2:header]) if length_bytes else head[1])
+def _pong(ping: bytes) -> bytes:
+    """Return the answer to a ping, which has at most 125 bytes, so that its header has two."""
+    return bytes([FIN | Opcode.PONG, MASKED | ping[1]]) + NO_MASK + ping[2:]
 
 
 def _kernel_time_ns(ancillary: list[tuple[int, int, bytes]]) -> int | None:
