@@ -4,11 +4,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 
-.PHONY: compare test test-all coverage test-pythons lint types format docs figures claims
+.PHONY: compare stacks test test-all coverage test-pythons lint types format docs figures claims
 
 # Four strategies under a growing swarm, in four to five minutes; charts and figures go into a new folder of results/.
 compare: $(INSTALLED)
 	$(BIN)/python -m bench compare $(ARGS)
+
+# The servers of bench/peers beside ours: an hour and a half; goes on where it was interrupted. Then `make figures`.
+stacks: $(INSTALLED)
+	$(BIN)/python -m bench measure --resume --replace stacks stacks-connections stacks-stalled
 
 # Four processes on any machine: most tests wait for servers and swarms.
 test: $(INSTALLED)

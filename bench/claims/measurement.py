@@ -19,16 +19,18 @@ GRACE_S = 60.0
 """A campaign that is interrupted ends its servers and swarms first, and stores what is finished."""
 POLL_S = 0.2
 DONE, INVALID = 0, 3
+RESUMABLE = ["bench", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """How a campaign ended: its exit code, the seconds it took, and the last lines that it printed.
+    """How a campaign ended: its folder, exit code, the seconds it took, and the last lines that it printed.
 
     Exit code 3 means that a figure is invalid, or that not all was measured.
     """
 
     campaign: Campaign
+    folder: Path
     exit_code: int
     seconds: float
     last_lines: tuple[str, ...]
@@ -45,17 +47,25 @@ def measure(
     interruption: Interruption,
     *,
     quick: bool = False,
+    resumed: StoredResults | None = None,
     waiting: Callable[[], None] = lambda: None,
 ) -> Measurement:
     """Run a campaign into its folder of `into`, which must not exist; calls `waiting` often meanwhile.
 
-    What it prints is in `NAME.log` beside the folder.
+    One that is `resumed` goes on where its trials were interrupted, in its folder there. What it prints is in
+    `NAME.log` beside the folder.
     """
+    words = campaign.words(quick=quick)
+    earlier_s = 0.0
+    if resumed:
+        into, earlier_s = resumed, resumed.measured(campaign.name).seconds or 0.0
+        more = [*words[:2], "--resume"]
+    else:
+        more = [*words, "--out"]
     folder = into.folder(campaign.name)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    words = campaign.words(quick=quick)
-    command = [sys.executable, "-m", *words, "--out", str(folder)]
-    began_s = time.monotonic()
+    command = [sys.executable, "-m", *more, str(folder)]
+    began_s = time.monotonic() - earlier_s
     with Child(command, folder.with_name(f"{campaign.name}.log"), grace_s=GRACE_S) as child:
         while (code := child.exit_code()) is None and not interruption.signal_name:
             waiting()
@@ -63,10 +73,21 @@ def measure(
         if code is None:
             child.stop()
             code = INVALID
-        ended = Measurement(campaign, code, time.monotonic() - began_s, tuple(child.last_lines()))
+        ended = Measurement(campaign, folder, code, time.monotonic() - began_s, tuple(child.last_lines()))
     if folder.exists():
         into.write_measured(campaign.name, Measured(FORMAT, shlex.join(words), round(ended.seconds, 1)))
     return ended
+
+
+def interrupted(campaign: Campaign, stored: StoredResults) -> StoredResults | None:
+    """Return the newest results with a campaign of `compare` by the same command that `measure` did not store."""
+    if campaign.words()[:2] != RESUMABLE:
+        return None
+    for folder in sorted(stored.directory.glob(f"measure-*/{campaign.name}"), reverse=True):
+        results = StoredResults(folder.parent)
+        if is_measured_as_planned(campaign, results):
+            return results
+    return None
 
 
 def estimate_s(campaigns: Sequence[Campaign], stored: StoredResults, *, quick: bool = False) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bench.claims.manifest import Campaign, Manifest, read_manifest
-from bench.claims.measurement import Measurement, estimate_s, measure
+from bench.claims.measurement import Measurement, estimate_s, interrupted, measure
 from bench.claims.progress import CampaignProgress
 from bench.claims.stored_results import StoredResults
 from bench.commands.session import Session
@@ -33,11 +33,17 @@ def manifest_of(root: Path) -> Manifest:
 
 
 def run_campaigns(
-    campaigns: Sequence[Campaign], into: StoredResults, stored: StoredResults, session: Session, *, quick: bool = False
+    campaigns: Sequence[Campaign],
+    into: StoredResults,
+    stored: StoredResults,
+    session: Session,
+    *,
+    quick: bool = False,
+    resume: bool = False,
 ) -> Iterator[Measurement]:
     """Run campaigns into `into` one after the other, and yield each when it has ended; one without its program is left.
 
-    `stored` are earlier results, for the estimates of time.
+    `stored` are earlier results, for the estimates of time. With `resume` those that were interrupted go on.
     """
     possible = [each for each in campaigns if not each.absent]
     for each in campaigns:
@@ -49,15 +55,18 @@ def run_campaigns(
             if session.is_interrupted:
                 return
             progress.begin(each)
-            yield measure(each, into, session.interruption, quick=quick, waiting=progress.show)
+            resumed = interrupted(each, stored) if resume else None
+            if resumed:
+                session.print(f"{each.name} goes on in {resumed.folder(each.name)}")
+            yield measure(each, into, session.interruption, quick=quick, resumed=resumed, waiting=progress.show)
 
 
 def _estimate_s(campaign: Campaign, *, stored: StoredResults, quick: bool) -> float:
     return estimate_s([campaign], stored, quick=quick)
 
 
-def print_failure(ended: Measurement, folder: Path, session: Session) -> None:
+def print_failure(ended: Measurement, session: Session) -> None:
     """Say how a campaign ended that is not valid, with its last lines."""
-    session.print(f"{ended.campaign.name} ended with exit code {ended.exit_code}; what it left is in {folder}:")
+    session.print(f"{ended.campaign.name} ended with exit code {ended.exit_code}; what it left is in {ended.folder}:")
     for line in ended.last_lines:
         session.print(f"  {line}")

@@ -82,7 +82,7 @@ def _measure(
             session.print(f"{each.name}: python -m {each.quick if quick and each.quick else each.command}")
         for ended in run_campaigns(campaigns, again, stored, session, quick=quick):
             if not ended.valid:
-                print_failure(ended, again.folder(ended.campaign.name), session)
+                print_failure(ended, session)
 
 
 def _folder(out: Path | None, stack: ExitStack) -> Path:

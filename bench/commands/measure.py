@@ -25,6 +25,7 @@ from bench.presentation.terminal import table_in_terminal
 @click.option("--missing", is_flag=True, help="Measure those that are not stored, or with another command.")
 @click.option("--list", "is_list", is_flag=True, help="List the campaigns, and measure nothing.")
 @click.option("--replace", is_flag=True, help="Replace a result that is stored already.")
+@click.option("--resume", is_flag=True, help="Go on with campaigns of `compare` that were interrupted before.")
 @click.option("--accept-invalid", is_flag=True, help="Store a result although some of its figures are invalid.")
 @checkout
 def measure(
@@ -33,6 +34,7 @@ def measure(
     missing: bool,
     is_list: bool,
     replace: bool,
+    resume: bool,
     accept_invalid: bool,
     root: Path,
 ) -> None:
@@ -52,9 +54,9 @@ def measure(
     done = 0
     with running() as session:
         new = StoredResults(stored.directory / f"measure-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-        for ended in run_campaigns(campaigns, new, stored, session):
-            done += _store(ended, new, stored, session, accept_invalid=accept_invalid)
-        _remove_if_empty(new.directory)
+        for ended in run_campaigns(campaigns, new, stored, session, resume=resume):
+            done += _store(ended, stored, session, accept_invalid=accept_invalid)
+            _remove_if_empty(ended.folder.parent)
     exit_with(is_valid=done == len(campaigns))
 
 
@@ -69,19 +71,17 @@ def _chosen(
     return [each for each in manifest.campaigns if everything or not is_measured_as_planned(each, stored)]
 
 
-def _store(
-    ended: Measurement, new: StoredResults, stored: StoredResults, session: Session, *, accept_invalid: bool
-) -> bool:
+def _store(ended: Measurement, stored: StoredResults, session: Session, *, accept_invalid: bool) -> bool:
     """Put a result in its place, and say so; return whether it is there."""
     name = ended.campaign.name
     is_invalid = ended.exit_code == INVALID and not session.is_interrupted
-    if not (ended.valid or (is_invalid and accept_invalid and new.folder(name).exists())):
-        print_failure(ended, new.folder(name), session)
+    if not (ended.valid or (is_invalid and accept_invalid and ended.folder.exists())):
+        print_failure(ended, session)
         if is_invalid:
             session.print("if these are the figures to show, --accept-invalid stores them")
         return False
-    replace_folder(new.folder(name), stored.folder(name))
-    new.folder(name).with_name(f"{name}.log").unlink(missing_ok=True)
+    replace_folder(ended.folder, stored.folder(name))
+    ended.folder.with_name(f"{name}.log").unlink(missing_ok=True)
     if has_report(stored.folder(name)):
         write_report(stored.folder(name))
     session.print(f"{name}: stored in {stored.folder(name)} after {ended.seconds:.0f} s")

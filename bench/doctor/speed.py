@@ -8,9 +8,9 @@ import msgspec
 
 from bench.doctor.check import Observation, check
 from bench.doctor.machine import Machine
-from bench.execution.child_process import PACKAGES
 from bench.model.environment import Yardstick
 from bench.model.finding import Status
+from bench.storage.checkout import PACKAGES
 
 MAX_TIMES_SLOWER = 1.5
 REFERENCE = PACKAGES / "results" / "reference" / "summary.json"

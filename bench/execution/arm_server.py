@@ -49,7 +49,7 @@ def server_of(
     if arm.target is not None and arm.target.start is not None:
         return PeerServer(prepare(arm.target.start, tell), log, cores)
     if arm.command is not None:
-        return PeerServer(Start(arm.command), log, cores)
+        return PeerServer(Start(arm.command, str(Path.cwd())), log, cores)
     folder = server_folder(arm, checkouts)
     return ChatServer(arm.strategy, notice_limit, log, cores, max_message_bytes, flags, folder)
 

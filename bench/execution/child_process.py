@@ -12,10 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-import loadtest
+from bench.storage.checkout import PACKAGES
 from loadtest.worker.parent_death import end_with_parent
-
-PACKAGES = Path(loadtest.__file__).parent.parent  # where `python -m server` finds this very tool's server
 
 
 class Child:

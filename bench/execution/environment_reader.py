@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.execution.child_process import PACKAGES
 from bench.model.environment import Commit, Environment, Pinning, Yardstick
 from bench.model.finding import Finding
+from bench.storage.checkout import PACKAGES
 
 DISTRIBUTIONS = (
     "fastapi",

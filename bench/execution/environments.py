@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import msgspec
 
 from bench.errors import TrialError
 from bench.model.target import Start
+from bench.storage.target_file import located
 
 LIMIT_S = 600
 DONE = "made"
@@ -33,24 +35,70 @@ def prepare(start: Start, tell: Callable[[str], None]) -> Start:
         TrialError: a program that it needs is not here, or its packages cannot be installed.
 
     """
-    if absent := [program for program in start.needs if shutil.which(program) is None]:
+    if absent := [each for each in start.needs if not _is_here(each)]:
         raise TrialError(f"it needs {', '.join(absent)}, which is not here; install that, or leave this target out")
-    python, environment = sys.executable, dict(start.environment)
+    python, environment = _interpreter(start.python), dict(start.environment)
     if start.requirements:
-        python = str(_python(Path(start.folder) / start.requirements, tell))
+        python = str(_python(python, located(start.folder) / start.requirements, tell))
     if start.packages:
-        environment["NODE_PATH"] = str(_node_modules(Path(start.folder) / start.packages, tell))
+        environment["NODE_PATH"] = str(_node_modules(located(start.folder) / start.packages, tell))
     command = start.command.replace(PYTHON, python)
     return msgspec.structs.replace(start, command=command, environment=tuple(environment.items()))
 
 
-def _python(requirements: Path, tell: Callable[[str], None]) -> Path:
-    """Return the interpreter of an environment with these packages."""
-    folder = _folder(requirements, sys.version)
+def program_versions(start: Start) -> tuple[str, ...]:
+    """Return the versions of the programs that a server needs, and of its Python, as in `node 20.1.0`."""
+    programs = {Path(each).name: each for each in start.needs if shutil.which(each)}
+    if start.requirements:
+        programs["python"] = _interpreter(start.python)
+    return tuple(f"{name} {version}" for name, program in programs.items() if (version := _version(program)))
+
+
+def _version(program: str) -> str:
+    """Ask a program for its version; nginx knows only `-v`."""
+    for flag in ("--version", "-v"):
+        done = subprocess.run([program, flag], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        if found := re.search(r"\d+(\.\d+)+", done.stdout + done.stderr):
+            return found[0]
+    return ""
+
+
+def _is_here(need: str) -> bool:
+    """Whether a program is on the PATH, or a file there."""
+    return Path(need).exists() if need.startswith("/") else shutil.which(need) is not None
+
+
+def _interpreter(version: str) -> str:
+    """Return the path of a Python: this one, or one of a version such as 3.12, on the PATH or among pyenv's.
+
+    Raises:
+        TrialError: there is none.
+
+    """
+    if version in ("", f"{sys.version_info.major}.{sys.version_info.minor}"):
+        return sys.executable
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    of_pyenv = sorted(
+        versions.glob(f"{version}.*/bin/python"), key=lambda path: list(map(int, re.findall(r"\d+", path.parts[-3])))
+    )
+    for candidate in (shutil.which(f"python{version}"), *reversed(of_pyenv)):
+        if candidate and _version(str(candidate)).startswith(f"{version}."):  # a shim of pyenv's may not run
+            return str(candidate)
+    raise TrialError(f"it needs Python {version}, which is not here; install that, or leave this target out")
+
+
+def _numbers(interpreter: Path) -> list[int]:
+    """Return the numbers in the name of pyenv's folder: 3.12.10 is newer than 3.12.9."""
+    return [int(number) for number in re.findall(r"\d+", interpreter.parts[-3])]
+
+
+def _python(python: str, requirements: Path, tell: Callable[[str], None]) -> Path:
+    """Return the interpreter of an environment with these packages, made by another one."""
+    folder = _folder(requirements, sys.version if python == sys.executable else python)
     interpreter = folder / "bin" / "python"
     if not (folder / DONE).exists():
         tell(f"installing {requirements} into {folder}")
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        _run([python, "-m", "venv", "--clear", str(folder)])
         _run([str(interpreter), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
         (folder / DONE).touch()
     return interpreter

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bench.errors import RevisionError
-from bench.execution.child_process import PACKAGES
 from bench.model.revision import Revision, revision_name
+from bench.storage.checkout import PACKAGES
 
 NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")  # set by git for what a hook runs

@@ -19,12 +19,14 @@ from types import MappingProxyType
 import psutil
 
 from bench.errors import RefusedFlagsError, TrialError
-from bench.execution.child_process import PACKAGES, Child, how_it_ended
+from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
 from bench.execution.process_tree import ProcessTree
 from bench.model.plan import Arm
 from bench.model.run import ServerSample
 from bench.model.target import Start
+from bench.storage.checkout import PACKAGES
+from bench.storage.target_file import located
 
 READY = re.compile(r"^[a-z ]+ ready on [a-z]+://(?P<host>\S+):(?P<port>\d+)\b", re.MULTILINE)
 START_LIMIT_S = 30
@@ -126,7 +128,7 @@ class PeerServer(ListeningProcess):
         words = [word.replace("{port}", str(port)) for word in shlex.split(start.command)]
         environment = {**dict(start.environment), MARK: self._mark}
         try:
-            super().__init__(words, log, cores, directory=Path(start.folder).resolve(), environment=environment)
+            super().__init__(words, log, cores, directory=located(start.folder), environment=environment)
         except OSError as error:
             raise TrialError(f"the server's command {start.command!r} cannot be run: {error}") from error
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 import msgspec
 
 from bench.errors import YardstickError
-from bench.execution.child_process import PACKAGES
 from bench.model.environment import Pinning, Yardstick
+from bench.storage.checkout import PACKAGES
 
 SENDS = 1500
 FRAME = b"x" * 128

@@ -10,7 +10,9 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     It is ready once the port accepts connections, or once `GET` of the path `ready` is answered with a status of 2xx.
     It gets an environment of its own with the packages of `requirements` (a file for pip; `{python}` in the command is
-    its interpreter) and of `packages` (a package.json); `needs` are programs that have to be on the PATH.
+    its interpreter, of the version `python` where that is not empty) and of `packages` (a package.json); `needs` are
+    programs that have to be on the PATH, or files. A `folder` in the checkout of this tool is relative to that.
+    With `tls` users connect by wss. `versions` is what it is made of, as in `picows==2.3`.
     """
 
     command: str
@@ -20,6 +22,9 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     requirements: str = ""
     packages: str = ""
     needs: tuple[str, ...] = ()
+    python: str = ""
+    tls: bool = False
+    versions: tuple[str, ...] = ()
 
 
 class Running(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -33,7 +38,7 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One server that is measured: `file` is the absolute path of its description, which the swarm reads too.
+    """One server that is measured: `file` is its description, which the swarm reads too; relative as `folder` is.
 
     Either `start` or `running` is given.
     """

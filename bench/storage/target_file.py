@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ import msgspec
 
 from bench.errors import TargetError
 from bench.model.target import Running, Start, Target
+from bench.storage.checkout import PACKAGES
 from loadtest.errors import OptionError
 from loadtest.protocols.description import TABLES, read_tables
 
@@ -49,10 +51,32 @@ def read_target(path: Path) -> Target:
         folder = (path.parent / start.folder).resolve()
         if not folder.is_dir():
             raise TargetError(f"{path}: the folder {start.folder!r} is not there; it is relative to the file")
-        start = msgspec.structs.replace(start, folder=str(folder))
+        versions = _pins(folder, start.requirements, start.packages)
+        start = msgspec.structs.replace(start, folder=_portable(folder), versions=versions)
     if running and running.pid_file:
         running = msgspec.structs.replace(running, pid_file=str((path.parent / running.pid_file).resolve()))
-    return Target(name, str(path.resolve()), start, running, described.has_echo)
+    return Target(name, _portable(path.resolve()), start, running, described.has_echo)
+
+
+def located(path: str) -> Path:
+    """Return where a folder or file of a target is: those in this checkout are stored as relative to it."""
+    return PACKAGES / path
+
+
+def _portable(path: Path) -> str:
+    return str(path.relative_to(PACKAGES) if path.is_relative_to(PACKAGES) else path)
+
+
+def _pins(folder: Path, requirements: str, packages: str) -> tuple[str, ...]:
+    """Return the packages of a target with their versions; a file that is not there is refused where it is needed."""
+    pins: list[str] = []
+    if requirements and (file := folder / requirements).exists():
+        lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
+        pins += [line for line in lines if line and not line.startswith("-")]
+    if packages and (file := folder / packages).exists():
+        wanted = json.loads(file.read_text()).get("dependencies", {})
+        pins += [f"{name}=={version}" for name, version in wanted.items()]
+    return tuple(pins)
 
 
 def _table(path: Path, name: str, content: object, kind: type[Table]) -> Table | None:

@@ -19,8 +19,9 @@ from bench.analysis.cells import summarise
 from bench.model.summary import Summary
 from bench.presentation.charts.captions import CAPTIONS
 from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
-from bench.presentation.charts.gallery import CHARTS, DETAILED, Gallery, draw_all
+from bench.presentation.charts.gallery import CHARTS, DETAILED, MANY_ARMS, OF_MANY, Gallery, draw_all
 from bench.presentation.charts.latency_by_users import latency_by_users
+from bench.presentation.charts.latency_by_variant import latency_by_variant
 from bench.presentation.charts.parts import style
 from bench.presentation.charts.parts.series import largest_shared_users
 from bench.presentation.charts.run_health import run_health
@@ -262,4 +263,26 @@ def test_a_summary_without_cells_has_no_charts(tmp_path: Path) -> None:
 
 
 def test_every_chart_says_what_to_look_at() -> None:
-    assert set(CAPTIONS) == {*CHARTS, *DETAILED}
+    assert set(CAPTIONS) == {*CHARTS, *OF_MANY, *DETAILED}
+
+
+def test_many_variants_have_a_row_each_the_best_on_top(tmp_path: Path) -> None:
+    labels = [f"server-{number}" for number in range(MANY_ARMS)]
+    made = plan(labels, users=(50, 400))
+    lost = dict.fromkeys(labels, 0) | {labels[8]: 10_000}
+    runs = [
+        run(trial, [step(50, p50=1), step(400, p50=1 + labels.index(trial.arm.label), missing=lost[trial.arm.label])])
+        for trial in made.trials
+        if trial.arm.label != labels[3]
+    ]
+    summary = summarise(made, ENVIRONMENT, runs)
+    figure = latency_by_variant(summary)
+    figure.draw_without_rendering()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["50 users", "400 users"]
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[::-1][:2] == ["server-0", "server-1"]
+    assert set(names[:2]) == {"server-3", "server-8"}, "what was not measured, and what never arrived"
+    for text in figure.axes[0].get_yticklabels():
+        assert text.get_window_extent().x0 >= figure.bbox.x0
+    assert "never" in [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert [chart.name for chart in draw_all(summary, Distributions(), tmp_path).drawn] == ["latency_by_variant"]

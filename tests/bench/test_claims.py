@@ -25,9 +25,9 @@ from bench.claims.reading import Outcome, Reading, outcome
 from bench.claims.stored_results import FORMAT, Measured, StoredResults
 from bench.commands.main import main
 from bench.errors import ManifestError
-from bench.execution.child_process import PACKAGES
 from bench.model.summary import Summary
 from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.checkout import PACKAGES
 from bench.validation.selftest.results import exact_count
 from bench.validation.selftest.stored import SelftestResult, read_selftest, write_selftest
 from tests.bench.command import bench
@@ -348,6 +348,27 @@ def test_an_invalid_result_is_not_stored(tmp_path: Path) -> None:
     assert "bad ended with exit code 3" in done.stderr
     assert "the server did not start" in done.stderr
     assert not (root / "results" / "bad").exists()
+
+
+@pytest.mark.long
+def test_a_campaign_that_was_interrupted_goes_on_in_its_folder(tmp_path: Path) -> None:
+    root = checkout(tmp_path, toml_campaign("tiny", f"{TINY} --blocks 2"))
+    command = [sys.executable, "-m", "bench", "measure", "tiny", "--root", str(root)]
+    with subprocess.Popen(command, cwd=PACKAGES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: len(list(root.glob("results/measure-*/tiny/runs/*.json"))) >= 1)
+        first = [path.name for path in root.glob("results/measure-*/tiny/runs/*.json")]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=300)
+    (left,) = root.glob("results/measure-*/tiny")
+    assert not (root / "results" / "tiny").exists()
+    written = {name: (left / "runs" / name).stat().st_mtime_ns for name in first}
+    done = bench("measure", "--resume", "--accept-invalid", "tiny", "--root", str(root))
+    assert done.returncode == 0, done.stderr
+    assert f"tiny goes on in {left}" in done.stderr
+    assert not left.parent.exists()
+    runs = root / "results" / "tiny" / "runs"
+    assert {name: (runs / name).stat().st_mtime_ns for name in first} == written
+    assert StoredResults(root / "results").summary("tiny").failures == []
 
 
 @pytest.mark.long

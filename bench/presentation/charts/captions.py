@@ -4,6 +4,7 @@ from __future__ import annotations
 
 CAPTIONS = {
     "latency_by_users": "Look where a line crosses the SLO: up to that user count the strategy is within it.",
+    "latency_by_variant": "Look at the panel with your user count: the servers are in the order of the largest room.",
     "ratio_to_direct": "Look at what is solid: only those differences are verdicts, faster or slower by more than 5 %.",
     "percentile_spectrum": "Look how far a line climbs on the right: that is the tail, as far as a window can tell.",
     "delivered_vs_offered": "Look where a line leaves the diagonal: from there on less is delivered than offered.",

@@ -14,6 +14,7 @@ from bench.model.summary import Summary
 from bench.presentation.charts.delivered_vs_offered import delivered_vs_offered
 from bench.presentation.charts.latency_by_position import latency_by_position
 from bench.presentation.charts.latency_by_users import latency_by_users
+from bench.presentation.charts.latency_by_variant import latency_by_variant
 from bench.presentation.charts.latency_heat_map import latency_heat_map
 from bench.presentation.charts.parts.saved import SavedChart, read_chart, save_chart
 from bench.presentation.charts.percentile_spectrum import percentile_spectrum
@@ -28,6 +29,9 @@ CHARTS: dict[str, Callable[[Summary], Figure]] = {
     "ratio_to_direct": ratio_to_direct,
     "run_health": run_health,
 }
+OF_MANY: dict[str, Callable[[Summary], Figure]] = {"latency_by_variant": latency_by_variant}
+MANY_ARMS = 9
+"""So many lines in one chart cannot be told apart any more."""
 DETAILED: dict[str, Callable[[Summary, Distributions], Figure]] = {
     "percentile_spectrum": percentile_spectrum,
     "latency_heat_map": latency_heat_map,
@@ -50,8 +54,10 @@ def draw_all(summary: Summary, details: Distributions, directory: Path) -> Galle
     gallery = Gallery()
     if not summary.cells:
         return gallery
-    to_draw = {name: partial(draw, summary) for name, draw in CHARTS.items()}
-    to_draw |= {name: partial(draw, summary, details) for name, draw in DETAILED.items()}
+    has_many = len(summary.plan.arms) >= MANY_ARMS
+    to_draw = {name: partial(draw, summary) for name, draw in (OF_MANY if has_many else CHARTS).items()}
+    if not has_many:
+        to_draw |= {name: partial(draw, summary, details) for name, draw in DETAILED.items()}
     for name, draw in to_draw.items():
         try:
             figure = draw()

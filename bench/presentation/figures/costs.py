@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.analysis.comparison import baseline_of
 from bench.claims.medians import OfCell, p50_ms, p99_ms, server_cpu_us, spread, swarm_cpu_us, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.model.summary import Cell, Summary
@@ -33,16 +34,17 @@ SWARM_HEADINGS = (
 
 
 def server_cost(results: StoredResults, campaign: str) -> str:
-    """Show the server's CPU time of a delivery for each strategy, also as a multiple of `direct`'s, and the latency."""
+    """Show the server's CPU time of a delivery for each arm, also as a multiple of the baseline's, and the latency."""
     summary = results.summary(campaign)
     (users,) = summary.plan.workload.users
     cells = {arm.label: valid_cells(summary, arm.label, users) for arm in summary.plan.arms}
     cpu = {label: spread(each, server_cpu_us, "server CPU time").median for label, each in cells.items()}
+    baseline = baseline_of(summary.plan).label
     rows = [
         [
             code(label),
             f"{cpu[label]:.2f}",
-            f"{cpu[label] / cpu['direct']:.2f}" if "direct" in cpu else "-",
+            f"{cpu[label] / cpu[baseline]:.2f}",
             _range(cells[label], p50_ms),
             _range(cells[label], p99_ms),
             f"{sum(cell.missing for cell in cells[label]):,}",
@@ -50,7 +52,7 @@ def server_cost(results: StoredResults, campaign: str) -> str:
         ]
         for label in sorted(cells, key=cpu.__getitem__)
     ]
-    headings = ("server CPU, us a delivery", "of `direct`", "p50 ms", "p99 ms", "missing", "valid blocks")
+    headings = ("server CPU, us a delivery", f"of {code(baseline)}", "p50 ms", "p99 ms", "missing", "valid blocks")
     return table([Column("strategy"), *headings], rows)
 
 

@@ -14,6 +14,7 @@ from bench.presentation.figures.writing import prose, shell
 ALTERNATIVE_TEXTS: Mapping[str, str] = MappingProxyType(
     {
         "capacity": "Maximum load within the SLO, by strategy",
+        "latency_by_variant": "p99 of each server by users",
         "stalled_members": "Healthy members' p99 and delivered share by stalled members",
     }
 )

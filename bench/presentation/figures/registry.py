@@ -10,7 +10,7 @@ from types import MappingProxyType
 from bench.claims.manifest import Manifest
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
-from bench.presentation.figures import capacities, comparisons, costs, gates, records, scenarios, validations
+from bench.presentation.figures import capacities, comparisons, costs, gates, records, scenarios, stacks, validations
 
 Figure = Callable[..., str]
 """Takes the stored results and the words after its name, and returns Markdown."""
@@ -39,6 +39,9 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "swarm-big-messages": costs.swarm_big_messages,
         "connections": costs.connections,
         "connections-crowd": costs.connections_crowd,
+        "stacks": stacks.stacks,
+        "stack-verdicts": stacks.stack_verdicts,
+        "stack-versions": stacks.stack_versions,
         "selftest": validations.selftest,
         "selftest-sentence": validations.selftest_sentence,
         "cross-checks": validations.cross_checks,

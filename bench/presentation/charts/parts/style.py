@@ -95,16 +95,17 @@ def new_figure(
     rows: int = 1,
     share_y: bool = True,
     beside: float = 0,
+    left: float = LEFT,
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure of `rows` of `panels` side by side, `panel_size` in inches, with all text around.
 
     The panels have one y axis, unless `share_y` is false: then each has its own. The title states the finding;
     the notes explain marks; the footer says where the figures come from. The figure grows with its text, and
-    leaves room for the labels right of each panel, and for what else is `beside` it, in inches.
+    leaves room for the labels right of each panel, and for what else is `beside` it, and `left` of all, in inches.
     """
     width, height = panel_size
     column_width = width + 0.45 + 0.1 * max(map(len, provenance.labels)) + beside
-    figure_width = LEFT + panels * column_width
+    figure_width = left + panels * column_width
     title = textwrap.fill(title, int(figure_width * 8.2))
     footer = [textwrap.fill(line, int(figure_width * 13)) for line in (*notes, *provenance.lines())]
     bottom = 0.95 + 0.17 * "\n".join(footer).count("\n")
@@ -116,7 +117,7 @@ def new_figure(
         for number in range(rows * panels):
             row, column = divmod(number, panels)
             place = (
-                (LEFT + column * column_width) / figure_width,
+                (left + column * column_width) / figure_width,
                 (bottom + (rows - 1 - row) * (height + ROW_GAP)) / figure_height,
                 width / figure_width,
                 height / figure_height,
@@ -231,8 +232,8 @@ def spread(wanted: NDArray[np.float64], gap: float, low: float, high: float) -> 
     return placed
 
 
-def save(figure: Figure, path: Path, title: str) -> None:
-    """Write a figure with its title as metadata; the same figure gives the same SVG."""
-    metadata = {"Title": title} | ({"Date": None} if path.suffix == ".svg" else {})
+def save(figure: Figure, path: Path, title: str, description: str) -> None:
+    """Write a figure with its title, and in SVG a description, as metadata; the same figure gives the same SVG."""
+    metadata = {"Title": title} | ({"Date": None, "Description": description} if path.suffix == ".svg" else {})
     with mpl.rc_context(RC):
         figure.savefig(path, dpi=DPI, metadata=metadata)
