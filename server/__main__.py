@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import resource
+import ssl
 from collections.abc import Callable
 
 import click
@@ -120,6 +121,18 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     default=DEFAULTS.compression,
     help="Offer permessage-deflate to clients.",
 )
+@click.option(
+    "--tls-certificate",
+    show_default="no TLS",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file (PEM) with the server's certificate and those that it rests on.",
+)
+@click.option(
+    "--tls-key",
+    show_default="in the same file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file (PEM) with the certificate's key.",
+)
 def main(
     strategy: str,
     host: str,
@@ -134,6 +147,8 @@ def main(
     max_bytes_per_second: float | None,
     allowed_hosts: tuple[str, ...],
     allowed_origins: tuple[str, ...],
+    tls_certificate: str | None,
+    tls_key: str | None,
 ) -> None:
     """Run a chat room until SIGTERM or Ctrl-C; a second one does not wait for the members."""
     settings = Settings(
@@ -150,7 +165,10 @@ def main(
         max_bytes_per_second=max_bytes_per_second,
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
     )
+    _check_tls(settings)
     try:
         listener = bind(host, port)
     except OSError as error:
@@ -163,6 +181,20 @@ def main(
     gc.collect()
     gc.freeze()
     server.run(sockets=[listener])
+
+
+def _check_tls(settings: Settings) -> None:
+    if settings.tls_key and not settings.tls_certificate:
+        raise click.UsageError("--tls-key is that of a --tls-certificate; give both")
+    if not settings.tls_certificate:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise click.UsageError(
+            f"--tls-certificate {settings.tls_certificate!r} and its key cannot be used: {error}; give files in PEM, "
+            "and the key without a pass phrase"
+        ) from None
 
 
 def _raise_open_file_limit(wanted: int) -> None:

@@ -50,4 +50,6 @@ class ChatConfig(uvicorn.Config):
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
         )

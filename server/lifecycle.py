@@ -56,7 +56,7 @@ class ChatServer(uvicorn.Server):
         for listener in sockets:  # accepted connections inherit it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, min(SEND_BUFFER_BYTES, self.config.outbox_bytes))
         await super().startup(sockets)
-        url = f"http://{_address(sockets[0])}"
+        url = f"{'https' if self.config.is_ssl else 'http'}://{_address(sockets[0])}"
         click.echo(f"chatroom ready on {url} strategy={self._strategy} pid={os.getpid()}")
 
     async def on_tick(self, counter: int) -> bool:

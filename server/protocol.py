@@ -288,7 +288,8 @@ class ChatProtocol(PeerReader):
         assert self.conn.close_sent is not None
         self.queue.put_nowait({"type": "websocket.disconnect", "code": self.conn.close_sent.code})
         self._write_close_frame()
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # not with TLS
+            self.transport.write_eof()
 
     def handle_close(self, event: Frame) -> None:
         """End the connection at the peer's close frame."""

@@ -13,7 +13,8 @@ class Settings:
     not announced; `None` announces them always. A member is kicked once more than `outbox_bytes` wait for it, or once
     its connection was full for `slow_after_s` seconds. A member that sends faster than `max_messages_per_second` or
     `max_bytes_per_second` is slowed, and closed with code 1008 if it goes on for `slow_after_s`; `None` is no limit.
-    `allowed_hosts` and `allowed_origins` are let in besides those of `server.access.Access`.
+    `allowed_hosts` and `allowed_origins` are let in besides those of `server.access.Access`. With the files (PEM) of a
+    `tls_certificate` and its `tls_key`, connections are encrypted.
     """
 
     strategy: str = "coalesced"
@@ -29,3 +30,5 @@ class Settings:
     max_bytes_per_second: float | None = None
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    tls_certificate: str | None = None
+    tls_key: str | None = None

@@ -13,9 +13,10 @@ from bench.errors import TargetError, TrialError
 from bench.execution.arm_server import server_of
 from bench.execution.child_process import Child
 from bench.execution.interruption import Interruption
+from bench.execution.swarm_process import target_url
 from bench.model.plan import Arm
 from bench.model.target import Target
-from bench.storage.target_file import read_target
+from bench.storage.target_file import located, read_target
 
 NO_NOTICES = 0
 CHECK_LIMIT_S = 60.0
@@ -98,7 +99,7 @@ def check(file: Path) -> None:
             with server:
                 host, port = server.await_ready(session.interruption)
                 click.echo(f"ok: it accepts connections at {host}:{port}")
-                address = described.running.address if described.running else f"ws://{host}:{port}"
+                address = target_url(described, (host, port))
                 click.echo(f"ok: {_exchange(described, address, Path(directory), session.interruption)}")
         except TrialError as error:
             session.print_failure(described.name, error)
@@ -113,7 +114,7 @@ def _exchange(described: Target, address: str, directory: Path, interruption: In
         TrialError: it failed; the message is the swarm's, with what was sent and what came back.
 
     """
-    command = [sys.executable, "-m", "loadtest.check", "--host", address, "--protocol", described.file]
+    command = [sys.executable, "-m", "loadtest.check", "--host", address, "--protocol", str(located(described.file))]
     with Child(command, directory / "check") as child:
         waited_s = 0.0
         while (code := child.exit_code()) is None and waited_s < CHECK_LIMIT_S:

@@ -12,6 +12,8 @@ import loadtest
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.model.plan import Arm, Trial, Workload
+from bench.model.target import Target
+from bench.storage.target_file import located
 from loadtest.ledger import result
 from loadtest.ledger.result import SwarmResult
 
@@ -42,7 +44,7 @@ class SwarmProcess(Child):
         """
         host, port = address
         flags: dict[str, object] = {
-            "--host": _url(trial.arm) or f"ws://{host}:{port}",
+            "--host": target_url(trial.arm.target, address) if trial.arm.target else f"ws://{host}:{port}",
             "--steps": ",".join(map(str, workload.users)),
             "--dwell": workload.duration_s,
             "--warmup": workload.warmup_s,
@@ -108,15 +110,18 @@ class SwarmProcess(Child):
             raise TrialError(f"the swarm ended before the step of {', '.join(silent)} users", self.last_lines())
 
 
-def _url(arm: Arm) -> str:
-    """Return the address of a server that runs already."""
-    return arm.target.running.address if arm.target and arm.target.running else ""
+def target_url(target: Target, address: tuple[str, int]) -> str:
+    """Return the address that users of a target join at; `address` is where it listens, if it was started here."""
+    if target.running:
+        return target.running.address
+    host, port = address
+    return f"{'wss' if target.start and target.start.tls else 'ws'}://{host}:{port}"
 
 
 def _endpoint_flags(arm: Arm) -> list[str]:
     """Return the flags that say how to join a peer."""
     if arm.target is not None:
-        return ["--protocol", arm.target.file]
+        return ["--protocol", str(located(arm.target.file))]
     if arm.command is None:
         return []
     endpoint = arm.endpoint
