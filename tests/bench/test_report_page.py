@@ -68,3 +68,29 @@ def test_on_a_phone_wide_tables_scroll_inside_their_own_box(url: str, browser: B
     assert box.evaluate("box => box.scrollLeft") > 0
     assert page.evaluate("window.scrollX") == 0
     page.close()
+
+
+def test_points_of_charts_say_their_figures_on_hover_and_with_the_keyboard(url: str, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(url)
+    points = page.locator("#latency_by_users .point")
+    shown = "point => getComputedStyle(point, '::after').content"
+    point = points.last  # nothing lies over it
+    said = str(point.get_attribute("aria-label"))
+    assert "users in the room" in said
+    assert point.evaluate(shown) == "none"
+    point.hover()
+    assert point.evaluate(shown) == f'"{said}"'
+    page.mouse.move(0, 0)
+    page.locator("#latency_by_users .card").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").startswith("Skip the ")
+    for _ in range(points.count()):
+        page.keyboard.press("Tab")
+    assert point.evaluate("point => point === document.activeElement")
+    assert point.evaluate(shown) == f'"{said}"'
+    inside = """(figure) => { const box = figure.querySelector('img').getBoundingClientRect();
+      return [...figure.querySelectorAll('.point')].every((point) => { const at = point.getBoundingClientRect();
+        return box.left <= at.left && at.right <= box.right && box.top <= at.top && at.bottom <= box.bottom; }); }"""
+    assert page.locator("#latency_by_users").evaluate(inside)
+    page.close()

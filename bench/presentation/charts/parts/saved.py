@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from matplotlib.figure import Figure
 
 from bench.presentation.charts.parts import style
+from bench.presentation.charts.parts.points import described, points_of
 
 TITLE = "svg:metadata/rdf:RDF/cc:Work/dc:title"
 NAMESPACES = {
@@ -34,8 +35,9 @@ def save_chart(figure: Figure, name: str, directory: Path) -> SavedChart:
     directory.mkdir(exist_ok=True)
     finding = figure.get_suptitle().replace("\n", " ")
     saved = SavedChart(name, finding, directory / f"{name}.png", directory / f"{name}.svg")
-    style.save(figure, saved.png, finding)
-    style.save(figure, saved.svg, finding)
+    points = described(points_of(figure))
+    style.save(figure, saved.png, finding, points)
+    style.save(figure, saved.svg, finding, points)
     return saved
 
 
