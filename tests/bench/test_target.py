@@ -11,15 +11,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench.commands.main import main
+from bench.connections.stored import read_connections
 from bench.errors import TargetError, TrialError
 from bench.execution.environments import prepare
 from bench.model.target import Start
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.target_file import read_target
+from bench.validation.cross_check.stored import read_cross_check
 from tests.swarm_process import accepts, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 JSON_SERVER = "tests.loadtest.protocol_servers.rooms"
+SOCKETIO_SERVER = "tests.loadtest.protocol_servers.socketio_chat"
 PROTOCOL = """
 [protocol]
 message = '{"type": "say", "text": "{text}"}'
@@ -86,6 +89,47 @@ def test_a_server_that_runs_already_is_measured_and_left_running(tmp_path: Path)
         assert cell.server.rss_mib
         assert server.poll() is None
         server.kill()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="observers need the kernel's receive times")
+@pytest.mark.parametrize("speaks", ["json", "socketio"])
+def test_observers_join_a_described_server_as_the_file_says(speaks: str, tmp_path: Path) -> None:
+    path = started(tmp_path)
+    if speaks == "socketio":
+        command = f"{sys.executable} -m {SOCKETIO_SERVER} {{port}}"
+        path.write_text(f"[start]\ncommand = '{command}'\nfolder = '{ROOT}'\n[protocol]\nname = 'socketio'\n")
+    load = ("--users", "4", "--observers", "2", "--room-rate", "20", "--duration", "1", "--warmup", "0")
+    done = bench("cross-check", "--target", str(path), *load, "--out", str(tmp_path / "out"))
+    stored = read_cross_check(tmp_path / "out")
+    assert stored.server == "mine", done.output
+    (check,) = stored.checks
+    assert (check.observed.delivered, check.reported.figures.delivered) == (2 * 20, 4 * 20), done.output
+
+
+@pytest.mark.long
+def test_idle_members_join_a_described_server_as_the_file_says(tmp_path: Path) -> None:
+    crowd = ("--members", "60", "--vanish", "20", "--out", str(tmp_path / "out"))
+    done = bench("connections", "--strategies", "none", "--target", str(started(tmp_path)), *crowd)
+    assert done.exit_code == 0, done.output
+    (mine,) = read_connections(tmp_path / "out").servers
+    assert (mine.strategy, mine.members, mine.vanished) == ("mine", 60, 20)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("connections",), "'mine' runs already, and is to be started and stopped here; give it a [start]"),
+        (("cross-check", "--target-command", "app {port}"), "both say which server to check; give one of them"),
+        (("cross-check",), "observers join without TLS; give the address of the server behind it (ws://)"),
+    ],
+)
+def test_a_target_that_a_subcommand_cannot_use_is_refused(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[running]\naddress = "wss://chat.example.org"\n[join]\n')
+    done = bench(*words, "--target", str(path))
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.replace("│", " ").split())
 
 
 @pytest.mark.long
