@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -10,7 +11,10 @@ import gevent
 from locust import events
 from locust.env import Environment
 from locust.exception import StopTest
+from locust.runners import WorkerRunner
 
+from loadtest.live.prometheus import serve
+from loadtest.live.tab import add_tab
 from loadtest.options import add_arguments
 from loadtest.shape import StepShape
 from loadtest.swarm import Swarm
@@ -35,7 +39,15 @@ def _start(environment: Environment, **_: Any) -> None:
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)  # Locust prints its text; gevent would print its traceback before that
     refuse_wrong_values(environment)
-    Swarm(environment, StalledUser, FloodUser)
+    swarm = Swarm(environment, StalledUser, FloodUser)
+    add_tab(environment, lambda: swarm.live_seconds)
+    assert environment.parsed_options is not None
+    port = environment.parsed_options.metrics_port
+    if port and not isinstance(environment.runner, WorkerRunner):
+        try:
+            serve(port, lambda: swarm.live_seconds)
+        except OSError as error:
+            sys.exit(f"--metrics-port {port} cannot be listened on: {error.strerror}; choose another")
 
 
 @events.test_start.add_listener

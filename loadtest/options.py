@@ -15,7 +15,7 @@ from loadtest.schedule.churn import Churn
 from loadtest.schedule.flood import Flood, messages_and_size
 from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
-from loadtest.values import count, not_negative, ns_in_window, positive, steps, writable
+from loadtest.values import count, not_negative, ns_in_window, port, positive, steps, writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Options:
     churn: Churn
     rejoin_every_s: float
     swarm_out: Path | None
+    live_out: Path | None = None
+    server_metrics: str = ""
     rehearses: bool = True
 
     @classmethod
@@ -89,6 +91,8 @@ class Options:
             ),
             rejoin_every_s=not_negative(parsed.rejoin_every),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
+            live_out=Path(parsed.live_out) if parsed.live_out else None,
+            server_metrics=parsed.server_metrics or "",
             rehearses=not parsed.no_rehearsal,
         )
 
@@ -221,5 +225,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "seconds between tries of a user that fell out to come back; 0: it stays out",
         not_negative,
         metavar="S",
+    )
+    flag(
+        "--server-metrics",
+        "",
+        "the server's page for Prometheus, as in http://127.0.0.1:8000/metrics: its CPU and loop lag are shown live",
+        metavar="URL",
+    )
+    flag(
+        "--metrics-port",
+        0,
+        "serve the live figures for Prometheus on this port; 0: do not",
+        port,
+        metavar="PORT",
+        include_in_web_ui=False,
+    )
+    flag(
+        "--live-out",
+        "",
+        "write each second to this file (JSON lines)",
+        writable,
+        metavar="FILE",
+        include_in_web_ui=False,
     )
     flag("--swarm-out", "", "write the result to this file (JSON)", writable, metavar="FILE", include_in_web_ui=False)

@@ -26,7 +26,8 @@ from loadtest.coordinator.rehearsal import Rehearsal, rehearse
 from loadtest.errors import OptionError, RehearsalError, UserLimitError
 from loadtest.ledger.records import MAX_SENDER
 from loadtest.ledger.result import FORMAT, SwarmResult, write
-from loadtest.live import LiveStatistics
+from loadtest.live.live import Live
+from loadtest.live.seconds import LiveSeconds
 from loadtest.options import Options
 from loadtest.worker.generator import Generator
 from loadtest.worker.messages import TO_COORDINATOR, TO_WORKER, ToCoordinator, ToWorker
@@ -59,8 +60,7 @@ class Swarm:
         self._stalled_user = stalled_user
         self._flood_user = flood_user
         self._count = itertools.count()
-        self._live: Any = None
-        self._live_statistics: LiveStatistics
+        self.live: Live | None = None
         self._is_end_forced = False
         self.run_options: Options | None = None
         self.generator: Generator | None = None
@@ -114,6 +114,11 @@ class Swarm:
         except OptionError as error:
             raise StopTest(str(error)) from error
 
+    @property
+    def live_seconds(self) -> LiveSeconds:
+        """The seconds of the present or last run."""
+        return self.live.seconds if self.live else LiveSeconds()
+
     def next_number(self) -> int:
         """Return a number for a new user of this process, unique in the whole swarm.
 
@@ -161,8 +166,7 @@ class Swarm:
         if not isinstance(self._runner, MasterRunner):
             self.target = self._resolve(options)
             self.generator = Generator(options, self._send_to_coordinator)
-            self._live_statistics = LiveStatistics(self.generator, self._environment.stats)
-            self._live = gevent.spawn(self._live_statistics.run)
+        self.live = live = Live(self.generator, self._environment.stats, options.server_metrics, options.live_out)
         if not isinstance(self._runner, WorkerRunner):
             parsed = self._environment.parsed_options
             self.coordinator = Coordinator(
@@ -171,6 +175,7 @@ class Swarm:
                 wanted_users=lambda: parsed.num_users or 1,
                 send=self._send_to_worker,
                 rehearsal=rehearsal,
+                on_judged=live.judged,
             )
 
     @property
@@ -210,9 +215,8 @@ class Swarm:
 
     def _on_test_stop(self, **_: Any) -> None:
         descriptors.raise_limit(spare=0)
-        if self._live:
-            self._live.kill()
-            self._live_statistics.update()
+        if self.live:
+            self.live.close()
         if self.generator:
             self.generator.close()
         if self.coordinator and self.result and not self._environment.parsed_options.headless:

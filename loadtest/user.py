@@ -14,7 +14,7 @@ from locust.exception import StopUser
 from loadtest.client.websocket import WebSocket
 from loadtest.errors import ConnectError, LostError
 from loadtest.ledger.records import NEVER
-from loadtest.live import TYPE
+from loadtest.live.statistics import TYPE
 from loadtest.swarm import Swarm
 from loadtest.worker.membership import Member, Membership
 

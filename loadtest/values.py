@@ -8,6 +8,8 @@ from pathlib import Path
 
 from loadtest.errors import OptionError
 
+MAX_PORT = 65_535
+
 
 def steps(text: str) -> tuple[int, ...]:
     """Read `--steps`: user counts, each more than the one before."""
@@ -44,6 +46,14 @@ def count(value: str | float) -> int:
         number = -1
     if number < 0:
         raise OptionError(f"must be a whole number, 0 or more, not '{value}'")
+    return number
+
+
+def port(value: str | float) -> int:
+    """Read the number of a port; 0 for none."""
+    number = count(value)
+    if number > MAX_PORT:
+        raise OptionError(f"must be a port, 0 to {MAX_PORT}, not '{value}'")
     return number
 
 

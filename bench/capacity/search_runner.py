@@ -72,7 +72,10 @@ class SearchRunner:
                 self._store.logs,
                 self._environment.pinning,
                 self._interruption,
-                lambda _steps: status.update(f"{status_text}, at most {self._time_left()} left"),
+                lambda _steps, figures: status.update(
+                    "; ".join(filter(None, (f"{status_text}, at most {self._time_left()} left", figures)))
+                ),
+                is_live=self._console.is_terminal,
             ).run()
 
     def _save(self) -> CapacityResult:

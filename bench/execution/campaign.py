@@ -92,6 +92,7 @@ def run_campaign(
                     partial(progress.show, trial),
                     extras(trial) if extras else NO_EXTRAS,
                     checkouts,
+                    is_live=progress.is_live,
                 ).run()
                 if run.failure:
                     report_failure(console, trial.name, run.failure)

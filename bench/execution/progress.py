@@ -47,8 +47,13 @@ class Progress:
                 later = (at for at, other in enumerate(self._trials) if other.block > trial.block)
                 self._trials.insert(next(later, len(self._trials)), trial)
 
-    def show(self, trial: Trial, steps_done: int) -> None:
-        """Show that `trial` is running and how many of its steps are done; call it often."""
+    @property
+    def is_live(self) -> bool:
+        """Whether there is a terminal that can show figures while they change."""
+        return self._console.is_terminal
+
+    def show(self, trial: Trial, steps_done: int, figures: str = "") -> None:
+        """Show that `trial` is running, how many of its steps are done, and its newest figures; call it often."""
         now_s = self._clock()
         is_news = (trial, steps_done) != (self._trial, self._steps_done)
         if trial != self._trial:
@@ -59,9 +64,8 @@ class Progress:
         left_s, done_s = self.left_s(), now_s - self._began_s
         minutes, seconds = divmod(round(left_s), 60)
         left = f"{minutes}:{seconds:02} left"
-        self._bar.update(
-            self._task, description=self._running(trial), completed=done_s, total=done_s + left_s, left=left
-        )
+        running = "\n".join(filter(None, (self._running(trial), figures)))
+        self._bar.update(self._task, description=running, completed=done_s, total=done_s + left_s, left=left)
         if is_news and not self._console.is_terminal:
             self._console.print(f"{self._running(trial)}, about {left}", soft_wrap=True, markup=False)
 

@@ -14,6 +14,7 @@ from bench.errors import TrialError
 from bench.execution.arm_server import Server, server_of
 from bench.execution.child_process import how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.live_view import LiveView
 from bench.execution.server_process import MAX_MESSAGE_BYTES, NO_CHECKOUTS, ChatServer
 from bench.execution.swarm_process import NO_FLAGS, SwarmProcess
 from bench.execution.telemetry_reader import TelemetryReader, read_stats
@@ -47,13 +48,16 @@ class TrialRunner:
         logs: Path,
         pinning: Pinning,
         interruption: Interruption,
-        on_progress: Callable[[int], None],
+        on_progress: Callable[[int, str], None],
         extras: Extras = NO_EXTRAS,
         checkouts: Mapping[str, Path] = NO_CHECKOUTS,
+        *,
+        is_live: bool = False,
     ) -> None:
         """Prepare a trial whose logs go to `logs`; `on_progress` is told the number of finished steps.
 
-        `checkouts` has the folder of each commit that an arm may be run at.
+        If the trial `is_live` it is told the newest figures as well, which the swarm writes every second. `checkouts`
+        has the folder of each commit that an arm may be run at.
         """
         self._trial = trial
         self._workload = workload
@@ -61,6 +65,7 @@ class TrialRunner:
         self._pinning = pinning
         self._interruption = interruption
         self._on_progress = on_progress
+        self._live = LiveView(logs / f"{trial.name}.live.jsonl") if is_live else None
         self._extras = extras
         self._checkouts = checkouts
         self._swarm_result: SwarmResult | None = None
@@ -97,7 +102,9 @@ class TrialRunner:
             if is_ours:
                 self._stats_before = read_stats(*address)
             swarm_file = self._logs / f"{name}.swarm.json"
-            cores, flags = self._pinning.swarm_cores, self._extras.swarm_flags
+            cores, flags = self._pinning.swarm_cores, dict(self._extras.swarm_flags)
+            if self._live:
+                flags["--live-out"] = self._live.path
             swarm = SwarmProcess(self._trial, workload, address, swarm_file, swarm_log, cores, flags)
             try:
                 with swarm, TelemetryReader(*address) if is_ours else nullcontext() as telemetry:
@@ -134,7 +141,8 @@ class TrialRunner:
                 self._extras.look(server, address)
             self._sample(server)
             outcome = swarm.result()
-            self._on_progress(len(outcome.steps) if outcome else 0)
+            figures = self._live.text(self._samples, self._telemetry) if self._live else ""
+            self._on_progress(len(outcome.steps) if outcome else 0, figures)
             time.sleep(SAMPLE_S)
         self._check_alive(server)
 

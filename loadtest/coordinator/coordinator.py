@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import gevent
 import gevent.event
@@ -25,7 +26,7 @@ from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Judge
 from loadtest.ledger.measured import Measured
 from loadtest.ledger.records import ORDER_MARGIN_NS, Sends
-from loadtest.ledger.result import FORMAT, Step, SwarmResult, write
+from loadtest.ledger.result import FORMAT, Second, Step, SwarmResult, write
 from loadtest.ledger.step import to_step
 from loadtest.options import Options
 from loadtest.schedule.plan import plan
@@ -49,7 +50,8 @@ ABANDONED_REPORT_S = 5.0
 class Coordinator:
     """One run of the swarm; `target_users` is how many users Locust is to run.
 
-    `wanted_users` gives the user count of a run without `--steps`; it may change during the run.
+    `wanted_users` gives the user count of a run without `--steps`; it may change during the run. `on_judged` gets the
+    seconds of each window, soon after it was judged.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Coordinator:
         wanted_users: Callable[[], int],
         send: Callable[[ToWorker, str], None],
         rehearsal: Rehearsal,
+        on_judged: Callable[[Sequence[Second]], None],
     ) -> None:
         self._rehearsal = rehearsal
+        self._on_judged = on_judged
         self._options = options
         self._join_rate = join_rate
         self._wanted_users = wanted_users
@@ -237,10 +241,16 @@ class Coordinator:
 
     def _collect(self, window: OrderedWindow, end_ns: int, measured: Measured) -> None:
         is_judged = self._collector.collect(window, end_ns, measured)
+        if is_judged:
+            gevent.spawn(self._tell_judged)
         # A crash must not lose all windows of a run of hours.
         if is_judged and time.monotonic() > self._written_s + WRITE_EVERY_S:
             self._update_figures()
             self._write()
+
+    def _tell_judged(self) -> None:
+        with suppress(JudgeError):  # the figures are asked for, too, and what is wrong is told there
+            self._on_judged(self._judge.recent(REPORT_S))
 
     def _update_figures(self, limit_s: float = REPORT_S) -> None:
         """Have the judge report, within a limit, the figures since the step began."""

@@ -10,7 +10,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections import defaultdict
+from collections import defaultdict, deque
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -21,10 +21,12 @@ import gevent.queue
 import msgspec
 
 from loadtest.errors import JudgeError
-from loadtest.ledger.aggregate import Aggregate, Figures
+from loadtest.ledger.aggregate import TIMELINE_SECONDS, Aggregate, Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.ledger import Judgement, complete, judge
 from loadtest.ledger.records import Deliveries, Members, Records, Sends, Window, unpack
+from loadtest.ledger.result import Second
+from loadtest.ledger.timeline import seconds_of
 
 _LENGTH = struct.Struct("<Q")
 
@@ -52,11 +54,15 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
     """To the judge: begin a new step with a new aggregate."""
 
 
+class Recent(msgspec.Struct, frozen=True, tag="recent"):
+    """To the judge: reply with the seconds of the cases since it was last asked."""
+
+
 class Report(msgspec.Struct, frozen=True, tag="report"):
     """To the judge: reply with the figures of all cases since the step began, or `None` if there were none."""
 
 
-_ToJudge = Received | Case | Begin | Report
+_ToJudge = Received | Case | Begin | Recent | Report
 
 
 class Judge:
@@ -105,9 +111,24 @@ class Judge:
             JudgeError: the process has ended, or did not reply in time.
 
         """
-        asking = gevent.spawn(self._ask)  # a greenlet of its own reads the reply even if the caller is killed
+        figures: Figures | None = self._reply(Report(), Figures | None, limit_s)
+        return figures
+
+    def recent(self, limit_s: float) -> list[Second]:
+        """Return the seconds that were judged since the last time, likewise.
+
+        Raises:
+            JudgeError: as by `report`.
+
+        """
+        seconds: list[Second] = self._reply(Recent(), list[Second], limit_s)
+        return seconds
+
+    def _reply(self, message: Report | Recent, kind: Any, limit_s: float) -> Any:
+        # A greenlet of its own reads the reply even if the caller is killed.
+        asking = gevent.spawn(self._ask, message, kind)
         try:
-            reply: Figures | EOFError | None = asking.get(timeout=limit_s)
+            reply = asking.get(timeout=limit_s)
         except gevent.Timeout:
             raise JudgeError(f"the judge's process did not answer within {limit_s:g} s") from None
         if isinstance(reply, EOFError):
@@ -134,18 +155,17 @@ class Judge:
             except OSError:
                 return  # the process has ended; `report` raises that
 
-    def _ask(self) -> Figures | EOFError | None:
+    def _ask(self, message: Report | Recent, kind: Any) -> Any:
         assert self._process.stdout is not None
         with self._one_at_a_time:
-            self._unsent.put(Report())
+            self._unsent.put(message)
             try:
-                figures: Figures | None = _receive(self._process.stdout, Figures | None)
-            except EOFError as error:
-                return error
-            return figures
+                return _receive(self._process.stdout, kind)
+            except (EOFError, ValueError) as error:  # ValueError: it was closed while others waited
+                return EOFError(str(error))
 
 
-def _send(stream: IO[bytes], message: msgspec.Struct | None) -> None:
+def _send(stream: IO[bytes], message: Any) -> None:
     data = msgspec.msgpack.encode(message)
     stream.write(_LENGTH.pack(len(data)))
     stream.write(data)
@@ -172,6 +192,7 @@ def main() -> None:
         os.nice(19)
     aggregate = Aggregate()
     received: dict[int, list[bytes]] = defaultdict(list)
+    recent: deque[Second] = deque(maxlen=TIMELINE_SECONDS)
     while True:
         try:
             message: _ToJudge = _receive(sys.stdin.buffer, _ToJudge)
@@ -181,9 +202,14 @@ def main() -> None:
             case Received(number, deliveries):
                 received[number] += deliveries
             case Case():
-                aggregate.add(_decide(message, received.pop(message.number, [])))
+                judgement = _decide(message, received.pop(message.number, []))
+                aggregate.add(judgement)
+                recent += seconds_of(judgement)
             case Begin():
                 aggregate = Aggregate()
+            case Recent():
+                _send(sys.stdout.buffer, list(recent))
+                recent.clear()
             case Report():
                 _send(sys.stdout.buffer, aggregate.figures() if aggregate.windows else None)
 

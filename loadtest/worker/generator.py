@@ -95,10 +95,24 @@ class Generator:
         """How many stamped messages were received so far; `None` while reads wait to be parsed."""
         return None if self._recorder.reads else self._received
 
-    def newest_reads(self, count: int) -> list[Read]:
-        """Return up to `count` of the last reads that are not parsed yet."""
+    @property
+    def users(self) -> int:
+        """How many users of this process are in the room."""
+        return len(self.members.slots)
+
+    def some_newest_reads(self, among: int, count: int) -> list[Read]:
+        """Return up to `count` of the last `among` reads, evenly spread over those that are not parsed yet."""
         reads = self._recorder.reads
-        return [reads[-n] for n in range(1, min(count, len(reads)) + 1)]
+        among = min(among, len(reads))
+        return (
+            [reads[-1 - position * among // count] for position in range(count)]
+            if among > count
+            else [reads[-n] for n in range(1, among + 1)]
+        )
+
+    def schedule_lags_ns(self, since_ns: int) -> list[int]:
+        """Return how late each message was sent that was due from `since_ns` on, in the clock's time."""
+        return self._sender.lags_ns(since_ns)
 
     def _watch(self, websocket: WebSocket, tag: int) -> None:
         websocket.watch(

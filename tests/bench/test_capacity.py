@@ -16,7 +16,7 @@ from bench.capacity.conclusion import conclude
 from bench.capacity.result import Axis, CapacityResult, Limit, read_capacity
 from bench.capacity.search import Outcome
 from bench.commands.capacity import capacity
-from bench.execution.child_process import PACKAGES
+from bench.storage.checkout import PACKAGES
 
 QUICK = ("--duration", "1", "--warmup", "0.2", "--drain", "3", "--repeats", "1", "--max-minutes", "0.75")
 LIMIT_S = 300

@@ -17,11 +17,11 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from bench.execution.child_process import PACKAGES
 from bench.model.plan import Plan
 from bench.model.summary import Summary
 from bench.presentation.report.reproduce import compare_command
 from bench.storage.campaign_folder import CampaignFolder, StoredPlan
+from bench.storage.checkout import PACKAGES
 from tests.swarm_process import other_than_busy
 
 QUICK = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.execution.child_process import PACKAGES
+from bench.storage.checkout import PACKAGES
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from bench.analysis.live_summary import LiveSummary
 from bench.analysis.validity import invalid_users
 from bench.execution import campaign
 from bench.execution.campaign import earlier_runs, run_campaign
-from bench.execution.child_process import PACKAGES
 from bench.execution.interruption import Interruption
 from bench.execution.progress import Progress
 from bench.execution.repeats import attempts
@@ -31,6 +30,7 @@ from bench.model.summary import Attempt, Summary
 from bench.presentation.attempts_wording import attempts_table, measured_again
 from bench.presentation.comparison_answer import remarks
 from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.checkout import PACKAGES
 from bench.storage.distributions import read_distributions
 from loadtest.ledger.result import Step
 from tests.bench.made_up import ENVIRONMENT, plan, run, step, with_details

@@ -17,12 +17,12 @@ import pytest
 from click.testing import CliRunner
 
 from bench.commands.main import main
-from bench.execution.child_process import PACKAGES
 from bench.execution.environment_reader import read_environment
 from bench.execution.pinning import choose_pinning
 from bench.model.environment import Commit, Environment
 from bench.model.plan import Plan
 from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.checkout import PACKAGES
 from tests.bench.command import ANY_SPEED
 from tests.bench.made_up import plan, run, step
 
