@@ -1,4 +1,4 @@
-"""Shows what is running and how long it will take: a bar on a terminal, plain lines elsewhere."""
+"""Shows what is running and how long it will take: a bar and live figures on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from bench.model.plan import Arm, Trial, Workload
 
@@ -34,7 +36,9 @@ class Progress:
         self._clock = clock
         self._took_s: dict[tuple[Arm, tuple[int, ...]], float] = {}
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._bar = Bar(*columns, console=console)
+        self._figures = Text(no_wrap=True, overflow="ellipsis")
+        self._live = Live(Group(self._bar, self._figures), console=console)
         self._task = self._bar.add_task("starting", total=None, left="")
         self._trial: Trial | None = None
         self._steps_done = 0
@@ -64,8 +68,10 @@ class Progress:
         left_s, done_s = self.left_s(), now_s - self._began_s
         minutes, seconds = divmod(round(left_s), 60)
         left = f"{minutes}:{seconds:02} left"
-        running = "\n".join(filter(None, (self._running(trial), figures)))
-        self._bar.update(self._task, description=running, completed=done_s, total=done_s + left_s, left=left)
+        self._bar.update(
+            self._task, description=self._running(trial), completed=done_s, total=done_s + left_s, left=left
+        )
+        self._figures.plain = figures
         if is_news and not self._console.is_terminal:
             self._console.print(f"{self._running(trial)}, about {left}", soft_wrap=True, markup=False)
 
@@ -87,10 +93,12 @@ class Progress:
         return f"[{self._trials.index(trial) + 1}/{len(self._trials)}] {trial.name}: {doing}"
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self.is_live:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._figures.plain = ""
+        self._live.stop()
