@@ -216,6 +216,11 @@ class WebSocket:
 
         self.watch(drop, 0, [NEVER], [0], lambda: None, lambda: None)
 
+    def stop_reading(self) -> None:
+        """Leave unread what comes from now on."""
+        if READABLE in self._watchers:
+            self._unwatch(READABLE)
+
     @property
     def is_open(self) -> bool:
         """Whether a message can still be sent."""
@@ -244,8 +249,11 @@ class WebSocket:
             self._end(f"the server sent malformed WebSocket data: {self.protocol.parser_exc}")
 
     def close(self, timeout_s: float) -> None:
-        """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`."""
-        if self.is_open:
+        """Close with code 1000 and wait for the server to end the connection, at most `timeout_s`.
+
+        If nothing reads its answer any more, the connection ends at once.
+        """
+        if self.is_open and READABLE in self._watchers:
             self.protocol.send_close(1000)
             self.send_replies()
             self.ended.wait(timeout_s)

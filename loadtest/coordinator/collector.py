@@ -81,6 +81,7 @@ class Collector:
                 f"worker {name} was silent for {SILENCE_LIMIT_S:g} s and did not hand over its ledger: "
                 "it died or its machine is overloaded; see its log"
             )
+        measured.has_backlog |= any(ledger.outstanding for ledger in ledgers.values())
         if order.start_ns >= end_ns or not ledgers:
             return False
         case = Case(

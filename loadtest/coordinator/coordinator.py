@@ -31,7 +31,7 @@ from loadtest.ledger.step import to_step
 from loadtest.options import Options
 from loadtest.schedule.plan import plan
 from loadtest.schedule.window_order import WindowOrder
-from loadtest.worker.messages import Ledger, Stop, ToCoordinator, ToWorker
+from loadtest.worker.messages import Ledger, Stop, StopReading, ToCoordinator, ToWorker
 
 logger = logging.getLogger(__name__)
 
@@ -228,6 +228,10 @@ class Coordinator:
             collecting = [greenlet for greenlet in collecting if not greenlet.dead]
         gevent.joinall(collecting, raise_error=True)
         measured.note(*self._workers.problems)
+        if measured.has_backlog and (self._options.steps or self._stop.is_set()):
+            # The sweep ends here. A server that still sends would keep the swarm busy, and the judge from its core.
+            for name in self._workers.alive:
+                self._send(StopReading(), name)
         self._update_figures()
         figures, self._figures, self._measured = self._figures, None, None
         if figures is None:

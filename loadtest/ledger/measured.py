@@ -14,7 +14,8 @@ class Measured:
 
     Where a member that falls out `rejoins`, what it could not send meanwhile is missing, and the step stays valid.
     `is_complete` tells whether all workers handed over their ledgers. `clock_uncertainty_ns` is how far a worker's
-    clock may have been off, in the worst window.
+    clock may have been off, in the worst window. It `has_backlog` if deliveries were outstanding when a window's
+    ledgers were handed over.
     """
 
     users: int
@@ -27,6 +28,7 @@ class Measured:
     clock_uncertainty_ns: float = 0.0
     rejoins: bool = False
     wanted_stalled: int = 0
+    has_backlog: bool = False
 
     def note(self, *problems: str) -> None:
         """Keep problems that make the figures invalid, each once."""

@@ -21,7 +21,7 @@ from loadtest.schedule.clock import Clock, boot_id
 from loadtest.schedule.sender import Sender
 from loadtest.schedule.window_order import WindowOrder
 from loadtest.worker.membership import Membership
-from loadtest.worker.messages import Collect, Ledger, Ping, Pong, State, Stop, ToCoordinator, ToWorker
+from loadtest.worker.messages import Collect, Ledger, Ping, Pong, State, Stop, StopReading, ToCoordinator, ToWorker
 from loadtest.worker.open_window import OpenWindow
 from loadtest.worker.poll_clock import PollClock
 from loadtest.worker.read_batching import ReadBatching, may_batch
@@ -140,6 +140,8 @@ class Generator:
                 gevent.spawn(self._hand_over, number)
             case Stop(end_ns):
                 self._cut(end_ns)
+            case StopReading():
+                self.members.stop_reading()
 
     def _begin(self, order: WindowOrder) -> None:
         if not self._windows:
@@ -176,6 +178,8 @@ class Generator:
             self._digest()
             gevent.sleep(0.001)
         window = self._windows[number]
+        window.update_drain(self.members.records, lambda: self._sender.unsent)
+        outstanding = window.outstanding or 0
         for start in range(0, len(window.received), PARTS):
             self._send(Received(number, window.received[start : start + PARTS]))
             gevent.sleep(0.001)
@@ -186,6 +190,7 @@ class Generator:
         self._send(
             Ledger(
                 number=number,
+                outstanding=outstanding,
                 members=pack(self.members.records()),
                 sends=pack(window.due(sends)),
                 withdrawn=pack(withdrawn),

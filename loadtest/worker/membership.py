@@ -132,6 +132,11 @@ class Membership:
             self._away.add(member.slot)
         return True
 
+    def stop_reading(self) -> None:
+        """Leave unread what comes from now on."""
+        for member in self._present.values():
+            member.websocket.stop_reading()
+
     def plan(self, departures: list[Departure]) -> None:
         """Let members leave at the planned times."""
         self._departing.spawn(self._depart, departures)

@@ -33,6 +33,10 @@ class Collect(msgspec.Struct, frozen=True, tag="collect"):
     number: int
 
 
+class StopReading(msgspec.Struct, frozen=True, tag="stop-reading"):
+    """Coordinator to worker: nothing will be judged any more, so do not read what a backlog may still bring."""
+
+
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Coordinator to worker: do not send what is due at `end_ns` or later."""
 
@@ -62,16 +66,17 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     """Worker to coordinator: the rest of a window's records (see `pack`), after all that it received.
 
     `Received` and this are the reply to `Collect`. `sends` were attempted or could not be, `withdrawn` were planned for
-    members that had left by plan.
+    members that had left by plan. `outstanding` deliveries had not come by then.
     """
 
     number: int
+    outstanding: int
     members: bytes
     sends: bytes
     withdrawn: bytes
     cost: Cost
 
 
-ToWorker = Ping | WindowOrder | Collect | Stop
+ToWorker = Ping | WindowOrder | Collect | Stop | StopReading
 ToCoordinator = Pong | State | Received | Ledger
 TO_WORKER, TO_COORDINATOR = "chatroom-to-worker", "chatroom-to-coordinator"
