@@ -249,19 +249,19 @@ class Coordinator:
             gevent.spawn(self._tell_judged)
         # A crash must not lose all windows of a run of hours.
         if is_judged and time.monotonic() > self._written_s + WRITE_EVERY_S:
-            self._update_figures()
+            self._update_figures(is_urgent=False)
             self._write()
 
     def _tell_judged(self) -> None:
         with suppress(JudgeError):  # the figures are asked for, too, and what is wrong is told there
             self._on_judged(self._judge.recent(REPORT_S))
 
-    def _update_figures(self, limit_s: float = REPORT_S) -> None:
-        """Have the judge report, within a limit, the figures since the step began."""
+    def _update_figures(self, limit_s: float = REPORT_S, *, is_urgent: bool = True) -> None:
+        """Have the judge report, within a limit, the figures since the step began; urgently if no window runs."""
         if not self._measured or not self._measured.windows:
             return
         try:
-            self._figures = self._judge.report(limit_s)
+            self._figures = self._judge.report(limit_s, is_urgent=is_urgent)
         except JudgeError as error:
             self._measured.note(f"{error}; figures that it had not reported are lost")
 

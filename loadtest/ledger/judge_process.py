@@ -1,7 +1,8 @@
 """The judge: a process of its own in which windows are judged, so that judging one never delays the next.
 
-It runs only when no other process needs the core (SCHED_IDLE on Linux). `python -m loadtest.ledger.judge_process` reads
-deliveries and cases from its standard input, and keeps the aggregate of a step.
+While windows run, it runs only when no other process needs the core (SCHED_IDLE on Linux).
+`python -m loadtest.ledger.judge_process` reads deliveries and cases from its standard input, and keeps the aggregate of
+a step.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from loadtest.ledger.records import Deliveries, Members, Records, Sends, Window,
 from loadtest.ledger.result import Second
 from loadtest.ledger.timeline import seconds_of
 
+NORMAL: int | None = getattr(os, "SCHED_OTHER", None)
+IDLE: int | None = getattr(os, "SCHED_IDLE", None)
 _LENGTH = struct.Struct("<Q")
 
 
@@ -83,6 +86,7 @@ class Judge:
             # between sessions first (autogroup), so SCHED_IDLE in another session would not yield to the swarm's.
             process_group=0,
         )
+        self._set_policy(IDLE)
         self._unsent: gevent.queue.Queue[_ToJudge] = gevent.queue.Queue()
         self._writer = gevent.spawn(self._write)
         self._one_at_a_time = gevent.lock.Semaphore()
@@ -104,15 +108,24 @@ class Judge:
         """Whether the process is still there."""
         return self._process.poll() is None
 
-    def report(self, limit_s: float) -> Figures | None:
+    def report(self, limit_s: float, *, is_urgent: bool) -> Figures | None:
         """Return the figures of the step so far, letting other greenlets run meanwhile.
+
+        If it `is_urgent`, as no window runs, the process gets its share of the core: one that is busy throughout would
+        keep it waiting for ever.
 
         Raises:
             JudgeError: the process has ended, or did not reply in time.
 
         """
-        figures: Figures | None = self._reply(Report(), Figures | None, limit_s)
-        return figures
+        if is_urgent:
+            self._set_policy(NORMAL)
+        try:
+            figures: Figures | None = self._reply(Report(), Figures | None, limit_s)
+            return figures
+        finally:
+            if is_urgent:
+                self._set_policy(IDLE)
 
     def recent(self, limit_s: float) -> list[Second]:
         """Return the seconds that were judged since the last time, likewise.
@@ -123,6 +136,12 @@ class Judge:
         """
         seconds: list[Second] = self._reply(Recent(), list[Second], limit_s)
         return seconds
+
+    def _set_policy(self, policy: int | None) -> None:
+        """Set the process's scheduling policy, where the system has one and allows it."""
+        if policy is not None:
+            with suppress(PermissionError, ProcessLookupError):
+                os.sched_setscheduler(self._process.pid, policy, os.sched_param(0))
 
     def _reply(self, message: Report | Recent, kind: Any, limit_s: float) -> Any:
         # A greenlet of its own reads the reply even if the caller is killed.
@@ -186,9 +205,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 def main() -> None:
     """Judge until the input ends."""
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
+    if IDLE is None:  # else whoever started it has seen to that
         os.nice(19)
     aggregate = Aggregate()
     received: dict[int, list[bytes]] = defaultdict(list)

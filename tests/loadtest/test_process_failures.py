@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import gevent
 import psutil
 import pytest
 
 from loadtest.ledger import result
+from loadtest.ledger.judge_process import Judge
 from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import JUDGE_MODULE, ROOT, free_port, swarm_command, wait_until
@@ -162,3 +165,24 @@ def test_a_judge_that_hangs_does_not_keep_a_swarm_from_ending(server: ServerProc
     measured, _ = swarm.result_of(process)
     assert any("did not answer within 5 s" in problem for problem in measured.problems), measured
     assert not judge.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+def test_the_judge_yields_to_all_others_but_when_a_report_is_urgent() -> None:
+    """Else a core that is busy throughout would keep it from its report for ever."""
+    judge = Judge()
+    try:
+        (process,) = [
+            each for each in psutil.Process().children() if "loadtest.ledger.judge_process" in " ".join(each.cmdline())
+        ]
+        assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
+        for is_urgent, policy in ((True, os.SCHED_OTHER), (False, os.SCHED_IDLE)):
+            process.suspend()
+            asking = gevent.spawn(judge.report, 300, is_urgent=is_urgent)
+            gevent.sleep(0.05)
+            assert os.sched_getscheduler(process.pid) == policy
+            process.resume()
+            assert asking.get(timeout=300) is None, "no window was judged"
+            assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
+    finally:
+        judge.close()
