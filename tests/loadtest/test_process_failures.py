@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import gevent
 import psutil
 import pytest
 
@@ -178,11 +178,18 @@ def test_the_judge_yields_to_all_others_but_when_a_report_is_urgent() -> None:
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
         for is_urgent, policy in ((True, os.SCHED_OTHER), (False, os.SCHED_IDLE)):
             process.suspend()
-            asking = gevent.spawn(judge.report, 300, is_urgent=is_urgent)
-            gevent.sleep(0.05)
-            assert os.sched_getscheduler(process.pid) == policy
-            process.resume()
-            assert asking.get(timeout=300) is None, "no window was judged"
+            seen: list[int] = []
+
+            def look_and_resume(seen: list[int] = seen) -> None:
+                time.sleep(0.1)
+                seen.append(os.sched_getscheduler(process.pid))
+                process.resume()
+
+            looking = threading.Thread(target=look_and_resume)
+            looking.start()
+            assert judge.report(300, is_urgent=is_urgent) is None, "no window was judged"
+            looking.join()
+            assert seen == [policy]
             assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
     finally:
         judge.close()
