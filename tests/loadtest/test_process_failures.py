@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ import psutil
 import pytest
 
 from loadtest.ledger import result
-from loadtest.ledger.judge_process import Judge
 from loadtest.ledger.result import SwarmResult
 from server.testing.server_process import ServerProcess
 from tests.swarm_process import JUDGE_MODULE, ROOT, free_port, swarm_command, wait_until
@@ -167,29 +165,33 @@ def test_a_judge_that_hangs_does_not_keep_a_swarm_from_ending(server: ServerProc
     assert not judge.is_running()
 
 
+POLICIES = """
+from gevent import monkey; monkey.patch_all()  # as Locust does
+import os, signal, gevent
+from loadtest.ledger.judge_process import Judge
+
+judge = Judge()
+pid = judge._process.pid
+seen = [os.sched_getscheduler(pid)]
+for is_urgent in (True, False):
+    os.kill(pid, signal.SIGSTOP)
+    asking = gevent.spawn(judge.report, 300, is_urgent=is_urgent)
+    gevent.sleep(0.1)
+    seen.append(os.sched_getscheduler(pid))
+    os.kill(pid, signal.SIGCONT)
+    assert asking.get(timeout=300) is None  # no window was judged
+    seen.append(os.sched_getscheduler(pid))
+judge.close()
+print(*seen)
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
 def test_the_judge_yields_to_all_others_but_when_a_report_is_urgent() -> None:
     """Else a core that is busy throughout would keep it from its report for ever."""
-    judge = Judge()
-    try:
-        (process,) = [
-            each for each in psutil.Process().children() if "loadtest.ledger.judge_process" in " ".join(each.cmdline())
-        ]
-        assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
-        for is_urgent, policy in ((True, os.SCHED_OTHER), (False, os.SCHED_IDLE)):
-            process.suspend()
-            seen: list[int] = []
-
-            def look_and_resume(seen: list[int] = seen) -> None:
-                time.sleep(0.1)
-                seen.append(os.sched_getscheduler(process.pid))
-                process.resume()
-
-            looking = threading.Thread(target=look_and_resume)
-            looking.start()
-            assert judge.report(300, is_urgent=is_urgent) is None, "no window was judged"
-            looking.join()
-            assert seen == [policy]
-            assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
-    finally:
-        judge.close()
+    done = subprocess.run(
+        [sys.executable, "-c", POLICIES], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    policies = [int(word) for word in done.stdout.split()]
+    idle, normal = os.SCHED_IDLE, os.SCHED_OTHER
+    assert policies == [idle, normal, idle, idle, idle], done.stderr
