@@ -45,9 +45,11 @@ def _start(environment: Environment, **_: Any) -> None:
     port = environment.parsed_options.metrics_port
     if port and not isinstance(environment.runner, WorkerRunner):
         try:
-            serve(port, lambda: swarm.live_seconds)
+            serve(environment.parsed_options.metrics_host, port, lambda: swarm.live_seconds)
         except OSError as error:
-            sys.exit(f"--metrics-port {port} cannot be listened on: {error.strerror}; choose another")
+            sys.exit(
+                f"--metrics-port {port} cannot be listened on: {error.strerror}; choose another, or --metrics-host"
+            )
 
 
 @events.test_start.add_listener

@@ -241,6 +241,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         include_in_web_ui=False,
     )
     flag(
+        "--metrics-host",
+        "127.0.0.1",
+        "the address to serve them at; 0.0.0.0 for all",
+        metavar="ADDRESS",
+        include_in_web_ui=False,
+    )
+    flag(
         "--live-out",
         "",
         "write each second to this file (JSON lines)",

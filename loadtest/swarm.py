@@ -166,7 +166,14 @@ class Swarm:
         if not isinstance(self._runner, MasterRunner):
             self.target = self._resolve(options)
             self.generator = Generator(options, self._send_to_coordinator)
-        self.live = live = Live(self.generator, self._environment.stats, options.server_metrics, options.live_out)
+        is_worker = isinstance(self._runner, WorkerRunner)  # its master may be on another machine, and tells of all
+        self.live = live = Live(
+            self.generator,
+            lambda: self._runner.user_count,
+            self._environment.stats,
+            "" if is_worker else options.server_metrics,
+            None if is_worker else options.live_out,
+        )
         if not isinstance(self._runner, WorkerRunner):
             parsed = self._environment.parsed_options
             self.coordinator = Coordinator(

@@ -27,7 +27,7 @@ class LiveView:
         second = self._read()
         if second is None:
             return ""
-        parts = [f"{second.deliveries_per_s:,.0f}/s"]
+        parts = [] if second.deliveries_per_s is None else [f"{second.deliveries_per_s:,.0f}/s"]
         if second.p50_ms is not None and second.p99_ms is not None:
             parts.append(f"p50 {second.p50_ms:.3g} ms, p99 {second.p99_ms:.3g} ms")
         if second.schedule_lag_p99_ms is not None:

@@ -14,7 +14,7 @@ from loadtest.client.printable import printable
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
 
-_UPGRADED = b"HTTP/1.1 101 "
+_UPGRADED, _OLD = b"HTTP/1.1 101 ", b"HTTP/1.0 "
 
 
 def read_reply(
@@ -44,7 +44,8 @@ def read_reply(
             raise ConnectError(f"TLS: {tls.error}")
         is_refused = len(reply) >= len(_UPGRADED) and not reply.startswith(_UPGRADED)
         if is_refused or not data:
-            protocol.receive_data(reply)
+            # Of the version before, which some servers refuse with, the parser knows nothing.
+            protocol.receive_data(reply.replace(b"HTTP/1.0 ", b"HTTP/1.1 ", 1) if reply.startswith(_OLD) else reply)
             reply = b""
         if not data:
             protocol.receive_eof()

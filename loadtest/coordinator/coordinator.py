@@ -81,7 +81,7 @@ class Coordinator:
         self._steps: list[Step] = []
         self._measured: Measured | None = None
         self._figures: Figures | None = None  # of `_measured`, as last reported by the judge
-        self._written_s = 0.0
+        self._written_s = time.monotonic()
         self._not_measured: list[int] = []
         self._problems: list[str] = []
         self.target_users = options.steps[0] if options.steps else wanted_users()
@@ -257,13 +257,17 @@ class Coordinator:
             self._on_judged(self._judge.recent(REPORT_S))
 
     def _update_figures(self, limit_s: float = REPORT_S, *, is_urgent: bool = True) -> None:
-        """Have the judge report, within a limit, the figures since the step began; urgently if no window runs."""
+        """Have the judge report, within a limit, the figures since the step began; urgently if no window runs.
+
+        Else it may get no CPU time, and is asked again later: nothing is lost.
+        """
         if not self._measured or not self._measured.windows:
             return
         try:
             self._figures = self._judge.report(limit_s, is_urgent=is_urgent)
         except JudgeError as error:
-            self._measured.note(f"{error}; figures that it had not reported are lost")
+            if is_urgent:
+                self._measured.note(f"{error}; figures that it had not reported are lost")
 
     def _write(self) -> None:
         self._written_s = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gevent
@@ -19,15 +19,21 @@ from loadtest.worker.generator import Generator
 
 
 class Live:
-    """One run as it is seen; to be closed. A process without users has no `generator`, and only judged seconds.
+    """One run as it is seen; to be closed. A process without users has no `generator`, and takes no samples.
 
-    Each second is a line of JSON in the file `out`, if there is one, and again once it is exact.
+    `users` counts those of the whole swarm. Each second is a line of JSON in the file `out`, if there is one, and again
+    once it is exact.
     """
 
     def __init__(
-        self, generator: Generator | None, stats: RequestStats, server_metrics: str = "", out: Path | None = None
+        self,
+        generator: Generator | None,
+        users: Callable[[], int],
+        stats: RequestStats,
+        server_metrics: str = "",
+        out: Path | None = None,
     ) -> None:
-        self._generator = generator
+        self._users = users
         self._sampler = Sampler(generator) if generator else None
         self._statistics = LiveStatistics(stats)
         self._metrics = ServerMetrics(server_metrics, PERIOD_S) if server_metrics else None
@@ -51,29 +57,30 @@ class Live:
 
     def _run(self) -> None:
         while True:
-            gevent.sleep(PERIOD_S)
+            gevent.sleep(PERIOD_S - time.time() % PERIOD_S)  # whole seconds of the clock
             self._update()
 
     def _update(self) -> None:
-        if not self._sampler or not self._generator:
-            return
-        sample = self._sampler.take()
-        self._statistics.add(sample)
         load = self._metrics.load if self._metrics else ServerLoad()
-        p50_ms, p99_ms = p50_and_p99(sample.times_ms)
-        _, lag_ms = p50_and_p99(sample.lags_ms)
-        self.seconds.add(
-            LiveSecond(
-                time_s=int(time.time() - PERIOD_S),
-                users=self._generator.users,
-                deliveries_per_s=sample.deliveries / PERIOD_S,
+        second = LiveSecond(
+            time_s=round(time.time() - PERIOD_S),
+            users=self._users(),
+            server_cpu_percent=load.cpu_percent,
+            server_loop_lag_p99_ms=load.loop_lag_p99_ms,
+        )
+        if self._sampler:
+            sample = self._sampler.take()
+            self._statistics.add(sample)
+            p50_ms, p99_ms = p50_and_p99(sample.times_ms)
+            _, lag_ms = p50_and_p99(sample.lags_ms)
+            second = msgspec.structs.replace(
+                second,
+                deliveries_per_s=sample.deliveries / sample.seconds,
                 p50_ms=p50_ms,
                 p99_ms=p99_ms,
                 schedule_lag_p99_ms=lag_ms,
-                server_cpu_percent=load.cpu_percent,
-                server_loop_lag_p99_ms=load.loop_lag_p99_ms,
             )
-        )
+        self.seconds.add(second)
 
     def _write(self, second: LiveSecond) -> None:
         if self._out:

@@ -23,10 +23,12 @@ class SwarmMetrics(Collector):
         (newest,) = seconds.newest(1) or [LiveSecond(0)]
         judged = next((second for second in seconds.newest() if second.is_exact), None)
         yield GaugeMetricFamily("swarm_users", "Users in the room.", newest.users)
-        yield GaugeMetricFamily(
-            "swarm_deliveries_per_second", "Deliveries in the last second.", newest.deliveries_per_s
-        )
-        yield _latency("swarm_sample_latency_seconds", "Delivery latency in a sample of the last second.", newest)
+        if newest.deliveries_per_s is not None:
+            yield GaugeMetricFamily(
+                "swarm_deliveries_per_second", "Deliveries in the last second.", newest.deliveries_per_s
+            )
+        if not newest.is_exact:
+            yield _latency("swarm_sample_latency_seconds", "Delivery latency in a sample of the last second.", newest)
         if judged:
             yield _latency("swarm_latency_seconds", "Delivery latency in the last second that was judged.", judged)
         yield CounterMetricFamily("swarm_deliveries", "Deliveries in judged windows.", seconds.deliveries)
@@ -50,13 +52,13 @@ def _latency(name: str, text: str, second: LiveSecond) -> GaugeMetricFamily:
     return family
 
 
-def serve(port: int, seconds: Callable[[], LiveSeconds]) -> None:
-    """Serve the metrics at `/metrics` of a port, on all addresses, until the process ends.
+def serve(host: str, port: int, seconds: Callable[[], LiveSeconds]) -> None:
+    """Serve the metrics at `/metrics` of a port, until the process ends.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or the host is none of this machine.
 
     """
     registry = CollectorRegistry()
     registry.register(SwarmMetrics(seconds))
-    start_http_server(port, registry=registry)
+    start_http_server(port, host, registry)

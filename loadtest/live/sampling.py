@@ -12,7 +12,8 @@ from loadtest.client.websocket import Read
 from loadtest.schedule.stamp import PREFIX, sent_ns_in
 from loadtest.worker.generator import Generator
 
-SAMPLES = 200
+SAMPLES, MAX_BYTES = 200, 2**20
+"""Reads in a sample, fewer if they are large: 1 to 2 ms of work."""
 PERIOD_S = 1.0
 _TIMESPEC = struct.Struct("@qq")
 
@@ -21,9 +22,10 @@ _TIMESPEC = struct.Struct("@qq")
 class Sample:
     """What came since the sample before: the number of deliveries, and latencies of some of them in milliseconds.
 
-    `lags_ms` are the schedule lags of all messages that were sent.
+    `lags_ms` are the schedule lags of all messages that were sent, and `seconds` is how long that took.
     """
 
+    seconds: float
     deliveries: int
     times_ms: tuple[float, ...]
     lags_ms: tuple[float, ...]
@@ -46,7 +48,7 @@ class Sampler:
         """Return what there was since the last time."""
         now_ns = time.time_ns()
         reads, self._reads = self._generator.reads - self._reads, self._generator.reads
-        some = self._generator.some_newest_reads(reads, SAMPLES)
+        some = self._generator.some_newest_reads(reads, SAMPLES, MAX_BYTES)
         in_sample = sum(data.count(PREFIX) for _, data, _, _, _ in some)
         estimate = round(reads * in_sample / len(some)) if some else 0
         exact = self._generator.received_so_far
@@ -54,8 +56,8 @@ class Sampler:
         self._counted += deliveries
         times_ms = tuple(latency for read in some if (latency := _latency_ms(read)) is not None)
         lags_ms = tuple(lag_ns / 1e6 for lag_ns in self._generator.schedule_lags_ns(self._sampled_ns))
-        self._sampled_ns = now_ns
-        return Sample(deliveries, times_ms, lags_ms)
+        seconds, self._sampled_ns = max(1, now_ns - self._sampled_ns) / 1e9, now_ns
+        return Sample(seconds, deliveries, times_ms, lags_ms)
 
 
 def p50_and_p99(values: tuple[float, ...]) -> tuple[float | None, float | None]:

@@ -16,12 +16,13 @@ class LiveSecond(msgspec.Struct, frozen=True, omit_defaults=True):
 
     It `is_exact` once its window has been judged. Until then deliveries are estimated, latencies are those of a sample,
     and what is missing is not known. The schedule lag is that of this process's users; `None` is what is not known, or
-    a latency among missing deliveries. The server's figures are of its own `/metrics`.
+    a latency among missing deliveries. The server's figures are of its own `/metrics`. Seconds of a window begin when
+    it begins, samples with the clock's, so that an exact one may be up to a second later than its sample.
     """
 
     time_s: int
     users: int = 0
-    deliveries_per_s: float = 0.0
+    deliveries_per_s: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
     missing: int | None = None

@@ -53,7 +53,8 @@ class ServerMetrics:
 
     def _read(self, text: str) -> None:
         now_s, cpu_s, buckets = time.monotonic(), None, {}
-        for family in text_string_to_metric_families(text):
+        wanted = "\n".join(line for line in text.splitlines() if line.startswith((CPU_SECONDS, LOOP_LAG)))
+        for family in text_string_to_metric_families(f"{wanted}\n"):  # parsing a long page would delay what is due
             for sample in family.samples:
                 if sample.name == CPU_SECONDS:
                     cpu_s = sample.value
@@ -61,8 +62,12 @@ class ServerMetrics:
                     buckets[float(sample.labels["le"])] = sample.value
         if self._before:
             before_s, before_cpu_s, before = self._before
-            cpu = None if cpu_s is None or before_cpu_s is None else 100 * (cpu_s - before_cpu_s) / (now_s - before_s)
-            self.load = ServerLoad(cpu, _percentile_ms({le: n - before.get(le, 0) for le, n in buckets.items()}))
+            spent_s = None if cpu_s is None or before_cpu_s is None else cpu_s - before_cpu_s
+            if spent_s is not None and spent_s < 0:  # the server was started again
+                self.load = ServerLoad()
+            else:
+                cpu = None if spent_s is None else 100 * spent_s / (now_s - before_s)
+                self.load = ServerLoad(cpu, _percentile_ms({le: n - before.get(le, 0) for le, n in buckets.items()}))
         self._before = now_s, cpu_s, buckets
 
 

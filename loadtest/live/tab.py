@@ -15,17 +15,25 @@ from loadtest.live.seconds import LiveSecond, LiveSeconds
 KEY = "deliveries"
 TITLE = "Deliveries"
 SHOWN = 60
+
+
+def _source_of(second: LiveSecond) -> str:
+    if second.is_exact:
+        return "all deliveries"
+    return "" if second.deliveries_per_s is None else "a sample"
+
+
 COLUMNS: tuple[tuple[str, str, Callable[[LiveSecond], Any]], ...] = (
     ("second", "Second", lambda second: time.strftime("%H:%M:%S", time.localtime(second.time_s))),
     ("users", "Users", lambda second: second.users or None),
-    ("deliveries", "Deliveries/s", lambda second: round(second.deliveries_per_s)),
+    ("deliveries", "Deliveries/s", lambda second: _whole(second.deliveries_per_s)),
     ("p50", "p50 (ms)", lambda second: _ms(second.p50_ms, second)),
     ("p99", "p99 (ms)", lambda second: _ms(second.p99_ms, second)),
     ("missing", "Missing", lambda second: second.missing),
     ("lag", "Schedule lag p99 (ms)", lambda second: _rounded(second.schedule_lag_p99_ms)),
     ("cpu", "Server CPU (%)", lambda second: _rounded(second.server_cpu_percent)),
     ("loop", "Server loop lag p99 (ms)", lambda second: _rounded(second.server_loop_lag_p99_ms)),
-    ("source", "From", lambda second: "all deliveries" if second.is_exact else "a sample"),
+    ("source", "From", _source_of),
 )
 
 
@@ -57,6 +65,10 @@ def _row(second: LiveSecond) -> dict[str, Any]:
 
 def _ms(value: float | None, second: LiveSecond) -> Any:
     return "never" if value is None and second.missing else _rounded(value)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -117,10 +117,10 @@ class Sender:
         return _as_sends(self._withdrawn)
 
     def lags_ns(self, since_ns: int) -> list[int]:
-        """Return how late each message was sent that was due from `since_ns` on."""
+        """Return how late each message was that was sent from `since_ns` on."""
         lags = []
         for _, _, due_ns, sent_ns in reversed(self._log):
-            if due_ns < since_ns:
+            if sent_ns < since_ns:
                 break
             if sent_ns != NEVER:
                 lags.append(sent_ns - due_ns)

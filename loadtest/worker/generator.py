@@ -95,23 +95,21 @@ class Generator:
         """How many stamped messages were received so far; `None` while reads wait to be parsed."""
         return None if self._recorder.reads else self._received
 
-    @property
-    def users(self) -> int:
-        """How many users of this process are in the room."""
-        return len(self.members.slots)
+    def some_newest_reads(self, among: int, count: int, max_bytes: int) -> list[Read]:
+        """Return up to `count` of the last `among` reads, evenly spread over those that are not parsed yet.
 
-    def some_newest_reads(self, among: int, count: int) -> list[Read]:
-        """Return up to `count` of the last `among` reads, evenly spread over those that are not parsed yet."""
+        They are fewer where so many would have more than about `max_bytes`.
+        """
         reads = self._recorder.reads
         among = min(among, len(reads))
-        return (
-            [reads[-1 - position * among // count] for position in range(count)]
-            if among > count
-            else [reads[-n] for n in range(1, among + 1)]
-        )
+        if not among:
+            return []
+        mean_bytes = sum(len(reads[-1 - position * among // 8][1]) for position in range(8)) / 8
+        count = min(count, among, max(8, int(max_bytes / max(1.0, mean_bytes))))
+        return [reads[-1 - position * among // count] for position in range(count)]
 
     def schedule_lags_ns(self, since_ns: int) -> list[int]:
-        """Return how late each message was sent that was due from `since_ns` on, in the clock's time."""
+        """Return how late each message was that was sent from `since_ns` on, in the clock's time."""
         return self._sender.lags_ns(since_ns)
 
     def _watch(self, websocket: WebSocket, tag: int) -> None:
