@@ -66,8 +66,13 @@ def measure(
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", *more, str(folder)]
     began_s = time.monotonic() - earlier_s
+    is_recorded = resumed is not None
     with Child(command, folder.with_name(f"{campaign.name}.log"), grace_s=GRACE_S) as child:
         while (code := child.exit_code()) is None and not interruption.signal_name:
+            if not is_recorded and folder.exists() and any(folder.iterdir()):
+                # Now, so that a campaign that is killed can go on.
+                into.write_measured(campaign.name, Measured(FORMAT, shlex.join(words)))
+                is_recorded = True
             waiting()
             interruption.sleep(POLL_S)
         if code is None:

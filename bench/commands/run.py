@@ -65,8 +65,8 @@ def run(
     own = own_strategies(strategies, peers, has_revisions=bool(revisions))
     if peers and any(each.conditions.freeze_at_s or each.conditions.kill_at_s for each in chosen.variations):
         raise click.BadParameter(
-            f"{chosen.name!r} stops or kills the server, and only a server of this project; leave the --rival out",
-            param_hint="--rival",
+            f"{chosen.name!r} stops or kills the server, and only a server of this project; leave the others out",
+            param_hint="--rival, --target or --stacks",
         )
     directory = results_folder(out, chosen.name)
     with running(max(each.conditions.users for each in chosen.variations)) as session, ExitStack() as stack:

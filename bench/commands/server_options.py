@@ -117,7 +117,7 @@ one_target_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     callback=_one_target,
     metavar="FILE",
-    help="The same of a server that a TOML file describes; `target init` writes one.",
+    help="Check the server that a TOML file describes; `target init` writes one.",
 )
 
 
@@ -171,7 +171,10 @@ def peer_options(command: Callable[..., None]) -> Callable[..., None]:
         *context: Any, peers: Sequence[Arm], targets: Sequence[Target], stacks: bool, **others: Any
     ) -> None:
         if stacks:
-            targets = [*targets, *stacks_here(lambda text: click.echo(text, err=True))]
+            try:
+                targets = [*targets, *stacks_here(lambda text: click.echo(text, err=True))]
+            except TargetError as error:
+                raise click.BadParameter(str(error), param_hint="--stacks") from error
             _check_names(targets)
         if both := sorted({peer.label for peer in peers} & {target.name for target in targets}):
             raise click.UsageError(f"{both[0]!r} is a --rival and a --target; give each a name of its own")

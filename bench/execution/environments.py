@@ -5,13 +5,15 @@ They are kept in the user's cache, under a digest of what was asked for, and sha
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from bench.model.target import Start
 from bench.storage.target_file import located
 
 LIMIT_S = 600
+VERSION_LIMIT_S = 30
 DONE = "made"
 PYTHON = "{python}"
 
@@ -57,7 +60,10 @@ def program_versions(start: Start) -> tuple[str, ...]:
 def _version(program: str) -> str:
     """Ask a program for its version; nginx knows only `-v`."""
     for flag in ("--version", "-v"):
-        done = subprocess.run([program, flag], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        try:
+            done = subprocess.run([program, flag], capture_output=True, text=True, timeout=VERSION_LIMIT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
         if found := re.search(r"\d+(\.\d+)+", done.stdout + done.stderr):
             return found[0]
     return ""
@@ -78,9 +84,7 @@ def _interpreter(version: str) -> str:
     if version in ("", f"{sys.version_info.major}.{sys.version_info.minor}"):
         return sys.executable
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    of_pyenv = sorted(
-        versions.glob(f"{version}.*/bin/python"), key=lambda path: list(map(int, re.findall(r"\d+", path.parts[-3])))
-    )
+    of_pyenv = sorted(versions.glob(f"{version}.*/bin/python"), key=_numbers)
     for candidate in (shutil.which(f"python{version}"), *reversed(of_pyenv)):
         if candidate and _version(str(candidate)).startswith(f"{version}."):  # a shim of pyenv's may not run
             return str(candidate)
@@ -96,24 +100,35 @@ def _python(python: str, requirements: Path, tell: Callable[[str], None]) -> Pat
     """Return the interpreter of an environment with these packages, made by another one."""
     folder = _folder(requirements, sys.version if python == sys.executable else python)
     interpreter = folder / "bin" / "python"
-    if not (folder / DONE).exists():
-        tell(f"installing {requirements} into {folder}")
-        _run([python, "-m", "venv", "--clear", str(folder)])
-        _run([str(interpreter), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
-        (folder / DONE).touch()
+    with _locked(folder):
+        if not (folder / DONE).exists():
+            tell(f"installing {requirements} into {folder}")
+            _run([python, "-m", "venv", "--clear", str(folder)])
+            _run([str(interpreter), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
+            (folder / DONE).touch()
     return interpreter
 
 
 def _node_modules(packages: Path, tell: Callable[[str], None]) -> Path:
     """Return the folder of modules with these packages."""
     folder = _folder(packages, "npm")
-    if not (folder / DONE).exists():
-        tell(f"installing {packages} into {folder}")
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(packages, folder / "package.json")
-        _run(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent"])
-        (folder / DONE).touch()
+    with _locked(folder):
+        if not (folder / DONE).exists():
+            tell(f"installing {packages} into {folder}")
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(packages, folder / "package.json")
+            _run(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent"])
+            (folder / DONE).touch()
     return folder / "node_modules"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time make an environment; the lock ends with the process."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _folder(file: Path, kind: str) -> Path:

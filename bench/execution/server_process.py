@@ -139,14 +139,21 @@ class PeerServer(ListeningProcess):
             TrialError: as of any server; or it runs in the background, where nobody would measure or end it.
 
         """
-        address = super().await_ready(interruption)
+        try:
+            address = super().await_ready(interruption)
+        except TrialError:
+            self._check_foreground()
+            raise
+        self._check_foreground()
+        return address
+
+    def _check_foreground(self) -> None:
         if detached := self._detached():
             raise TrialError(
                 f"the server runs in the background, as process {detached[0].pid}, where it is neither measured nor "
                 "ended; keep it in the foreground (no &, no --daemon)",
                 self.last_lines(),
             )
-        return address
 
     def kill(self) -> None:
         """End the process and all that it started, also what went into the background."""

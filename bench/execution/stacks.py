@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.errors import TrialError
+from bench.errors import TargetError, TrialError
 from bench.execution.environments import prepare, program_versions
 from bench.model.target import Target
 from bench.storage.checkout import PEERS
@@ -22,9 +22,11 @@ def stacks_here(tell: Callable[[str], None]) -> list[Target]:
     `tell` is told which are left out, and why, and when an environment has to be made.
 
     Raises:
-        TargetError: a description is wrong.
+        TargetError: a description is wrong, or there are none, as in an installed package.
 
     """
+    if not PEERS.is_dir():
+        raise TargetError("the stacks are in a checkout of this tool only, in bench/peers; call it there")
     found = []
     for file in sorted(PEERS.glob("*/*.toml")):
         target = read_target(file)

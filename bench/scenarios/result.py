@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.model.environment import Environment
+from bench.model.plan import Arm
 from bench.model.summary import Cell
 from bench.scenarios.conditions import Conditions
 from bench.storage.files import read_struct, write_struct
@@ -44,8 +45,9 @@ class Row(msgspec.Struct, frozen=True):
 class ScenarioResult(msgspec.Struct, frozen=True):
     """The result of a whole scenario; `axes` are the conditions in which its variations differ.
 
-    `source`, `strategies`, `blocks`, `seed` and `revisions` (commits) are the arguments of `run`, and `planned_rows` is
-    the number of rows that follows from them; results that were stored before these fields existed have none of them.
+    `source`, `strategies`, `blocks`, `seed`, `revisions` (commits) and `peers` are the arguments of `run`, and
+    `planned_rows` is the number of rows that follows from them; results that were stored before these fields existed
+    have none of them. `strategies` has the labels of peers, too.
     """
 
     format: int
@@ -62,6 +64,7 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     blocks: int | None = None
     planned_rows: int | None = None
     revisions: tuple[str, ...] = ()
+    peers: tuple[Arm, ...] = ()
 
     @property
     def valid(self) -> bool:

@@ -66,6 +66,7 @@ def run_scenario(
         blocks=blocks,
         planned_rows=len(scenario.variations) * (own + len(peers)) * blocks,
         revisions=tuple(revision.commit for revision in revisions),
+        peers=tuple(peers),
     )
     for variation in scenario.variations:
         if interruption.signal_name:

@@ -84,6 +84,8 @@ def _table(path: Path, name: str, content: object, kind: type[Table]) -> Table |
         return None
     if isinstance(content, dict) and isinstance(variables := content.get("environment"), dict):
         content = {**content, "environment": list(variables.items())}
+    if isinstance(content, dict) and "versions" in content:
+        raise TargetError(f"{path}, table [{name}]: versions are read from requirements and packages; leave them out")
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from bench.presentation.charts.gallery import CHARTS, DETAILED, MANY_ARMS, OF_MA
 from bench.presentation.charts.latency_by_users import latency_by_users
 from bench.presentation.charts.latency_by_variant import latency_by_variant
 from bench.presentation.charts.parts import style
+from bench.presentation.charts.parts.points import points_of
 from bench.presentation.charts.parts.series import largest_shared_users
 from bench.presentation.charts.run_health import run_health
 from bench.presentation.max_users_wording import slo_finding
@@ -260,6 +262,16 @@ def test_the_same_results_give_the_same_files(tmp_path: Path) -> None:
 
 def test_a_summary_without_cells_has_no_charts(tmp_path: Path) -> None:
     assert draw_all(summarise(plan(), ENVIRONMENT, []), Distributions(), tmp_path / "charts") == Gallery()
+
+
+@pytest.mark.parametrize("draw", [*CHARTS.values(), *OF_MANY.values()])
+def test_points_of_every_chart_say_whose_they_are_and_what(draw: Callable[[Summary], Figure]) -> None:
+    points = points_of(draw(typical_summary(blocks=2)))
+    assert points
+    for point in points:
+        assert 0 <= point.x <= 1000
+        assert 0 <= point.y <= 1000
+        assert re.match(r"(direct|queue|gather)\b.*, \S.* \S+: \S.* \S+", point.text) or ": p99, ms" in point.text
 
 
 def test_every_chart_says_what_to_look_at() -> None:

@@ -4,12 +4,13 @@
 kind=$1 port=$2 python=$3 here=$PWD
 folder=$(mktemp -d)
 room= nginx=
-end() { kill $room $nginx 2>/dev/null; wait; rm -rf "$folder"; exit 0; }
-trap end TERM INT EXIT
+end() { status=$?; trap - EXIT; kill $room $nginx 2>/dev/null; wait; rm -rf "$folder"; exit $status; }
+trap end EXIT
+trap 'exit 0' TERM INT
 
 case $kind in *tls)
   openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
-    -keyout "$folder/key.pem" -out "$folder/certificate.pem" 2>/dev/null || exit 1
+    -keyout "$folder/key.pem" -out "$folder/certificate.pem" 2>"$folder/openssl" || { cat "$folder/openssl" >&2; exit 1; }
 esac
 set -- --strategy coalesced --host 127.0.0.1 --notice-limit 200
 cd ../../.. || exit 1
@@ -17,13 +18,14 @@ if [ "$kind" = tls ]; then
   "$python" -m server "$@" --port "$port" --tls-certificate "$folder/certificate.pem" --tls-key "$folder/key.pem" &
   room=$!
   wait $room
-  exit
+  exit $?
 fi
 "$python" -m server "$@" --port 0 >"$folder/ready" 2>&1 &
 room=$!
 for _ in $(seq 300); do
   behind=$(sed -n 's|.* ready on http://\([^ ]*\) .*|\1|p' "$folder/ready")
   [ -n "$behind" ] && break
+  kill -0 $room 2>/dev/null || { cat "$folder/ready" >&2; exit 1; }
   sleep 0.1
 done
 listen="127.0.0.1:$port"
@@ -33,3 +35,4 @@ sed -e "s|FOLDER|$folder|g" -e "s|LISTEN|$listen|g" -e "s|BEHIND|$behind|g" "$he
 nginx -c "$folder/nginx.conf" -p "$folder" &
 nginx=$!
 wait $nginx
+exit $?

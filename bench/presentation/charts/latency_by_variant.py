@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bench.model.summary import Summary, or_infinite
 from bench.presentation.charts.parts import series, style
 from bench.presentation.charts.parts.notes import medians, notes
+from bench.presentation.charts.parts.points import VALUES_ACROSS
 from bench.presentation.charts.parts.provenance import Provenance, room_load
 from bench.presentation.charts.parts.series import Point
 from bench.presentation.max_users_wording import slo_finding
@@ -42,14 +43,15 @@ def latency_by_variant(summary: Summary) -> Figure:
         axes.set_xlabel("p99, ms")
         style.log_axis(axes, "x", low, never * NEVER, [1, 10, 100, 1000, 10_000], {never: "never"})
         axes.axvline(plan.slo_ms, color=style.FAINT, linewidth=1.2, linestyle="--", label="SLO")
+        axes.set_gid(VALUES_ACROSS)
         for row, label in enumerate(labels):
-            _draw(axes, row, points[label].get(users), never)
+            _draw(axes, row, label, points[label].get(users), never)
         axes.set_ylim(-0.6, len(labels) - 0.4)
         axes.set_yticks(range(len(labels)), labels=labels)
     return figure
 
 
-def _draw(axes: Axes, row: int, point: Point | None, never: float) -> None:
+def _draw(axes: Axes, row: int, label: str, point: Point | None, never: float) -> None:
     """Draw one variant's dot with its range; hollow where a block is invalid, a cross where nothing was measured."""
     if point is None:
         axes.plot([never], [row], marker="x", color=style.FAINT, linestyle="none")
@@ -58,7 +60,7 @@ def _draw(axes: Axes, row: int, point: Point | None, never: float) -> None:
     low, x, high = (min(value, never) for value in (point.low, point.y, point.high))
     axes.hlines(row, low, high, color=colour, linewidth=4, alpha=0.35)
     face = colour if point.valid else "white"
-    axes.plot([x], [row], marker="o", markersize=6, color=colour, markerfacecolor=face, linestyle="none")
+    axes.plot([x], [row], label=label, marker="o", markersize=6, color=colour, markerfacecolor=face, linestyle="none")
 
 
 def _points(summary: Summary, label: str) -> dict[int, Point]:

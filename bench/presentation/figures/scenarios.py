@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.claims.stored_results import StoredResults
 from bench.model.summary import or_infinite
@@ -74,6 +74,8 @@ FIGURES = (
     _Figure("kicks", _kicked, _count, only_if_any=True),
     _Figure("memory peak, MiB", _memory, _count),
 )
+FAULTS = ("missing deliveries", "kicks")
+"""Where one scenario is shown, that there are none is said, too."""
 
 
 def scenarios(results: StoredResults) -> str:
@@ -84,7 +86,8 @@ def scenarios(results: StoredResults) -> str:
 
 def one_scenario(results: StoredResults, campaign: str) -> str:
     """Show one scenario's figures for each strategy; of one revision, if it was run at any."""
-    rows = _rows(campaign, results.scenario(campaign), FIGURES)
+    always = [replace(figure, only_if_any=False) if figure.name in FAULTS else figure for figure in FIGURES]
+    rows = _rows(campaign, results.scenario(campaign), always)
     return table([Column("conditions"), Column("figure"), *map(code, STRATEGIES)], rows)
 
 

@@ -66,22 +66,28 @@ def stack_verdicts(results: StoredResults, campaign: str, baseline: str, users: 
     if len(others) == len(summary.plan.arms):
         raise FiguresError(f"{campaign} has no {baseline!r}; name one of its servers")
     ratios = np.array([_log_ratios(summary, label, baseline, count) for label in others])
-    found: dict[str, list[str]] = {"shorter": [], "longer": [], "no difference": []}
-    for label, of_blocks, p in zip(others, ratios, adjusted_p(ratios), strict=True):
+    found: dict[str, list[str]] = {"shorter": [], "longer": [], "no difference": [], "saturated": []}
+    is_finite = ~np.isinf(ratios).any(axis=1)
+    found["saturated"] = [code(label) for label, finite in zip(others, is_finite, strict=True) if not finite]
+    tested = [label for label, finite in zip(others, is_finite, strict=True) if finite]
+    p_values = adjusted_p(ratios[is_finite]) if tested else []
+    for label, of_blocks, p in zip(tested, ratios[is_finite], p_values, strict=True):
         known = of_blocks[~np.isnan(of_blocks)]
-        ratio = math.exp(float(np.median(known))) if len(known) else math.nan
-        if p > SIGNIFICANCE or math.isnan(ratio):
+        if p > SIGNIFICANCE or not len(known):
             found["no difference"].append(code(label))
         else:
-            times = "never" if math.isinf(ratio) else f"{ratio:.2f}"
-            found["shorter" if ratio < 1 else "longer"].append(f"{code(label)} ({times})")
+            ratio = math.exp(float(np.median(known)))
+            found["shorter" if ratio < 1 else "longer"].append(f"{code(label)} ({ratio:.2f})")
     rate = summary.plan.workload.room_rate
     return prose(
         f"With {count:,} users, {count * rate:,.0f} deliveries a second, the p99 as a multiple of that of "
-        f"{code(baseline)} ({summary.plan.blocks} blocks, {len(others)} servers tested together):",
+        f"{code(baseline)} ({summary.plan.blocks} blocks, {len(tested)} servers tested together):",
         f"shorter {listing(found['shorter'])}." if found["shorter"] else "none is shorter.",
         f"Longer {listing(found['longer'])}." if found["longer"] else "None is longer.",
         f"No difference found: {listing(found['no difference'])}." if found["no difference"] else "",
+        f"Saturated, or missing too much, in a block or more, and not tested: {listing(found['saturated'])}."
+        if found["saturated"]
+        else "",
     )
 
 
@@ -109,9 +115,12 @@ def _log_ratios(summary: Summary, label: str, baseline: str, users: int) -> list
 
 
 def _beside_one_stalled(result: ScenarioResult) -> dict[str, float]:
-    """Return the p99 of the members that read while one does not; infinite where nothing of it was measured."""
-    rows = [row for row in result.rows if row.conditions.stalled == 1 and row.cell]
-    return {row.strategy: p99_ms(row.cell) for row in rows if row.cell}
+    """Return the p99 of the members that read while one does not, the median of the valid rows."""
+    cells: dict[str, list[Cell]] = {}
+    for row in result.rows:
+        if row.conditions.stalled == 1 and row.cell and row.valid:
+            cells.setdefault(row.strategy, []).append(row.cell)
+    return {name: _p99(of_name) for name, of_name in cells.items()}
 
 
 def _most(users: int, summary: Summary) -> str:

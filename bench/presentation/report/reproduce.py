@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
 import msgspec
 
 from bench.model.environment import Environment
-from bench.model.plan import Plan, Workload
+from bench.model.plan import Arm, Plan, Workload
 from bench.presentation.report.page import Section
 
 
@@ -24,9 +25,16 @@ def compare_command(plan: Plan) -> str:
         "seed": str(plan.seed),
         "retries": str(plan.retries),
     }
-    peers = [word for arm in plan.arms if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
-    peers += [word for arm in plan.arms if arm.target for word in ("--target", arm.target.file)]
-    return command("compare", flags, *peers, *(word for commit in revisions for word in ("--revision", commit)))
+    return command(
+        "compare", flags, *peer_words(plan.arms), *(word for commit in revisions for word in ("--revision", commit))
+    )
+
+
+def peer_words(arms: Iterable[Arm]) -> list[str]:
+    """Return the flags that name the servers of others among arms."""
+    peers = [arm for arm in arms if not arm.is_ours]
+    words = [word for arm in peers if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
+    return words + [word for arm in peers if arm.target for word in ("--target", arm.target.file)]
 
 
 def workload_flags(workload: Workload) -> dict[str, str]:

@@ -10,7 +10,7 @@ from bench.model.summary import or_infinite
 from bench.presentation.charts.scenario import draw_scenario
 from bench.presentation.report.environment import environment_section, machine_remarks
 from bench.presentation.report.page import Chart, Page, Remark, Section
-from bench.presentation.report.reproduce import command, plain, reproduce_section
+from bench.presentation.report.reproduce import command, peer_words, plain, reproduce_section
 from bench.presentation.scenario_answer import scenario_answer, withdrawn_share
 from bench.presentation.table import Tone
 from bench.presentation.text import counted, listing, milliseconds
@@ -107,7 +107,8 @@ def _command(result: ScenarioResult, strategies: list[str]) -> str:
     """Return the command, with the flags that may differ from the scenario's own values."""
     named = result.strategies or [name.partition("#")[0] for name in strategies]
     revisions = [word for commit in result.revisions for word in ("--revision", commit)]
-    flags = {"strategies": ",".join(named)}
+    of_peers = {arm.label for arm in result.peers}
+    flags = {"strategies": ",".join(name for name in named if name not in of_peers) or "none"}
     for field, flag in (("users", "users"), ("duration_s", "duration")):
         values = {getattr(row.conditions, field) for row in result.rows}
         if len(values) == 1 and field not in result.axes:
@@ -115,4 +116,4 @@ def _command(result: ScenarioResult, strategies: list[str]) -> str:
     flags["blocks"] = str(result.blocks or max((row.block for row in result.rows), default=1))
     if result.seed is not None:
         flags["seed"] = str(result.seed)
-    return command("run", flags, result.source or result.name, *revisions)
+    return command("run", flags, result.source or result.name, *peer_words(result.peers), *revisions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +17,8 @@ from matplotlib.ticker import FixedFormatter
 
 DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
 INVALID = " invalid"
+VALUES_ACROSS = "values across"
+"""The id of axes whose values are along x; their rows have names."""
 NO_MARKER = ("None", "none", "", " ", "x")
 """Points without one are no figures; a cross is what was not measured."""
 
@@ -35,7 +37,7 @@ def points_of(figure: Figure) -> list[ChartPoint]:
     return [
         ChartPoint(round(float(1000 * x / width), 1), round(float(1000 - 1000 * y / height), 1), text)
         for axes in figure.axes
-        for x, y, text in _of_axes(axes, figure.axes[0])
+        for x, y, text in _of_axes(axes, _first_name(figure, Axes.get_xlabel), _first_name(figure, Axes.get_ylabel))
     ]
 
 
@@ -50,9 +52,15 @@ def read_points(svg: Path) -> list[ChartPoint]:
     return msgspec.json.decode(found.text or "[]", type=list[ChartPoint]) if found is not None else []
 
 
-def _of_axes(axes: Axes, first: Axes) -> Iterator[tuple[float, float, str]]:
-    title, x_name = axes.get_title(loc="left"), axes.get_xlabel() or first.get_xlabel()
-    y_name = axes.get_ylabel() or first.get_ylabel()
+def _first_name(figure: Figure, read: Callable[[Axes], str]) -> str:
+    """Return the name of an axis that panels share, which only one of them may show."""
+    return next(filter(None, map(read, figure.axes)), "")
+
+
+def _of_axes(axes: Axes, shared_x: str, shared_y: str) -> Iterator[tuple[float, float, str]]:
+    title, x_name, y_name = axes.get_title(loc="left"), axes.get_xlabel() or shared_x, axes.get_ylabel() or shared_y
+    _, _, unit = y_name.rpartition(", ")
+    what = title if not unit or ", " in title else f"{title or y_name.removesuffix(f', {unit}')}, {unit}"
     x_ticks, y_ticks = _ticks(axes.xaxis), _ticks(axes.yaxis)
     invalid = {place for line in _lines(axes) if _label(line).endswith(INVALID) for place in _places(line)}
     for line in _lines(axes):
@@ -61,8 +69,11 @@ def _of_axes(axes: Axes, first: Axes) -> Iterator[tuple[float, float, str]]:
         for x, y in _places(line):
             across, up = axes.transData.transform((x, y))
             mark = ", invalid" if (x, y) in invalid else ""
-            what = title or y_name
-            yield across, up, f"{_label(line)}, {x_name} {_written(x, x_ticks)}: {what} {_written(y, y_ticks)}{mark}"
+            if axes.get_gid() == VALUES_ACROSS:
+                said = f"{title}: {x_name} {_written(x, x_ticks)}"
+            else:
+                said = f"{x_name} {_written(x, x_ticks)}: {what} {_written(y, y_ticks)}"
+            yield across, up, f"{_label(line)}, {said}{mark}"
 
 
 def _lines(axes: Axes) -> list[Line2D]:
