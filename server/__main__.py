@@ -189,7 +189,8 @@ def _check_tls(settings: Settings) -> None:
     if not settings.tls_certificate:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+        # An empty pass phrase opens nothing; without one OpenSSL would ask for it, on a terminal or not.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key, "")
     except OSError as error:  # ssl.SSLError is one
         raise click.UsageError(
             f"--tls-certificate {settings.tls_certificate!r} and its key cannot be used: {error}; give files in PEM, "

@@ -21,9 +21,13 @@ class Access:
     A host may be an IP address, `localhost`, the name the server listens on, or one of `allowed_hosts`: a page on a
     foreign name that is made to point here (DNS rebinding) is refused. A browser's page may join from the same host and
     port, or from one of `allowed_origins`. A client that sends no `Origin` is no browser and may. `*` allows all.
+    Where the server itself `is_encrypted` its pages are; else a proxy may be what encrypts them.
     """
 
-    def __init__(self, host: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str]) -> None:
+    def __init__(
+        self, host: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str], *, is_encrypted: bool = False
+    ) -> None:
+        self._schemes = ["https"] if is_encrypted else list(DEFAULT_PORTS)
         self._hosts = {name.lower() for name in (host, "localhost", *allowed_hosts)}
         self._origins = {origin.lower().rstrip("/") for origin in allowed_origins}
 
@@ -53,7 +57,7 @@ class Access:
         if origin is None or ANY in self._origins or origin.lower() in self._origins:
             return
         from_page, here = _split(origin), _split(f"//{host}")
-        if from_page is None or here is None or from_page.scheme not in DEFAULT_PORTS:
+        if from_page is None or here is None or from_page.scheme not in self._schemes:
             is_same = False
         else:
             default = DEFAULT_PORTS[from_page.scheme]

@@ -49,7 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
     telemetry = Telemetry(settings.strategy)
     rooms = Rooms(settings, telemetry.counters)
     files = StaticFiles()
-    access = Access(settings.host, settings.allowed_hosts, settings.allowed_origins)
+    is_encrypted = settings.tls_certificate is not None
+    access = Access(settings.host, settings.allowed_hosts, settings.allowed_origins, is_encrypted=is_encrypted)
 
     def read() -> Stats:
         return telemetry.stats(member.buffered_bytes for member in rooms.members())

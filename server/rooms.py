@@ -19,11 +19,13 @@ INVISIBLE = frozenset(
     chr(code)
     for first, last in (
         *((0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800)),
-        *((0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF)),
+        *((0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFFD, 0xFFFD), (0x1D159, 0x1D159)),
+        (0xE0100, 0xE01EF),
     )
     for code in range(first, last + 1)
 )
-"""Those of other categories: fillers, variation selectors (Default_Ignorable_Code_Point), the empty Braille cell."""
+"""Those of other categories: fillers, variation selectors (Default_Ignorable_Code_Point), the empty Braille cell and
+note head, and what stands for bytes that are no UTF-8."""
 
 
 class Rooms:
@@ -93,7 +95,7 @@ def _check_name(what: str, name: str) -> None:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             f"bad {what} {name[: MAX_NAME_LENGTH + 1]!r}; choose 1 to {MAX_NAME_LENGTH} characters, none of them "
-            "invisible, no blank at either end, no '@' and no combining mark at the start",
+            "invisible, no blank at either end, and neither '@' nor a combining mark at the start",
         )
 
 

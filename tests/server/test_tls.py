@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import serialization
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -93,6 +94,17 @@ def test_a_frame_against_the_rules_ends_in_a_close_frame(
             assert more, received
             received += more
     server.stop()
+
+
+def test_a_key_with_a_pass_phrase_is_refused_without_a_question(files: tuple[str, ...], tmp_path: Path) -> None:
+    key = serialization.load_pem_private_key((tmp_path / "key.pem").read_bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    )
+    (tmp_path / "key.pem").write_bytes(locked)
+    result = CliRunner().invoke(main, files, input="secret\n")
+    assert result.exit_code == 2
+    assert "the key without a pass phrase" in " ".join(result.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
