@@ -180,7 +180,7 @@ class Judge:
             self._unsent.put(message)
             try:
                 return _receive(self._process.stdout, kind)
-            except (EOFError, ValueError) as error:  # ValueError: it was closed while others waited
+            except (EOFError, OSError, ValueError) as error:  # all but EOFError: it was closed while others waited
                 return EOFError(str(error))
 
 

@@ -86,7 +86,8 @@ def test_a_text_that_was_cut_is_not_whatever_follows_it(
     payloads = []
     for n, (before, sender, seq, after) in enumerate(messages):
         text = stamped_text(sender, seq, 3, 4, size)
-        after = after.replace(b".", b"")  # a server that ends a cut text like ours could also just write it out
+        # A server that ends a cut text like ours could also just write it out.
+        after = delimited(after.replace(b".", b""))
         payloads.append(before + (text[:cut] if n == struck else text) + after)
     assert are_found_intact(payloads, size) == [n != struck for n in range(len(messages))]
 

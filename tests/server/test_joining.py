@@ -63,8 +63,8 @@ async def test_bad_name(server: ServerProcess, name: str) -> None:
     assert status == 400
     assert body.startswith('{"detail":"bad name \'')
     assert body.endswith(
-        "; choose 1 to 64 characters, none of them invisible, no blank at either end, no '@' and no combining mark at "
-        'the start"}'
+        "; choose 1 to 64 characters, none of them invisible, no blank at either end, and neither '@' nor a combining "
+        'mark at the start"}'
     )
 
 
