@@ -186,7 +186,7 @@ class MadeUpTrials:
         self.interruption = Interruption()
         self.interrupt_at = interrupt_at
 
-    def __call__(self, trial: Trial, *_: object) -> MadeUpTrials:
+    def __call__(self, trial: Trial, *_: object, **__: object) -> MadeUpTrials:
         self.trial = trial
         return self
 
