@@ -19,9 +19,9 @@ SUFFIX = ".toml"
 def read_endpoint(parsed: Any) -> Endpoint:
     """Read how users join: what no flag says is as the protocol's file has it, or its customs."""
     described = _described(parsed.protocol or DEFAULT)
-    protocol, join = described.driver, described.join
-    path = parsed.url_path or join.url_path or protocol.url_path
-    headers = [*(f"{name}: {value}" for name, value in join.header.items()), *(parsed.header or ())]
+    join = described.join
+    path = parsed.url_path or described.url_path
+    headers = [*described.headers, *(parsed.header or ())]
     check_places(path, headers)
     if parsed.token_file and parsed.token_command:
         raise OptionError("--token-file and --token-command both say where tokens are from; give one of them")
@@ -29,8 +29,8 @@ def read_endpoint(parsed: Any) -> Endpoint:
     return Endpoint(
         url_path=url_path(path),
         headers=tuple(map(header, headers)),
-        subprotocol=subprotocol(parsed.subprotocol or join.subprotocol or protocol.subprotocol),
-        driver=protocol,
+        subprotocol=subprotocol(parsed.subprotocol or described.subprotocol),
+        driver=described.driver,
         tokens=tokens(*(sources if any(sources) else (join.token_file, join.token_command))),
         authority=parsed.ca or join.ca,
         is_insecure=parsed.insecure or join.insecure,

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
 
 from websockets.frames import Frame
 
@@ -46,14 +45,8 @@ class JoinProcedure:
         """Return the procedure that a target's file describes; raises as `of` does."""
         try:
             described = read_tables(file)
-            join, driver = described.join, described.driver
-            endpoint = Endpoint(
-                join.url_path or driver.url_path,
-                tuple(f"{name}: {value}" for name, value in join.header.items()),
-                join.subprotocol or driver.subprotocol,
-                described.has_echo,
-            )
-            return cls(endpoint, driver, tokens(join.token_file, join.token_command))
+            endpoint = Endpoint(described.url_path, tuple(described.headers), described.subprotocol, described.has_echo)
+            return cls(endpoint, described.driver, tokens(described.join.token_file, described.join.token_command))
         except OptionError as error:
             raise JoinError(str(error)) from error
 
@@ -64,12 +57,11 @@ class JoinProcedure:
     def upgrade_request(self, address: tuple[str, int], identity: Identity, key: str) -> bytes:
         """Return the request for a WebSocket (RFC 6455, section 4.1); `key` is the nonce."""
         host, port = address
-        quoted = Identity(quote(identity.user, safe=""), quote(identity.token, safe=""))
         more = [identity.fill(line) for line in self.endpoint.headers]
         if self.endpoint.subprotocol:
             more.append(f"Sec-WebSocket-Protocol: {self.endpoint.subprotocol}")
         lines = (
-            f"GET {quoted.fill(self.endpoint.url_path)} HTTP/1.1",
+            f"GET {identity.fill_path(self.endpoint.url_path)} HTTP/1.1",
             f"Host: {host}:{port}",
             "Upgrade: websocket",
             "Connection: Upgrade",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import gevent.socket
 from websockets.exceptions import InvalidURI
@@ -36,8 +36,7 @@ class Target:
 
     def uri(self, identity: Identity) -> WebSocketURI:
         """Return the URI that a user joins at."""
-        quoted = Identity(quote(identity.user, safe=""), quote(identity.token, safe=""))
-        return parse_uri(self.base + quoted.fill(self.endpoint.url_path))
+        return parse_uri(self.base + identity.fill_path(self.endpoint.url_path))
 
 
 def resolve(host: str, endpoint: Endpoint) -> Target:

@@ -43,6 +43,21 @@ class Described:
     others: Mapping[str, Any]
 
     @property
+    def url_path(self) -> str:
+        """Where users join: as described, or as the protocol's customs have it."""
+        return self.join.url_path or self.driver.url_path
+
+    @property
+    def subprotocol(self) -> str:
+        """The sub-protocol to ask for, likewise."""
+        return self.join.subprotocol or self.driver.subprotocol
+
+    @property
+    def headers(self) -> list[str]:
+        """The headers of a request to join, as in `Authorization: Bearer abc`."""
+        return [f"{name}: {value}" for name, value in self.join.header.items()]
+
+    @property
     def has_echo(self) -> bool:
         """Whether a message comes back to its sender."""
         return self.driver.has_echo and self.join.hears_itself

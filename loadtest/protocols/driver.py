@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from websockets.frames import Opcode
 
@@ -23,6 +24,10 @@ class Identity:
     def fill(self, template: str) -> str:
         """Put the name and the token in the place of `{user}` and `{token}`."""
         return template.replace("{user}", self.user).replace("{token}", self.token)
+
+    def fill_path(self, template: str) -> str:
+        """Put them there percent-encoded, as a path needs them."""
+        return Identity(quote(self.user, safe=""), quote(self.token, safe="")).fill(template)
 
 
 Joining = Generator[bytes | None, bytes, None]

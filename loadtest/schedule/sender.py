@@ -75,7 +75,7 @@ class Sender:
     def catch_up(self) -> None:
         """Send everything that is due by now, up to `MESSAGES_A_TURN`, and set the timer for what is due next."""
         due = self._due
-        if self._clock.steady_ns() >= self._give_up_ns:
+        if self._give_up_ns != NEVER and self._clock.steady_ns() >= self._give_up_ns:
             for message in due[self._next :]:
                 self._leave_out(*message)
             self._next = len(due)

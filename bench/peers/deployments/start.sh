@@ -28,6 +28,7 @@ for _ in $(seq 300); do
   kill -0 $room 2>/dev/null || { cat "$folder/ready" >&2; exit 1; }
   sleep 0.1
 done
+[ -n "$behind" ] || { echo "the chat room was not ready within 30 s" >&2; exit 1; }
 listen="127.0.0.1:$port"
 [ "$kind" = nginx-tls ] && listen="$listen ssl"
 sed -e "s|FOLDER|$folder|g" -e "s|LISTEN|$listen|g" -e "s|BEHIND|$behind|g" "$here/nginx.conf.in" >"$folder/nginx.conf"
