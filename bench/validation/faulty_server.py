@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,8 +32,7 @@ FRAGMENT_LENGTH = 20
 class Fault:
     """No fault at all; the others derive from it and affect one stamped delivery in `every`, or one message.
 
-    A delivery in the middle of each `every` is affected: where n members take turns, a delivery that is held back is
-    followed by another message of its sender as long as half of `every` is at least n * n.
+    A delivery in the middle of each `every` is affected.
     """
 
     def __init__(self, every: int) -> None:
@@ -43,8 +42,7 @@ class Fault:
 
     def deliver(self, receiver: str, sender: str, text: str) -> list[str]:
         """Return the texts to send to `receiver` after `sender` sent `text`."""
-        self._deliveries += 1
-        is_affected = self._deliveries % self._every == self._every // 2
+        is_affected = self._count(sender) % self._every == self._every // 2
         return self._apply(receiver, sender, text) if is_affected else self._forward(receiver, sender, text)
 
     async def receive(self, members: dict[str, ServerConnection], sender: str) -> None:
@@ -56,6 +54,10 @@ class Fault:
     async def send(self, member: ServerConnection, text: str) -> None:
         """Send one text to one member."""
         await member.send(text)
+
+    def _count(self, sender: str) -> int:  # noqa: ARG002
+        self._deliveries += 1
+        return self._deliveries
 
     def _apply(self, receiver: str, sender: str, text: str) -> list[str]:
         return self._forward(receiver, sender, text)
@@ -118,11 +120,19 @@ class LoseAndRepeat(Fault):
 
 
 class Swap(Fault):
-    """Sends one delivery in `every` after the next one from the same sender to the same receiver."""
+    """Sends one delivery in `every` after the next one from the same sender to the same receiver.
+
+    It counts the deliveries of each sender: their order is known, however late the server reads what senders send.
+    """
 
     def __init__(self, every: int) -> None:
         super().__init__(every)
+        self._deliveries_by_sender: Counter[str] = Counter()
         self._held: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def _count(self, sender: str) -> int:
+        self._deliveries_by_sender[sender] += 1
+        return self._deliveries_by_sender[sender]
 
     def _apply(self, receiver: str, sender: str, text: str) -> list[str]:
         self._held[receiver, sender].append(text)
