@@ -114,14 +114,20 @@ class Search:
         return None
 
     def _wider(self) -> int | None:
-        """Return a load outside all tried ones if none of these was held, or failed, in all its tries."""
+        """Return a load outside all tried ones if none of these was held, or failed, in all its tries.
+
+        It is as far outside as they reach beyond the edge, so that the interval is not much wider than it has to be.
+        """
         smallest, largest, limit = min(self._votes), max(self._votes), self._rules.limit
         if self.held and not self.low and smallest > 1:
-            return smallest // GROWTH
+            return max(1, min(round(smallest / self._reach((self.edge or largest) / smallest)), smallest - 1))
         edge_failed = self.edge is not None and self.outcome(self.edge) is Outcome.FAILED
         if edge_failed and self.high is None and largest < limit and self.outcome(largest) is not Outcome.DOUBTFUL:
-            return min(limit, largest * GROWTH)
+            return min(limit, max(round(largest * self._reach(largest / max(self.held, 1))), largest + 1))
         return None
+
+    def _reach(self, ratio: float) -> float:
+        return min(max(ratio, 1 + self._rules.resolution), GROWTH)
 
     def _held(self) -> list[int]:
         edge = self.edge or math.inf

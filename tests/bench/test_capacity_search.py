@@ -127,6 +127,21 @@ def test_a_noisy_edge_ends_with_the_interval_that_all_tries_agree_on(edge: float
         assert seen[search.high] == [Outcome.FAILED] * REPEATS
 
 
+def test_beyond_loads_that_disagree_the_next_one_is_as_far_out_as_they_reach() -> None:
+    answers: dict[int, list[Outcome]] = {}
+
+    def server(load: int) -> Outcome:
+        if load <= 680:
+            return Outcome.HELD
+        if load > 800:
+            return Outcome.FAILED
+        return answers.setdefault(load, [Outcome.FAILED, Outcome.HELD, Outcome.FAILED]).pop()
+
+    search, tried = find(server)
+    assert (search.held, search.low, search.high) == (673, 673, round(800 * 800 / 673))
+    assert max(tried) == search.high
+
+
 @given(st.data())
 def test_any_sequence_of_outcomes_ends(data: st.DataObject) -> None:
     find(lambda _: data.draw(st.sampled_from(Outcome)), Rules(start=4, limit=16, repeats=2, resolution=0.05))
