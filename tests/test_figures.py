@@ -18,7 +18,8 @@ from bench.claims.readers import read
 from bench.claims.stored_results import StoredResults
 from bench.commands.main import main
 from bench.errors import FiguresError
-from bench.presentation.figures.comparisons import answer
+from bench.model.environment import Yardstick
+from bench.presentation.figures.comparisons import answer, side_by_side
 from bench.presentation.figures.markers import blocks, with_blocks
 from bench.presentation.figures.pages import pages, read_blocks
 from bench.presentation.figures.registry import FIGURES
@@ -201,6 +202,22 @@ def test_the_answer_is_of_the_most_users_with_a_ratio_and_tells_who_is_saturated
         text = " ".join(answer(results, "reference").split())
         assert "With 800 users, 80,000 deliveries a second, the p99 of `coalesced`" in text
         assert re.search(f"With 1,600 users {beyond}", text), text
+
+
+@pytest.mark.parametrize(("send_us", "is_said"), [(12.0, False), (16.5, True), (7.5, True)])
+def test_two_campaigns_side_by_side_say_that_their_machines_differ(
+    send_us: float, is_said: bool, tmp_path: Path
+) -> None:
+    results, names = StoredResults(tmp_path), ("reference", "reference-again")
+    for name, yardstick in zip(names, (Yardstick(11.1, 43), Yardstick(send_us, 43)), strict=True):
+        store(MANIFEST.campaign(name), results)
+        summary = results.summary(name)
+        environment = msgspec.structs.replace(summary.environment, yardstick=yardstick)
+        CampaignFolder(results.folder(name)).write_summary(msgspec.structs.replace(summary, environment=environment))
+    text = " ".join(side_by_side(results, *names).split())
+    assert ("The machines differ, so compare ratios only: in `reference` 11.1 us a loopback send" in text) == is_said
+    assert (f"in `reference-again` {send_us} us a loopback send" in text) == is_said
+    assert text.count("`direct`") == text.count("`queue`") == 3
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from bench.analysis.verdict import Verdict
 from bench.claims.medians import server_cpu_us, spread, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
+from bench.model.environment import Yardstick
 from bench.model.summary import Summary
 from bench.presentation.comparison_wording import (
     p99_in_words,
@@ -26,6 +27,7 @@ from bench.presentation.comparison_wording import (
 from bench.presentation.figures.writing import code, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.report.cost_tables import cost_by_users_table, cost_finding, cost_model_table
+from bench.presentation.report.yardstick_table import yardstick_text
 from bench.presentation.table import Column
 from bench.presentation.text import listed_numbers
 
@@ -39,6 +41,8 @@ HOW: Mapping[str, str] = MappingProxyType(
     }
 )
 FAMILIES = (1, 5, 10, 18, 25, 50)
+
+SAME_SPEED = 1.1
 
 ARRIVALS = MappingProxyType({"constant": "evenly spaced messages", "poisson": "messages at Poisson times"})
 
@@ -137,7 +141,10 @@ def cost_by_users(results: StoredResults, campaign: str) -> str:
 
 
 def side_by_side(results: StoredResults, one: str, other: str) -> str:
-    """Show the p99 and its ratio to the baseline in two campaigns, wherever both measured a strategy."""
+    """Show the p99 and its ratio to the baseline in two campaigns, wherever both measured a strategy.
+
+    Where these were two machines, or one that was faster at one time, their yardsticks are said.
+    """
     summaries = [results.summary(campaign) for campaign in (one, other)]
     ratio_of = [{(each.arm, each.users): each for each in compare_arms(summary)} for summary in summaries]
     measured = [{(cell.strategy, cell.users) for cell in summary.cells if cell.valid} for summary in summaries]
@@ -150,7 +157,19 @@ def side_by_side(results: StoredResults, one: str, other: str) -> str:
                 compared = [of_campaign.get(place) for of_campaign in ratio_of]
                 rows.append([code(arm.label), f"{users:,}", *p99, *map(_with_interval, compared)])
     headings = (f"{what}: {code(campaign)}" for what in ("p99 ms", "ratio") for campaign in (one, other))
-    return table([Column("strategy"), "users", *headings], rows)
+    shown = table([Column("strategy"), "users", *headings], rows)
+    speeds = _speeds(summaries[0].environment.yardstick, summaries[1].environment.yardstick, (one, other))
+    return f"{shown}\n\n{speeds}" if speeds else shown
+
+
+def _speeds(one: Yardstick | None, other: Yardstick | None, names: tuple[str, str]) -> str:
+    """Say how fast two machines were, if one was more than 10 % slower than the other."""
+    if not one or not other or max(one.times_slower_than(other), other.times_slower_than(one)) <= SAME_SPEED:
+        return ""
+    return prose(
+        "The machines differ, so compare ratios only:",
+        f"in {code(names[0])} {yardstick_text(one)}; in {code(names[1])} {yardstick_text(other)}.",
+    )
 
 
 def _with_interval(one: Comparison | None) -> str:
