@@ -25,7 +25,8 @@ find_python() {
 test_with() { # the Python's path, and a folder to be made
   local bin=$2/venv/bin
   "$1" -m venv "$2/venv"
-  "$bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+  "$bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . \
+    hypothesis httpx pytest pytest-asyncio pytest-timeout pytest-xdist # what these tests need of the extra `test`
   "$bin/python" -m pytest --quiet --numprocesses 2 -p no:cacheprovider \
     tests/server/test_contract.py tests/server/test_command_line.py tests/server/test_frames.py \
     tests/loadtest/test_ledger.py tests/loadtest/test_frames.py

@@ -18,8 +18,8 @@ import server
 
 ROOT = Path(server.__file__).parent.parent
 """Where `python -m server` finds this server, installed or not."""
-READY_TIMEOUT_S = 30
-EXIT_TIMEOUT_S = 5
+READY_TIMEOUT_S = 300
+EXIT_TIMEOUT_S = 300
 
 
 class ServerProcess:

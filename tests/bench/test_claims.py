@@ -379,7 +379,7 @@ def test_an_interruption_ends_the_campaign_and_all_its_processes(tmp_path: Path)
     stored(root / "results", typical_summary())
     command = [sys.executable, "-m", "bench", "claims", "--all", "--root", str(root)]
     with subprocess.Popen(command, cwd=PACKAGES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: len(psutil.Process(process.pid).children(recursive=True)) >= 3, 60)
+        wait_until(lambda: len(psutil.Process(process.pid).children(recursive=True)) >= 3)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         output, complaint = process.communicate(timeout=300)
