@@ -19,7 +19,10 @@ from bench.commands.compare import compare
 from bench.commands.main import main
 from bench.model.plan import Plan, Workload, make_plan
 from bench.presentation.report.capacity import capacity_command
+from bench.presentation.report.page import Page, Remark
+from bench.presentation.report.render import to_html, to_markdown
 from bench.presentation.report.reproduce import compare_command
+from bench.presentation.table import Tone
 from bench.scenarios.conditions import Conditions
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
 from bench.storage.campaign_folder import CampaignFolder
@@ -293,3 +296,11 @@ def test_a_campaign_without_a_cell_is_not_called_valid(tmp_path: Path) -> None:
 def _row(strategy: str, conditions: Conditions, made: Step) -> Row:
     (cell,) = summarise(plan((strategy,), (50,)), ENVIRONMENT, [run(plan((strategy,), (50,)).trials[0], [made])]).cells
     return Row(f"{conditions.stalled} stalled", conditions, strategy, 1, cell, "", 1.5, 60.0, 2, 0)
+
+
+def test_a_remark_is_shown_in_any_tone() -> None:
+    page = Page("title", "subtitle", ["verdict"], [Remark(tone, f"said {tone.value}") for tone in Tone], [])
+    markdown, html = to_markdown(page), to_html(page)
+    for tone in Tone:
+        assert re.search(rf"^- [^ ]+ said {tone.value}$", markdown, re.MULTILINE)
+        assert re.search(rf'<li class="{tone.value}">\s*said {tone.value}', html)
