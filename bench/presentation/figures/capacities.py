@@ -8,18 +8,19 @@ from bench.capacity.result import Axis, Capacity, CapacityResult
 from bench.claims.stored_results import StoredResults
 from bench.errors import NoFigureError
 from bench.model.message_cost import MessageCost
-from bench.presentation.capacity_answer import amount
+from bench.presentation.capacity_answer import amount, predicted_amount
 from bench.presentation.figures.writing import code, prose, table
 from bench.presentation.table import Column
 from bench.presentation.text import counted
 
 
 def capacities(results: StoredResults, campaign: str) -> str:
-    """Show the answer of a search: the range of each strategy, its deliveries/s, and what limited it."""
+    """Show the answer of a search: the range of each strategy, what was predicted, deliveries/s, and the limit."""
     result = results.capacity(campaign)
     columns: list[Column | str] = [
         Column("strategy"),
         f"maximum {result.plan.by.unit} within the SLO",
+        *(["predicted by a FIFO queue"] if _is_predicted(result) else []),
         *("within the SLO in all tries", "failed in all", "deliveries/s", "tries"),
         Column("limit"),
         Column("evidence"),
@@ -58,12 +59,17 @@ def _ranked(result: CapacityResult) -> list[Capacity]:
     return sorted(result.capacities, key=lambda one: -one.held)
 
 
+def _is_predicted(result: CapacityResult) -> bool:
+    return any(one.predicted for one in result.capacities)
+
+
 def _row(result: CapacityResult, one: Capacity) -> list[str]:
     workload = result.plan.workload
     users, rate = (one.held, workload.room_rate) if result.plan.by is Axis.USERS else (workload.users[0], one.held)
     return [
         code(one.strategy),
         amount(result.plan, one),
+        *([predicted_amount(result.plan, one)] if _is_predicted(result) else []),
         f"{one.low:,}",
         "-" if one.high is None else f"{one.high:,}",
         f"{users * rate:,.0f}",
