@@ -143,7 +143,7 @@ def cost_by_users(results: StoredResults, campaign: str) -> str:
 def side_by_side(results: StoredResults, one: str, other: str) -> str:
     """Show the p99 and its ratio to the baseline in two campaigns, wherever both measured a strategy.
 
-    Where these were two machines, or one that was faster at one time, their yardsticks are said.
+    Where the cores of one were faster, on another machine or at another hour, both yardsticks are said.
     """
     summaries = [results.summary(campaign) for campaign in (one, other)]
     ratio_of = [{(each.arm, each.users): each for each in compare_arms(summary)} for summary in summaries]
@@ -163,11 +163,11 @@ def side_by_side(results: StoredResults, one: str, other: str) -> str:
 
 
 def _speeds(one: Yardstick | None, other: Yardstick | None, names: tuple[str, str]) -> str:
-    """Say how fast two machines were, if one was more than 10 % slower than the other."""
+    """Say how fast the cores were in two campaigns, if those of one were more than 10 % slower."""
     if not one or not other or max(one.times_slower_than(other), other.times_slower_than(one)) <= SAME_SPEED:
         return ""
     return prose(
-        "The machines differ, so compare ratios only:",
+        "The cores were not equally fast, so compare ratios only:",
         f"in {code(names[0])} {yardstick_text(one)}; in {code(names[1])} {yardstick_text(other)}.",
     )
 
