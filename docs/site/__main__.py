@@ -24,9 +24,7 @@ FROM_REPOSITORY = {
 }
 """Files outside `docs/` that are pages of the site, and where."""
 
-ASSETS = tuple(
-    str(folder.relative_to(ROOT)) for folder in (ROOT / "docs" / "images", *sorted((ROOT / "results").glob("*/charts")))
-)
+ASSETS = tuple(str(folder.relative_to(ROOT)) for folder in sorted((ROOT / "results").glob("*/charts")))
 """Folders that pages show pictures from."""
 
 LINK = re.compile(
