@@ -52,6 +52,11 @@ def p50_ms(cell: Cell) -> float:
     return or_infinite(cell.latency_ms.p50)
 
 
+def p50_lower_ms(cell: Cell) -> float:
+    """Return the median of the delivery latency by the lower bounds of the arrivals."""
+    return or_infinite((cell.latency_lower_ms or cell.latency_ms).p50)
+
+
 def p99_ms(cell: Cell) -> float:
     """Return the p99 of the delivery latency."""
     return or_infinite(cell.latency_ms.p99)

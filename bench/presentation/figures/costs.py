@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from bench.analysis.comparison import baseline_of
-from bench.claims.medians import OfCell, p50_ms, p99_ms, server_cpu_us, spread, swarm_cpu_us, valid_cells
+from bench.analysis.comparison import baseline_of, compare_arms
+from bench.claims.medians import (
+    OfCell,
+    p50_lower_ms,
+    p50_ms,
+    p99_lower_ms,
+    p99_ms,
+    server_cpu_us,
+    spread,
+    swarm_cpu_us,
+    valid_cells,
+)
 from bench.claims.stored_results import StoredResults
 from bench.model.summary import Cell, Summary
+from bench.presentation.comparison_wording import ratio_and_interval
 from bench.presentation.connections_answer import connections_table
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.table import Column
+from loadtest.ledger.validity_limits import is_wide_bracket
 
 PEER = "bun"
-PEER_CAMPAIGNS = ("peer-bun-100", "peer-bun-800", "peer-bun-1600", "peer-bun-3000")
+PEER_CAMPAIGNS = ("peer-bun-100", "peer-bun-400", "peer-bun-800", "peer-bun-3000")
 SWARM_CAMPAIGNS = (
     *("swarm-500x100", "swarm-500x800", "swarm-500x2000", "swarm-500x3000"),
     *("swarm-5000x10", "swarm-10000x2"),
@@ -45,8 +57,8 @@ def server_cost(results: StoredResults, campaign: str) -> str:
             code(label),
             f"{cpu[label]:.2f}",
             f"{cpu[label] / cpu[baseline]:.2f}",
-            _range(cells[label], p50_ms),
-            _range(cells[label], p99_ms),
+            _bracket_or_range(cells[label], p50_lower_ms, p50_ms),
+            _bracket_or_range(cells[label], p99_lower_ms, p99_ms),
             f"{sum(cell.missing for cell in cells[label]):,}",
             f"{len(cells[label])} of {summary.plan.blocks}",
         ]
@@ -57,10 +69,13 @@ def server_cost(results: StoredResults, campaign: str) -> str:
 
 
 def peers(results: StoredResults) -> str:
-    """Show `coalesced` beside a C++ server at several rates: CPU time, latencies, and the ratio of the p99."""
+    """Show `coalesced` beside a C++ server at several rates: CPU time, latencies, and the ratio of the p99.
+
+    A latency, or a ratio, that is known as a wide bracket is shown as one.
+    """
     rows = [_peer_row(results.summary(campaign)) for campaign in PEER_CAMPAIGNS]
     pairs = [f"{figure}: {who}" for figure in ("server CPU, us a delivery", "p50 ms", "p99 ms") for who in _SIDES]
-    return table(["deliveries/s", *pairs, "p99, ratio of medians", "valid blocks"], rows)
+    return table(["deliveries/s", *pairs, "p99, Bun / `coalesced`", "valid blocks"], rows)
 
 
 _SIDES = ("`coalesced`", "Bun")
@@ -69,13 +84,13 @@ _SIDES = ("`coalesced`", "Bun")
 def _peer_row(summary: Summary) -> list[str]:
     (users,) = summary.plan.workload.users
     sides = [valid_cells(summary, name, users) for name in ("coalesced", PEER)]
-    p99 = [spread(cells, p99_ms, "p99") for cells in sides]
+    (compared,) = compare_arms(summary)
     return [
         f"{users * summary.plan.workload.room_rate:,.0f}",
         *(_server_cpu(cells) for cells in sides),
-        *(ms(spread(cells, p50_ms, "p50").median) for cells in sides),
-        *(_range(cells, p99_ms) for cells in sides),
-        f"{p99[0].median / p99[1].median:.2f}",
+        *(_bracket_or_range(cells, p50_lower_ms, p50_ms) for cells in sides),
+        *(_bracket_or_range(cells, p99_lower_ms, p99_ms) for cells in sides),
+        ratio_and_interval(compared)[0],
         " and ".join(f"{len(cells)}" for cells in sides) + f" of {summary.plan.blocks}",
     ]
 
@@ -140,8 +155,11 @@ def connections_crowd(results: StoredResults, campaign: str) -> str:
     return prose(f"{first.members:,} idle members on one core, of which {first.vanished:,} vanish and join again.")
 
 
-def _range(cells: list[Cell], of_cell: OfCell) -> str:
-    found = spread(cells, of_cell, "latency")
+def _bracket_or_range(cells: list[Cell], of_lower: OfCell, of_cell: OfCell) -> str:
+    """Show a latency's median and range over blocks, or the bracket that the median lies in where that is wide."""
+    lower, found = spread(cells, of_lower, "latency"), spread(cells, of_cell, "latency")
+    if is_wide_bracket(lower.median, found.median):
+        return f"between {ms(lower.median)} and {ms(found.median)}"
     if len(cells) == 1:
         return ms(found.median)
     return f"{ms(found.median)} ({ms(found.low)} to {ms(found.high)})"
