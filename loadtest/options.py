@@ -41,6 +41,7 @@ class Options:
     live_out: Path | None = None
     server_metrics: str = ""
     rehearses: bool = True
+    samples: bool = True
 
     @classmethod
     def of(cls, parsed: Any) -> Options:
@@ -94,6 +95,7 @@ class Options:
             live_out=Path(parsed.live_out) if parsed.live_out else None,
             server_metrics=parsed.server_metrics or "",
             rehearses=not parsed.no_rehearsal,
+            samples=not parsed.no_samples,
         )
 
 
@@ -175,6 +177,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-rehearsal",
         action="store_true",
         help="do not check with two members, before users join, what the server does",
+    )
+    parser.add_argument(
+        "--no-samples",
+        action="store_true",
+        help="take no sample every second: a second is seen once its window is judged, and Locust counts no deliveries",
     )
     flag("--burst-factor", 1.0, "a burst multiplies the message rate by this; 1: no burst", positive, metavar="F")
     flag("--burst-at", 0.0, "seconds into each window at which its burst begins", not_negative, metavar="S")

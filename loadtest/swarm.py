@@ -173,6 +173,7 @@ class Swarm:
             self._environment.stats,
             "" if is_worker else options.server_metrics,
             None if is_worker else options.live_out,
+            samples=options.samples,
         )
         if not isinstance(self._runner, WorkerRunner):
             parsed = self._environment.parsed_options

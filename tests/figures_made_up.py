@@ -21,8 +21,11 @@ from bench.model.target import Start, Target
 from bench.scenarios.result import Row, ScenarioResult, write_scenario
 from bench.scenarios.scenario import read_scenario, scenario_file
 from bench.storage.campaign_folder import CampaignFolder
+from bench.storage.files import write_struct
 from bench.validation.cross_check.agreement import CrossCheck, Figures, GeneratorResult, Window
 from bench.validation.cross_check.stored import CrossCheckResult, write_cross_check
+from bench.validation.live_cost import FILE as LIVE_COST
+from bench.validation.live_cost import LiveCost, plan_of_both
 from bench.validation.selftest.results import Result
 from bench.validation.selftest.stored import SelftestResult, write_selftest
 from bench.validation.simulated_tables import SimulatedTable, SimulationResult, write_simulation
@@ -51,6 +54,8 @@ def store(campaign: Campaign, results: StoredResults) -> None:
     module, *words = campaign.words()
     if module.endswith("gate_demonstration"):
         _gate_demonstration(folder)
+    elif module.endswith("live_cost"):
+        _live_cost(folder)
     elif module != "bench":
         write_simulation(simulated(), folder)
     else:
@@ -79,6 +84,14 @@ def _gate_demonstration(folder: Path) -> None:
         if cell.latency_ms.p50
     ]
     CampaignFolder(folder).write_summary(msgspec.structs.replace(summary, cells=cells))
+
+
+def _live_cost(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    plan = plan_of_both(made_up_workload((400,)), 8)
+    runs = [run(trial, [step(400, p50=4.0 + trial.block / 100)]) for trial in plan.trials]
+    CampaignFolder(folder).write_summary(summarise(plan, ENVIRONMENT, runs))
+    write_struct(folder / LIVE_COST, LiveCost(FORMAT, (1.0, 1.5, 1.25)))
 
 
 def _pace(trial: Trial) -> float:

@@ -18,9 +18,10 @@ from bench.scenarios import result as scenario_result
 from bench.scenarios.result import ScenarioResult, read_scenario_result
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.files import read_struct, write_struct
-from bench.validation import simulated_tables
+from bench.validation import live_cost, simulated_tables
 from bench.validation.cross_check import stored as cross_check_stored
 from bench.validation.cross_check.stored import CrossCheckResult, read_cross_check
+from bench.validation.live_cost import LiveCost, read_live_cost
 from bench.validation.selftest import stored as selftest_stored
 from bench.validation.selftest.stored import SelftestResult, read_selftest
 from bench.validation.simulated_tables import SimulationResult, read_simulation
@@ -80,6 +81,10 @@ class StoredResults:
     def simulation(self, campaign: str) -> SimulationResult:
         """Read what the simulation stored."""
         return self._read(campaign, simulated_tables.FILE, read_simulation)
+
+    def live_cost(self, campaign: str) -> LiveCost:
+        """Read what the samples of a live view took; its arms are in the `summary`."""
+        return self._read(campaign, live_cost.FILE, read_live_cost)
 
     def measured(self, campaign: str) -> Measured:
         """Read with which command a result was measured."""

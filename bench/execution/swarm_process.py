@@ -38,7 +38,7 @@ class SwarmProcess(Child):
         *,
         rehearses: bool = True,
     ) -> None:
-        """Start a swarm; `more_flags` override those of the workload, `None` removes one.
+        """Start a swarm; `more_flags` override those of the workload, `None` removes one, `True` has no value.
 
         It `rehearses` with two members first if the server is not our own, which is known to pass messages on.
         """
@@ -62,7 +62,12 @@ class SwarmProcess(Child):
             flags |= {"--processes": workload.swarm_workers, "--master-bind-port": port, "--master-port": port}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
         flags |= more_flags
-        words = [str(word) for flag in flags.items() if flag[1] is not None for word in flag]
+        words = [
+            str(word)
+            for flag, value in flags.items()
+            if value is not None
+            for word in ([flag] if value is True else [flag, value])
+        ]
         words += _endpoint_flags(trial.arm)
         if trial.arm.is_ours or not rehearses:
             words.append("--no-rehearsal")

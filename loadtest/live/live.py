@@ -32,14 +32,17 @@ class Live:
         stats: RequestStats,
         server_metrics: str = "",
         out: Path | None = None,
+        *,
+        samples: bool = True,
     ) -> None:
+        """Begin to take samples, unless `samples` is false: then only judged seconds are seen."""
         self._users = users
         self._sampler = Sampler(generator) if generator else None
         self._statistics = LiveStatistics(stats)
         self._metrics = ServerMetrics(server_metrics, PERIOD_S) if server_metrics else None
         self._out = out.open("w") if out else None
         self.seconds = LiveSeconds(self._write)
-        self._greenlet = gevent.spawn(self._run)
+        self._greenlet = gevent.spawn(self._run) if samples else None
 
     def judged(self, seconds: Sequence[Second]) -> None:
         """Take the seconds of a window that was judged."""
@@ -47,8 +50,9 @@ class Live:
 
     def close(self) -> None:
         """Take the last sample, so that Locust's count of deliveries is exact, and stop."""
-        self._greenlet.kill()
-        self._update()
+        if self._greenlet:
+            self._greenlet.kill()
+            self._update()
         if self._metrics:
             self._metrics.close()
         if self._out:
@@ -69,6 +73,7 @@ class Live:
             server_loop_lag_p99_ms=load.loop_lag_p99_ms,
         )
         if self._sampler:
+            began_ns = time.thread_time_ns()
             sample = self._sampler.take()
             self._statistics.add(sample)
             p50_ms, p99_ms = p50_and_p99(sample.times_ms)
@@ -79,6 +84,7 @@ class Live:
                 p50_ms=p50_ms,
                 p99_ms=p99_ms,
                 schedule_lag_p99_ms=lag_ms,
+                sampling_cpu_ms=(time.thread_time_ns() - began_ns) / 1e6,
             )
         self.seconds.add(second)
 

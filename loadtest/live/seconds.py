@@ -16,8 +16,9 @@ class LiveSecond(msgspec.Struct, frozen=True, omit_defaults=True):
 
     It `is_exact` once its window has been judged. Until then deliveries are estimated, latencies are those of a sample,
     and what is missing is not known. The schedule lag is that of this process's users; `None` is what is not known, or
-    a latency among missing deliveries. The server's figures are of its own `/metrics`. Seconds of a window begin when
-    it begins, samples with the clock's, so that an exact one may be up to a second later than its sample.
+    a latency among missing deliveries. The server's figures are of its own `/metrics`. `sampling_cpu_ms` is the CPU
+    time that the sample took. Seconds of a window begin when it begins, samples with the clock's, so that an exact one
+    may be up to a second later than its sample.
     """
 
     time_s: int
@@ -29,6 +30,7 @@ class LiveSecond(msgspec.Struct, frozen=True, omit_defaults=True):
     schedule_lag_p99_ms: float | None = None
     server_cpu_percent: float | None = None
     server_loop_lag_p99_ms: float | None = None
+    sampling_cpu_ms: float | None = None
     is_exact: bool = False
 
 

@@ -15,6 +15,7 @@ from bench.model.summary import Cell, Summary
 from bench.scenarios.result import ScenarioResult
 from bench.storage.campaign_folder import CampaignFolder, StoredPlan
 from bench.validation.cross_check.stored import CrossCheckResult
+from bench.validation.live_cost import LiveCost
 from bench.validation.selftest.stored import SelftestResult
 from bench.validation.simulated_tables import SimulationResult
 from loadtest.ledger.result import Generator, Step, SwarmResult
@@ -72,6 +73,7 @@ def test_the_files_that_are_said_to_carry_a_format_do_and_runs_do_not() -> None:
         "cross_check.json": CrossCheckResult,
         "connections.json": ConnectionsResult,
         "simulation.json": SimulationResult,
+        "live_cost.json": LiveCost,
         "campaign.json": Measured,
     }
     assert quoted(in_prose("# Formats", " carry ")) == set(carry)

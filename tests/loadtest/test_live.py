@@ -159,9 +159,23 @@ def test_exact_seconds_add_up_to_the_result(start_server: Callable[..., ServerPr
     assert sampled
     assert all(line.users == 10 for line in sampled)
     assert all(0 < (line.p50_ms or 0) <= (line.p99_ms or 0) for line in sampled)
+    assert all((line.sampling_cpu_ms or 0) > 0 for line in sampled)
     counted = sum(line.deliveries_per_s or 0 for line in sampled)
     assert counted == pytest.approx(10 * 50 * 4, rel=0.5), "window and warm-up; seconds are not exactly one"
     assert any(line.server_cpu_percent is not None for line in lines)
+
+
+def test_without_samples_only_judged_seconds_are_seen(
+    start_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    live = tmp_path / "live.jsonl"
+    flags = ("--only-summary", "-r", "100", "--steps", "5", "--room-rate", "50", "--warmup", "1", "--dwell", "2")
+    unseen = ("--no-samples", "--live-out", str(live))
+    step = only_step(run_swarm(start_server().url, tmp_path / "out.json", *flags, *unseen))
+    lines = [msgspec.json.decode(line, type=LiveSecond) for line in live.read_bytes().splitlines()]
+    assert lines
+    assert all(line.is_exact and line.sampling_cpu_ms is None for line in lines)
+    assert sum(line.deliveries_per_s or 0 for line in lines) == step.delivered
 
 
 @pytest.mark.long

@@ -46,6 +46,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "selftest-sentence": validations.selftest_sentence,
         "cross-checks": validations.cross_checks,
         "simulated": validations.simulated,
+        "live-cost": validations.live_cost,
         "gate-demonstration": gates.gate_demonstration,
         "command": records.command,
         "chart": records.chart,

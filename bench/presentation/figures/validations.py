@@ -1,15 +1,25 @@
-"""Figures of the tool's validation: self-test, cross-checks, simulation."""
+"""Figures of the tool's validation: self-test, cross-checks, simulation, what it costs to watch."""
 
 from __future__ import annotations
 
+import statistics
+
+import numpy as np
+
+from bench.analysis.comparison import compare_arms
+from bench.analysis.paired_tests import estimate
+from bench.claims.medians import p50_ms, p99_ms, spread, swarm_cpu_us, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
+from bench.model.summary import Summary
+from bench.presentation.comparison_wording import ratio_and_interval, span, verdict_in_words
 from bench.presentation.cross_check_answer import bracket_in_words
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.selftest_answer import selftest_table, selftest_verdict
 from bench.presentation.table import Column
 from bench.validation.cross_check.agreement import CrossCheck
+from bench.validation.live_cost import UNWATCHED, WATCHED
 
 
 def selftest(results: StoredResults, campaign: str) -> str:
@@ -60,3 +70,50 @@ def simulated(results: StoredResults, campaign: str, name: str) -> str:
     found = tables[name]
     first, *others = found.headings
     return table([Column(first), *others], found.rows)
+
+
+def live_cost(results: StoredResults, campaign: str) -> str:
+    """Show a watched swarm beside an unwatched one, and say what a sample takes."""
+    summary = results.summary(campaign)
+    (users,) = summary.plan.workload.users
+    rows = []
+    for label in (UNWATCHED, WATCHED):
+        cells = valid_cells(summary, label, users)
+        lag = spread(cells, lambda cell: cell.generator.schedule_lag_p99_ms, "schedule lag")
+        rows.append(
+            [
+                label,
+                f"{spread(cells, swarm_cpu_us, 'CPU time').median:.2f}",
+                ms(spread(cells, p50_ms, "p50").median),
+                ms(spread(cells, p99_ms, "p99").median),
+                ms(lag.median),
+                f"{len(cells)} of {summary.plan.blocks}",
+            ]
+        )
+    (compared,) = compare_arms(summary)
+    ratio, interval = ratio_and_interval(compared)
+    cpu, cpu_interval = _swarm_cpu_ratio(summary, users)
+    rows.append(["ratio", cpu, "", ratio, "", ""])
+    rows.append(["95 % interval", cpu_interval, "", interval, "", ""])
+    headings = ("swarm CPU, us a delivery", "p50 ms", "p99 ms", "schedule lag p99, ms", "valid blocks")
+    sampling_ms = statistics.median(results.live_cost(campaign).sampling_cpu_ms)
+    percent = spread(valid_cells(summary, WATCHED, users), lambda cell: cell.generator.cpu_percent, "CPU").median
+    rate = summary.plan.workload.room_rate
+    said = prose(
+        f"{users:,} users, {rate:g} messages/s. Verdict on the p99: {verdict_in_words(compared)}. A sample takes",
+        f"{sampling_ms:.2f} ms of CPU time once a second, {10 * sampling_ms / percent:.2f} % of what this swarm uses",
+        f"({percent:.0f} % of its core).",
+    )
+    return f"{table([Column('swarm'), *headings], rows)}\n\n{said}"
+
+
+def _swarm_cpu_ratio(summary: Summary, users: int) -> tuple[str, str]:
+    """Return the ratio of the swarm's CPU time of a delivery, watched by unwatched in each block, and its interval."""
+    by_block = [
+        {cell.block: swarm_cpu_us(cell) for cell in valid_cells(summary, label, users)}
+        for label in (WATCHED, UNWATCHED)
+    ]
+    both = sorted(by_block[0].keys() & by_block[1].keys())
+    found = estimate(np.log([by_block[0][block] / by_block[1][block] for block in both]))
+    centre, low, high = np.exp(found).tolist()
+    return f"{centre:.3f}", span(low, high)
