@@ -13,7 +13,7 @@ from loadtest.options import Options, add_arguments
 
 
 def main() -> None:
-    """Check a server by the swarm's own flags; what is wrong goes to the error output, with exit code 1."""
+    """Check a server by the swarm's own flags, a line a step; what is wrong is an error, with exit code 1."""
     parser = LocustArgumentParser(
         prog="python -m loadtest.check",
         description="Check that two users can join a server and hear each other. Its flags are the swarm's.",
@@ -26,12 +26,15 @@ def main() -> None:
     parsed = parser.parse_args()
     try:
         options = Options.of(parsed)
-        has_echo = options.endpoint.has_echo
-        exchange(resolve(parsed.host, options.endpoint), options.load.message_size, has_echo)
+        target = resolve(parsed.host, options.endpoint)
+        exchange(target, options.load.message_size, has_echo=options.endpoint.has_echo, tell=_tell)
     except (ConnectError, OptionError, RehearsalError, OSError) as error:
         sys.exit(str(error))
-    echo = "and its sender has its own copy" if has_echo else "and its sender has no copy"
-    sys.stdout.write(f"two users joined, what one said reached the other unaltered, {echo}\n")
+
+
+def _tell(step: str) -> None:
+    sys.stdout.write(f"ok: {step}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

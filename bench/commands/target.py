@@ -21,6 +21,7 @@ from bench.storage.target_file import located, read_target
 NO_NOTICES = 0
 CHECK_LIMIT_S = 60.0
 POLL_S = 0.1
+STEP = "ok: "
 TEMPLATE = """\
 # How to measure this server: docs/own-server.md. `python -m bench target check {file}` tries it.
 name = "{name}"
@@ -100,15 +101,15 @@ def check(file: Path) -> None:
                 host, port = server.await_ready(session.interruption)
                 click.echo(f"ok: it accepts connections at {host}:{port}")
                 address = target_url(described, (host, port))
-                click.echo(f"ok: {_exchange(described, address, Path(directory), session.interruption)}")
+                _exchange(described, address, Path(directory), session.interruption)
         except TrialError as error:
             session.print_failure(described.name, error)
             exit_with(is_valid=False)
     click.echo(f"measure it with `python -m bench compare --target {file}`")
 
 
-def _exchange(described: Target, address: str, directory: Path, interruption: Interruption) -> str:
-    """Let the swarm's own client try it.
+def _exchange(described: Target, address: str, directory: Path, interruption: Interruption) -> None:
+    """Let the swarm's own client try it, and print the steps that worked.
 
     Raises:
         TrialError: it failed; the message is the swarm's, with what was sent and what came back.
@@ -120,7 +121,11 @@ def _exchange(described: Target, address: str, directory: Path, interruption: In
         while (code := child.exit_code()) is None and waited_s < CHECK_LIMIT_S:
             interruption.sleep(POLL_S)
             waited_s += POLL_S
-        said = child.output().strip()
+        said = child.output().splitlines()
+    for line in said:
+        if line.startswith(STEP):
+            click.echo(line)
+    if code is None:
+        raise TrialError(f"the check did not end within {CHECK_LIMIT_S:g} s", tuple(said))
     if code != 0:
-        raise TrialError(said.splitlines()[-1] if said else f"the check did not end within {CHECK_LIMIT_S:g} s")
-    return said
+        raise TrialError(said[-1] if said else f"the check ended with {code} and said nothing")

@@ -10,7 +10,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -23,6 +22,7 @@ from websockets.typing import Subprotocol
 from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial, wait_for
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.client.handshake import read_reply
+from loadtest.client.joining import join
 from loadtest.client.printable import printable
 from loadtest.client.target import Target
 from loadtest.client.tls import Tls
@@ -89,22 +89,18 @@ class WebSocket:
             raise
 
     def _join(self, deadline: float) -> None:
-        """Let the protocol's driver send what it has to and give it the messages that it awaits."""
-        joining, received = self._driver.join(self._identity), deque[bytes]()
-        with suppress(StopIteration):
-            step = next(joining)
-            while True:
-                if step is not None:
-                    self.send_message(step)
-                    step = joining.send(b"")
-                    continue
-                while not received:
-                    if not self._first_bytes:
-                        wait_for(self._socket, READABLE, deadline, "join")
-                    received += self.read_texts(READ_BYTES)
-                    if self.ended.is_set():
-                        raise ConnectError(f"the server ended the connection while a user joined: {self.why_ended()}")
-                step = joining.send(received.popleft())
+        messages = deque[bytes]()
+
+        def receive() -> bytes:
+            while not messages:
+                if not self._first_bytes:
+                    wait_for(self._socket, READABLE, deadline, "join")
+                messages.extend(self.read_texts(READ_BYTES))
+                if self.ended.is_set():
+                    raise ConnectError(f"the server ended the connection while a user joined: {self.why_ended()}")
+            return messages.popleft()
+
+        join(self._driver, self._identity, self.send_message, receive)
 
     def watch(
         self,

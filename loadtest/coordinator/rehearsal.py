@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import gevent
 
+from loadtest.client.printable import printable
 from loadtest.client.target import Target
 from loadtest.client.websocket import WebSocket
 from loadtest.errors import ConnectError, RehearsalError
 from loadtest.ledger.records import MAX_SENDER, MAX_SEQ
-from loadtest.schedule.stamp import LENGTH, stamped_text
+from loadtest.schedule.stamp import stamped_text
 
 CONNECT_LIMIT_S = 10.0
 LEAVE_LIMIT_S = 2.0
@@ -21,7 +23,6 @@ ECHO_LIMIT_S = 1.0
 """Once another member has the message, its sender has this long to get its own copy."""
 POLL_S = 0.002
 READ_BYTES = 65_536
-SHOWN_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,21 @@ def rehearse(target: Target, message_size: int, *, has_echo: bool) -> Rehearsal:
 
     """
     try:
-        return exchange(target, message_size, has_echo)
+        return exchange(target, message_size, has_echo=has_echo)
     except (ConnectError, OSError):
         return Rehearsal()
 
 
-def exchange(target: Target, message_size: int, has_echo: bool) -> Rehearsal:
-    """Let two members join, and one of them say something.
+def exchange(
+    target: Target, message_size: int, *, has_echo: bool, tell: Callable[[str], None] = lambda _: None
+) -> Rehearsal:
+    """Let two members join, and one of them say something; `tell` hears of each step that worked.
 
     Raises:
         ConnectError: a member could not join.
         OSError: the system refused.
-        RehearsalError: the message was not passed on, its sender has a copy although it should not, or the reverse,
-            or a connection ended.
+        RehearsalError: the message was not passed on as it was, its sender has a copy although it should not, or the
+            reverse, or a connection ended.
 
     """
     with ExitStack() as stack:
@@ -60,15 +63,18 @@ def exchange(target: Target, message_size: int, has_echo: bool) -> Rehearsal:
         for member in members:
             member.connect(CONNECT_LIMIT_S)
             stack.callback(_leave, member)
+        tell("two users joined")
         now_ns = time.time_ns()
         text = stamped_text(MAX_SENDER, MAX_SEQ, now_ns, now_ns, message_size)
-        sender, other = (_Listener(member, text[:LENGTH]) for member in members)
+        sender, other = (_Listener(member, text) for member in members)
         members[0].send_text(text)
         if not _hears(other, PASS_ON_LIMIT_S, sender):
-            raise RehearsalError(_not_passed_on(other))
+            raise RehearsalError(_not_passed_on(target.endpoint.driver.wrap(text), other))
+        tell("what one said reached the other unaltered")
         has_its_own = _hears(sender, ECHO_LIMIT_S, other)
         if has_its_own != has_echo:
             raise RehearsalError(_WITHOUT_ECHO if has_echo else _WITH_ECHO)
+        tell("its sender has its own copy" if has_echo else "its sender has no copy, as expected")
         return Rehearsal(sent=1, received=1 + has_its_own)
 
 
@@ -81,10 +87,10 @@ def _leave(member: WebSocket) -> None:
 class _Listener:
     """One member, and what it has received."""
 
-    def __init__(self, member: WebSocket, stamp: bytes) -> None:
+    def __init__(self, member: WebSocket, said: bytes) -> None:
         self.member = member
         self.texts: list[bytes] = []
-        self._stamp = stamp
+        self._said = said
 
     def read(self) -> None:
         """Read what there is.
@@ -101,7 +107,7 @@ class _Listener:
     @property
     def has_it(self) -> bool:
         """Whether the message has come."""
-        return any(self._stamp in text for text in self.texts)
+        return any(self._said in text for text in self.texts)
 
 
 def _hears(listener: _Listener, limit_s: float, other: _Listener) -> bool:
@@ -122,22 +128,31 @@ def _hears(listener: _Listener, limit_s: float, other: _Listener) -> bool:
 
 _LOST = (
     "the server does not keep users in the room: two members joined, and the connection of one ended, as {}; give what "
-    "it asks for (--url-path, --header, --subprotocol)"
+    "it asks for (--url-path, --header, --subprotocol; in a file url_path, headers and subprotocol of [join], and what "
+    "[protocol] sends to join)"
 )
 _WITHOUT_ECHO = (
     "the server does not send a message to its sender: another member received one, and its sender did not within "
-    f"{ECHO_LIMIT_S:g} s; add --no-echo, and no such copies are expected"
+    f"{ECHO_LIMIT_S:g} s; add --no-echo, in a file hears_itself = false to [join], and no such copies are expected"
 )
-_WITH_ECHO = "the server sends a message to its sender, too; leave out --no-echo, or these copies are not judged"
+_WITH_ECHO = (
+    "the server sends a message to its sender, too; leave out --no-echo, in a file hears_itself = false, or these "
+    "copies are not judged"
+)
 
 
-def _not_passed_on(other: _Listener) -> str:
+def _not_passed_on(sent: bytes, other: _Listener) -> str:
     if other.texts:
-        seen = f"it received {len(other.texts)} other texts, the last: {other.texts[-1][:SHOWN_BYTES]!r}"
+        seen = f"the last text that it received, of {len(other.texts)}: {_shown(other.texts[-1])}"
     else:
         seen = "it received nothing"
     return (
-        f"the server does not pass messages on: two members joined, one sent a text, and the other did not have it "
-        f"within {PASS_ON_LIMIT_S:g} s; {seen}. All users have to be in one room (--url-path), and a text has to reach "
-        "them as it was sent, in whatever envelope"
+        f"the server does not pass messages on: two members joined, one sent {_shown(sent)}, and the other did not "
+        f"have what it said within {PASS_ON_LIMIT_S:g} s; {seen}. All users have to be in one room (--url-path; in a "
+        "file url_path of [join], and what [protocol] sends to join), a message has to be what the server takes for "
+        "one (message of [protocol]), and its text has to reach them as it was sent, in whatever envelope"
     )
+
+
+def _shown(message: bytes) -> str:
+    return printable(message.decode(errors="replace"))

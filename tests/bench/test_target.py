@@ -68,7 +68,8 @@ def test_a_described_server_is_checked_and_measured(tmp_path: Path) -> None:
     path = started(tmp_path)
     done = bench("target", "check", str(path))
     assert done.exit_code == 0, done.output
-    assert "two users joined, what one said reached the other unaltered" in done.output
+    steps = [line for line in done.output.splitlines() if line.startswith("ok: ")]
+    assert [step.split()[1] for step in steps] == [str(path), "it", "two", "what", "its"]
     bench("compare", "--strategies", "none", "--target", str(path), *LOAD, "--out", str(tmp_path / "out"))
     (cell,) = CampaignFolder(tmp_path / "out").read_summary().cells
     assert (cell.strategy, cell.expected, cell.delivered) == ("mine", 60, 60)
@@ -138,6 +139,8 @@ def test_a_check_says_what_the_server_sent(tmp_path: Path) -> None:
     done = bench("target", "check", str(path))
     assert done.exit_code == 3
     assert "say who you are" in done.stderr
+    assert '"type": "hello"' in done.stderr, "what was sent"
+    assert "two users joined" not in done.output
 
 
 @pytest.mark.parametrize(

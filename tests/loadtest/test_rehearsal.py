@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from websockets.sync.server import ServerConnection
 
 from loadtest.client.endpoint import Endpoint
 from loadtest.client.target import resolve
-from loadtest.coordinator.rehearsal import rehearse
+from loadtest.coordinator.rehearsal import exchange, rehearse
 from loadtest.errors import RehearsalError
 from tests.loadtest.rude_server import LIMIT_S, close_at_once, rude_server
 from tests.swarm_process import ROOT, run_swarm
@@ -58,6 +59,30 @@ def test_a_server_that_ends_the_connection_is_told_with_its_reason(
         rehearse(resolve(host, Endpoint("/{user}")), 64, has_echo=True)
     assert words in str(refused.value)
     assert "give what it asks for" in str(refused.value)
+
+
+def shorten(members: set[ServerConnection]) -> Callable[[ServerConnection], None]:
+    """Pass on the first half of each message."""
+
+    def serve(member: ServerConnection) -> None:
+        members.add(member)
+        for message in member:
+            for each in members:
+                each.send(message[: len(message) // 2])
+
+    return serve
+
+
+def test_a_server_that_alters_a_text_is_told_with_what_was_sent_and_received() -> None:
+    told: list[str] = []
+    with rude_server(shorten(set())) as host, pytest.raises(RehearsalError) as refused:
+        exchange(resolve(host, Endpoint("/{user}")), 64, has_echo=True, tell=told.append)
+    assert told == ["two users joined"]
+    sent, received = re.findall(r"lt1\|[\w|.]*\w", str(refused.value))
+    assert len(sent) > len(received) > 10
+    assert sent.startswith(received)
+    assert "the last text that it received, of 1: lt1|" in str(refused.value)
+    assert "url_path of [join]" in str(refused.value)
 
 
 def test_a_close_frame_that_comes_with_the_reply_to_the_handshake_is_read() -> None:
