@@ -11,6 +11,7 @@ from loadtest.ledger.backlog import backlog_growth
 from loadtest.ledger.order import count_disorder, is_first
 from loadtest.ledger.records import NEVER, Deliveries, Integers, Members, Sends, Window, key, match
 from loadtest.ledger.result import Counts
+from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH
 
 POSITIONS = 10
 _NONE = Sends.concatenate([])
@@ -114,6 +115,12 @@ def judge(
     reordered, order_conflicts = count_disorder(window, members, all_sends, earlier or _NONE, all_deliveries)
     latency = judged.arrival_ns - sent_ns
     uncertainty = judged.arrival_ns - np.minimum(np.maximum(judged.floor_ns, sent_ns), judged.arrival_ns)
+    latest = np.where(in_time, arrival, NEVER)
+    growth = backlog_growth(window, sends, is_expected, latest)
+    if growth > MAX_BACKLOG_GROWTH:  # perhaps the swarm read late: the earliest possible arrivals have to say so, too
+        earliest = latest.copy()
+        earliest[judged_message, receiver[is_in_time]] -= uncertainty
+        growth = min(growth, backlog_growth(window, sends, is_expected, earliest))
     return Judgement(
         start_ns=window.start_ns,
         counts=Counts(
@@ -134,7 +141,7 @@ def judge(
             echoes=int((sends.sender[message] == members.member[receiver]).sum()) if not window.has_echo else 0,
         ),
         outstanding=int((is_expected & ~in_time & was_sent[:, None])[:, members.left_ns == NEVER].sum()),
-        backlog_growth=backlog_growth(window, sends, is_expected, np.where(in_time, arrival, NEVER)),
+        backlog_growth=growth,
         latency=latency,
         latency_lower=latency - uncertainty,
         response=judged.arrival_ns - judged.due_ns,

@@ -9,7 +9,8 @@ MIN_ATTEMPTED_RATIO = 0.99
 MAX_SCHEDULE_LAG_MS = 5.0
 """The p99 of how late messages are sent may be this high..."""
 MAX_SCHEDULE_LAG_RATIO = 0.2
-"""...or, where that is more, this share of the latency's p99, or of its median where the p99 is never."""
+"""...or, where that is more, this share of the latency's p99, or of its median where the p99 is never: of the lower end
+of a bracket, which a late swarm does not raise."""
 MAX_CLOCK_STEP_NS = 1_000_000
 """The system's clock may be set by this much within a window."""
 MAX_NEGATIVE_RATIO = 0.01

@@ -52,8 +52,8 @@ class Run:
         """All messages, of one sender."""
         return Sends(np.zeros_like(self.sent_ns), np.arange(len(self.sent_ns)), self.sent_ns, self.sent_ns)
 
-    def judged(self) -> Judgement:
-        """Judge it as the swarm does."""
+    def judged(self, floor_ns: Integers | None = None) -> Judgement:
+        """Judge it as the swarm does; `floor_ns` are the earliest possible arrivals, if they are not the arrivals."""
         message, member = (index.ravel() for index in np.indices(self.arrival.shape))
         arrival = self.arrival.ravel()
         rows = (
@@ -62,7 +62,7 @@ class Run:
             message,
             self.sent_ns[message],
             arrival,
-            arrival,
+            arrival if floor_ns is None else floor_ns.ravel(),
             arrival,
             np.zeros_like(message),
         )
@@ -194,3 +194,15 @@ def test_a_high_latency_that_does_not_rise_is_no_saturation(latency_s: float) ->
 
 def test_a_window_of_a_few_messages_is_not_judged() -> None:
     assert Run(0.5, 0, 5, None, rate=2).growth == 0.0
+
+
+def test_a_swarm_that_reads_later_and_later_is_no_saturation_of_the_server() -> None:
+    run = Run(1.5, 2, 5, seed=None)
+    in_time = run.arrival.copy()
+    run.arrival = run.arrival + (run.sent_ns - run.sent_ns[0])[:, None] // 5
+    assert run.growth > MAX_BACKLOG_GROWTH
+    assert run.judged().backlog_growth == run.growth, "known exactly: the server"
+    assert run.judged(floor_ns=in_time).backlog_growth == 0
+    behind = Run(0.9, 2, 5, seed=None)
+    earlier = behind.arrival - 50_000_000
+    assert behind.judged(floor_ns=earlier).backlog_growth == pytest.approx(behind.growth, rel=0.1)

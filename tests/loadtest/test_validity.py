@@ -148,6 +148,15 @@ def test_where_the_p99_is_never_a_fifth_of_the_median_may_be_late(late_ms: int, 
     assert step.valid == is_valid
 
 
+@pytest.mark.parametrize(("late_ms", "is_valid"), [(7, True), (9, False)])
+def test_of_a_p99_in_a_wide_bracket_a_fifth_of_the_lower_end_may_be_late(late_ms: int, is_valid: bool) -> None:
+    sent_ns = [due_ns + late_ms * 1_000_000 for due_ns in PUNCTUAL]
+    step = step_of(sent_ns, latencies_ns=[100_000_000], bound_ns=60_000_000)
+    assert step.latency_lower_ms is not None
+    assert (step.latency_ms.p99, step.latency_lower_ms.p99) == (pytest.approx(100, 0.01), pytest.approx(40, 0.01))
+    assert step.valid == is_valid
+
+
 def test_a_window_without_messages_is_no_measurement() -> None:
     step = step_of([])
     assert not step.valid
