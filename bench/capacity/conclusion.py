@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.analysis.fifo_queue import delivery_p_ms
 from bench.analysis.window_length import supported_percentile
 from bench.capacity.judge import is_generator_busy, is_server_busy
 from bench.capacity.prediction import predict
 from bench.capacity.result import FORMAT, Capacity, CapacityPlan, CapacityResult, Limit, Try
 from bench.capacity.search import Outcome, Search
 from bench.model.environment import Environment
+from bench.model.message_cost import MessageCost
 from bench.model.summary import Cell
 from loadtest.ledger.validity_limits import MAX_SCHEDULE_LAG_MS
 
 MIN_BUSY_WHEN_LATE_PERCENT = 50.0  # of a core; a late generator that was less busy was delayed by something else
+
+MAX_BEYOND_QUEUE = 1.5  # a percentile this many times that of a FIFO queue is not explained by waiting alone
 
 
 def conclude(plan: CapacityPlan, environment: Environment, tries: Sequence[Try]) -> CapacityResult:
@@ -52,7 +56,7 @@ def _limit(plan: CapacityPlan, search: Search, tries: Sequence[Try]) -> tuple[Li
         return Limit.UNFINISHED, "the search ended before any load failed"
     outcome = search.outcome(search.edge)
     last = [each for each in tries if (each.load, each.outcome) == (search.edge, outcome)][-1]
-    evidence = f"at {last.load:,} {plan.by.unit}: {last.reason}{_utilisation(last.cell)}"
+    evidence = f"at {last.load:,} {plan.by.unit}: {last.reason}{_utilisation(plan, last)}"
     if outcome is Outcome.FAILED:
         return Limit.SERVER, evidence
     return (Limit.GENERATOR if _is_generator_at_fault(last.cell) else Limit.DOUBT), evidence
@@ -66,8 +70,9 @@ def _is_generator_at_fault(cell: Cell | None) -> bool:
     return is_generator_busy(cell) or (was_late and cell.generator.cpu_percent > MIN_BUSY_WHEN_LATE_PERCENT)
 
 
-def _utilisation(cell: Cell | None) -> str:
-    """Describe how busy the server and the generator were."""
+def _utilisation(plan: CapacityPlan, one: Try) -> str:
+    """Describe how busy the server and the generator were, and whether waiting explains the latency."""
+    cell = one.cell
     if cell is None:
         return ""
     server, lag_ms = cell.server.cpu_percent, cell.server.loop_lag_p99_ms
@@ -76,6 +81,21 @@ def _utilisation(cell: Cell | None) -> str:
         "" if lag_ms is None else f"its event loop {lag_ms:,.1f} ms late (p99)",
         f"the generator's core {cell.generator.cpu_percent:.0f} % busy",
     ]
-    is_idle = server is not None and not (is_generator_busy(cell) or is_server_busy(cell))
-    remark = "; neither was busy, so other work may be the reason" if is_idle else ""
+    is_idle = not (is_generator_busy(cell) or is_server_busy(cell))
+    remark = _queueing(plan, one.load, cell, server) if server and is_idle else ""
     return f"; {', '.join(filter(None, parts))}{remark}"
+
+
+def _queueing(plan: CapacityPlan, load: int, cell: Cell, server_percent: float) -> str:
+    """Say what the percentile would be if messages only waited for each other, on a core that is as busy as this one.
+
+    The service time of a message is the share of the core that was used, by the rate; its members get it one by one.
+    """
+    workload = plan.workload_at(load)
+    service_us = server_percent / 100 / workload.room_rate * 1e6
+    cost = MessageCost(0.0, service_us / cell.users)
+    queue_ms = delivery_p_ms(cost, cell.users, workload.room_rate, plan.percentile.number, workload.arrival)
+    measured_ms = plan.percentile.of(cell.latency_lower_ms or cell.latency_ms)
+    said = f"; a FIFO queue as busy as that has a {plan.percentile.label} of {queue_ms:,.0f} ms"
+    is_explained = measured_ms is None or measured_ms <= MAX_BEYOND_QUEUE * queue_ms
+    return said if is_explained else f"{said}, so other work may be the reason"

@@ -16,8 +16,9 @@ LIMITS = {
     Limit.UNFINISHED: "no limit was reached",
 }
 NONE, UNKNOWN = "none", "unknown"
-JOINS_MESSAGES = frozenset({"coalesced"})
-"""Strategies that write the messages of one turn of the event loop together, which no FIFO queue does."""
+JOINS_MESSAGES = frozenset({"coalesced", "queue"})
+"""Strategies that handle messages which wait together: one write for all of a turn of the event loop, or one wake-up of
+a member's sender. A FIFO queue does neither."""
 
 
 def capacity_answer(result: CapacityResult) -> Answer:
@@ -92,7 +93,7 @@ def _prediction(plan: CapacityPlan, capacity: Capacity) -> str:
         f"{capacity.predicted.tries} tries"
     )
     if joins_messages(plan, capacity.strategy):
-        text += "; that is too low, as this strategy writes messages that wait together"
+        text += "; that is too low, as this strategy handles messages that wait together"
     return text
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from bench.analysis.fifo_queue import delivery_p_ms
 from bench.capacity.conclusion import conclude
 from bench.capacity.judge import judge
 from bench.capacity.result import Capacity, CapacityResult, Limit, Prediction, read_capacity
@@ -203,9 +204,10 @@ def only(result: CapacityResult) -> Capacity:
     return capacity
 
 
-def at_the_edge(server_share: float) -> str:
+def at_the_edge(server_share: float, arrival: str = "constant") -> str:
     """Return the evidence for a server with a capacity of 50 users, from a search of two tries."""
     plan = capacity_plan("direct", limit=100)
+    plan = msgspec.structs.replace(plan, workload=msgspec.structs.replace(plan.workload, arrival=arrival))
     tries = [
         judge(plan, ENVIRONMENT, with_server_at([made], server_share), made.users)
         for made in (step(50), step(100, p50=30))
@@ -229,8 +231,17 @@ def test_the_server_as_the_limit_is_shown_with_how_busy_both_sides_were() -> Non
     )
 
 
-def test_a_miss_with_time_to_spare_on_both_sides_has_a_remark() -> None:
-    assert at_the_edge(server_share=0.5).endswith("; neither was busy, so other work may be the reason")
+@pytest.mark.parametrize(
+    ("busy_share", "arrival", "is_explained"),
+    [(0.5, "constant", False), (0.5, "poisson", False), (0.85, "poisson", True)],
+)
+def test_a_miss_that_waiting_does_not_explain_has_a_remark(busy_share: float, arrival: str, is_explained: bool) -> None:
+    rate = capacity_plan("direct").workload.room_rate
+    queue_ms = delivery_p_ms(MessageCost(0, 1e6 * busy_share / rate / 100), 100, rate, 99, arrival)
+    assert (120 <= 1.5 * queue_ms) is is_explained, "the p99 is 120 ms"
+    remark = "" if is_explained else ", so other work may be the reason"
+    evidence = at_the_edge(busy_share, arrival)
+    assert evidence.endswith(f"; a FIFO queue as busy as that has a p99 of {queue_ms:,.0f} ms{remark}")
 
 
 def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:

@@ -89,7 +89,7 @@ def test_what_a_fifo_queue_predicts_is_a_star() -> None:
     figure = capacity_chart(msgspec.structs.replace(result, capacities=with_stars))
     assert x(figure.axes[0], "direct predicted") == [1590]
     assert figure.axes[0].get_xlim()[1] > 1590
-    assert "too low for coalesced, which writes waiting messages together" in texts(figure)
+    assert "too low for coalesced: waiting messages are handled together there" in texts(figure)
     without = [msgspec.structs.replace(each, predicted=None) for each in result.capacities]
     assert "FIFO" not in texts(capacity_chart(msgspec.structs.replace(result, capacities=without)))
 

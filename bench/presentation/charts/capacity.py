@@ -114,7 +114,7 @@ def _notes(result: CapacityResult) -> list[str]:
     ]
     if any(each.predicted for each in result.capacities):
         joining = [each.strategy for each in result.capacities if joins_messages(result.plan, each.strategy)]
-        too_low = f"; too low for {listing(joining)}, which writes waiting messages together" if joining else ""
+        too_low = f"; too low for {listing(joining)}: waiting messages are handled together there" if joining else ""
         found.append(f"Star below: predicted by a FIFO queue with the costs of the tries{too_low}.")
     hollow = [
         f"{each.strategy} ({LIMITS[each.limited_by] if each.confirmed else 'not confirmed, the search ended early'})"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bench.analysis.cost_model import cost_models
 from bench.analysis.fifo_queue import max_users
-from bench.capacity.result import Axis, Capacity, CapacityResult
+from bench.capacity.result import Axis, Capacity, CapacityResult, Limit
 from bench.claims.stored_results import StoredResults
 from bench.errors import NoFigureError
 from bench.model.message_cost import MessageCost
 from bench.presentation.capacity_answer import amount, predicted_amount
 from bench.presentation.figures.writing import code, prose, table
+from bench.presentation.resolution import rounded_down
 from bench.presentation.table import Column
 from bench.presentation.text import counted
 
@@ -21,7 +22,7 @@ def capacities(results: StoredResults, campaign: str) -> str:
         Column("strategy"),
         f"maximum {result.plan.by.unit} within the SLO",
         *(["predicted by a FIFO queue"] if _is_predicted(result) else []),
-        *("within the SLO in all tries", "failed in all", "deliveries/s", "tries"),
+        *("within the SLO in all tries", "failed in all", "deliveries/s, at least", "tries"),
         Column("limit"),
         Column("evidence"),
     ]
@@ -34,7 +35,10 @@ def search(results: StoredResults, campaign: str) -> str:
     seconds = results.measured(campaign).seconds
     took = f" in {seconds / 60:.0f} minutes" if seconds else ""
     unconfirmed = [code(one.strategy) for one in result.capacities if not one.confirmed]
+    doubtful = [code(one.strategy) for one in result.capacities if one.limited_by is Limit.DOUBT]
     edges = f"not confirmed: {', '.join(unconfirmed)}" if unconfirmed else "every edge confirmed"
+    if doubtful:
+        edges += f"; beyond the edge of {', '.join(doubtful)} the tries were invalid"
     return prose(f"{counted(len(result.tries), 'try').replace('trys', 'tries')}{took}, {edges}.")
 
 
@@ -65,14 +69,14 @@ def _is_predicted(result: CapacityResult) -> bool:
 
 def _row(result: CapacityResult, one: Capacity) -> list[str]:
     workload = result.plan.workload
-    users, rate = (one.held, workload.room_rate) if result.plan.by is Axis.USERS else (workload.users[0], one.held)
+    users, rate = (one.low, workload.room_rate) if result.plan.by is Axis.USERS else (workload.users[0], one.low)
     return [
         code(one.strategy),
         amount(result.plan, one),
         *([predicted_amount(result.plan, one)] if _is_predicted(result) else []),
         f"{one.low:,}",
         "-" if one.high is None else f"{one.high:,}",
-        f"{users * rate:,.0f}",
+        f"{rounded_down(int(users * rate), result.plan.rules.resolution):,}",
         f"{one.tries:,}",
         str(one.limited_by),
         one.evidence,
