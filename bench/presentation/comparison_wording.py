@@ -16,6 +16,7 @@ from loadtest.ledger.validity_limits import is_wide_bracket
 
 CLAIMS = (Verdict.FASTER, Verdict.SLOWER)
 FOUND = (*CLAIMS, Verdict.DIFFERS)
+NO_INTERVAL = "none"
 MARGIN = f"{RELEVANT - 1:.0%}".replace("%", " %")
 
 
@@ -197,13 +198,13 @@ def _blocks(ones: Iterable[Comparison], planned: int) -> str:
 def ratio_and_interval(one: Comparison) -> tuple[str, str]:
     """Write both; what is saturated has no factor, as its latency depends on the length of the window."""
     if not _has_factor(one):
-        return "no factor", "none"
+        return "no factor", NO_INTERVAL
     ratio = ratio_in_words(one.ratio, one.ratio_low, one.ratio_high)
     return ratio, ratio if one.ratio in (0, math.inf) else span(one.low, one.high)
 
 
 def _has_factor(one: Comparison) -> bool:
-    return not (one.blocks_saturated and one.ratio in (0, math.inf))
+    return not (one.blocks_saturated and (one.ratio in (0, math.inf) or math.isnan(one.ratio)))
 
 
 def verdict_in_words(one: Comparison) -> str:
@@ -220,6 +221,14 @@ def p99_in_words(cells: Sequence[Cell]) -> str:
     high = statistics.median(or_infinite(cell.latency_ms.p99) for cell in cells)
     low = statistics.median(or_infinite((cell.latency_lower_ms or cell.latency_ms).p99) for cell in cells)
     return f"{milliseconds(low)} to {milliseconds(high)}" if is_wide_bracket(low, high) else finite_or_never(high)
+
+
+def saturation(cells: Sequence[Cell]) -> str:
+    """Return what stands behind a latency that depends on the length of the window: how many cells are saturated."""
+    saturated = sum(cell.saturated for cell in cells)
+    if not saturated:
+        return ""
+    return " (saturated)" if saturated == len(cells) else f" ({saturated} of {len(cells)} saturated)"
 
 
 def finite_or_never(value_ms: float) -> str:

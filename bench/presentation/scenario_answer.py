@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analysis.support import carries
 from bench.model.percentile import Percentile
 from bench.model.summary import Cell
+from bench.presentation.scenario_wording import UNKNOWN, healthy_p99, recovery_s
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
-from bench.presentation.text import milliseconds
 from bench.presentation.window_wording import too_few_messages
 from bench.scenarios.result import Row as RunRow
 from bench.scenarios.result import ScenarioResult
 from bench.scenarios.scenario import Scenario
-
-UNKNOWN = "-"
 
 
 def scenario_answer(result: ScenarioResult) -> Answer:
@@ -72,11 +69,9 @@ def _figures(row: RunRow, has_withdrawn: bool) -> list[str]:
     kicked = UNKNOWN if row.kicked is None else f"{row.kicked:,}"
     if row.cell is None:
         return [*[UNKNOWN] * (3 + has_withdrawn), memory, kicked, "not measured"]
-    recovery = "not yet" if row.time_to_recover_s is None else f"{row.time_to_recover_s:.1f}"
-    is_carried = carries(row.cell, row.conditions.workload, Percentile.P99.number)
-    p99 = milliseconds(row.cell.latency_ms.p99) if is_carried else UNKNOWN
     missing = f"{row.cell.missing:,}"
     withdrawn = [withdrawn_share([row.cell])] * has_withdrawn
+    p99, recovery = healthy_p99([row]), recovery_s([row])
     return [p99, missing, *withdrawn, recovery, memory, kicked, "yes" if row.valid else "no"]
 
 

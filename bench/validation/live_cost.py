@@ -169,8 +169,10 @@ def measure(plan: Plan, store: CampaignFolder) -> bool:
             invalid_users=partial(invalid_users, planned_s=plan.workload.duration_s),
         )
     write_struct(store.directory / FILE, LiveCost(FORMAT, watching.sampling_cpu_ms()))
-    is_watched = all(each.answers for each in watching.prometheus.values())
-    return live.summary.valid and not left and is_watched
+    unanswered = [trial.name for trial, each in watching.prometheus.items() if not each.answers]
+    if unanswered:
+        click.echo(f"Prometheus had no answer in {', '.join(unanswered)}; see {store.logs}", err=True)
+    return live.summary.valid and not (left or unanswered)
 
 
 if __name__ == "__main__":

@@ -153,7 +153,8 @@ def test_of_a_p99_in_a_wide_bracket_a_fifth_of_the_lower_end_may_be_late(late_ms
     sent_ns = [due_ns + late_ms * 1_000_000 for due_ns in PUNCTUAL]
     step = step_of(sent_ns, latencies_ns=[100_000_000], bound_ns=60_000_000)
     assert step.latency_lower_ms is not None
-    assert (step.latency_ms.p99, step.latency_lower_ms.p99) == (pytest.approx(100, 0.01), pytest.approx(40, 0.01))
+    assert step.latency_ms.p99 == pytest.approx(100, 0.01)
+    assert step.latency_lower_ms.p99 == pytest.approx(40, 0.01)
     assert step.valid == is_valid
 
 

@@ -17,9 +17,11 @@ from bench.errors import FiguresError
 from bench.model.environment import Yardstick
 from bench.model.summary import Summary
 from bench.presentation.comparison_wording import (
+    NO_INTERVAL,
     p99_in_words,
     ratio_and_interval,
     ratio_in_words,
+    saturation,
     span,
     verdict_in_words,
     verdicts,
@@ -153,7 +155,8 @@ def side_by_side(results: StoredResults, one: str, other: str) -> str:
         for users in summaries[0].plan.workload.users:
             place = arm.label, users
             if all(place in places for places in measured):
-                p99 = [p99_in_words(valid_cells(summary, *place)) for summary in summaries]
+                cells = [valid_cells(summary, *place) for summary in summaries]
+                p99 = [p99_in_words(each) + saturation(each) for each in cells]
                 compared = [of_campaign.get(place) for of_campaign in ratio_of]
                 rows.append([code(arm.label), f"{users:,}", *p99, *map(_with_interval, compared)])
     headings = (f"{what}: {code(campaign)}" for what in ("p99 ms", "ratio") for campaign in (one, other))
@@ -176,7 +179,7 @@ def _with_interval(one: Comparison | None) -> str:
     if one is None:
         return "1"
     ratio, interval = ratio_and_interval(one)
-    return f"{ratio} ({interval})"
+    return ratio if interval == NO_INTERVAL else f"{ratio} ({interval})"
 
 
 def found(results: StoredResults, campaign: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.analysis.comparison import baseline_of, compare_arms
 from bench.claims.medians import (
     OfCell,
@@ -16,15 +18,16 @@ from bench.claims.medians import (
 )
 from bench.claims.stored_results import StoredResults
 from bench.model.summary import Cell, Summary
-from bench.presentation.comparison_wording import ratio_and_interval
+from bench.presentation.comparison_wording import ratio_and_interval, saturation
 from bench.presentation.connections_answer import connections_table
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.table import Column
+from loadtest.ledger.percentile_support import may_support
 from loadtest.ledger.validity_limits import is_wide_bracket
 
 PEER = "bun"
-PEER_CAMPAIGNS = ("peer-bun-100", "peer-bun-400", "peer-bun-800", "peer-bun-3000")
+PEER_CAMPAIGNS = ("peer-bun-100", "peer-bun-400", "peer-bun-800")
 SWARM_CAMPAIGNS = (
     *("swarm-500x100", "swarm-500x800", "swarm-500x2000", "swarm-500x3000"),
     *("swarm-5000x10", "swarm-10000x2"),
@@ -57,8 +60,8 @@ def server_cost(results: StoredResults, campaign: str) -> str:
             code(label),
             f"{cpu[label]:.2f}",
             f"{cpu[label] / cpu[baseline]:.2f}",
-            _bracket_or_range(cells[label], p50_lower_ms, p50_ms),
-            _bracket_or_range(cells[label], p99_lower_ms, p99_ms),
+            latency_over_blocks(cells[label], p50_lower_ms, p50_ms),
+            latency_over_blocks(cells[label], p99_lower_ms, p99_ms),
             f"{sum(cell.missing for cell in cells[label]):,}",
             f"{len(cells[label])} of {summary.plan.blocks}",
         ]
@@ -88,8 +91,8 @@ def _peer_row(summary: Summary) -> list[str]:
     return [
         f"{users * summary.plan.workload.room_rate:,.0f}",
         *(_server_cpu(cells) for cells in sides),
-        *(_bracket_or_range(cells, p50_lower_ms, p50_ms) for cells in sides),
-        *(_bracket_or_range(cells, p99_lower_ms, p99_ms) for cells in sides),
+        *(latency_over_blocks(cells, p50_lower_ms, p50_ms) for cells in sides),
+        *(latency_over_blocks(cells, p99_lower_ms, p99_ms) for cells in sides),
         ratio_and_interval(compared)[0],
         " and ".join(f"{len(cells)}" for cells in sides) + f" of {summary.plan.blocks}",
     ]
@@ -137,11 +140,17 @@ def _swarm_row(load: str, server: str, cells: list[Cell]) -> list[str]:
         code(server),
         f"{spread(cells, swarm_cpu_us, 'CPU time').median:.2f}",
         f"{spread(cells, lambda cell: cell.generator.cpu_percent, 'CPU time').median:.0f}",
-        ms(spread(cells, lambda cell: cell.generator.schedule_lag_p99_ms, "schedule lag").median),
-        ms(spread(cells, lambda cell: cell.generator.read_lag_p99_ms, "read lag").median),
+        _lag_p99(cells, lambda cell: cell.generator.schedule_lag_p99_ms),
+        _lag_p99(cells, lambda cell: cell.generator.read_lag_p99_ms),
         f"{max(cell.generator.rss_mib for cell in cells):,.0f}",
         f"{sum(cell.missing for cell in cells):,}",
     ]
+
+
+def _lag_p99(cells: Sequence[Cell], of_cell: OfCell) -> str:
+    """Show the p99 of a lag, if there are messages enough for one: how late a message is read, all its copies are."""
+    is_carried = all(may_support(99, cell.offered_messages) for cell in cells)
+    return ms(spread(cells, of_cell, "lag").median) if is_carried else "-"
 
 
 def connections(results: StoredResults, campaign: str) -> str:
@@ -155,11 +164,17 @@ def connections_crowd(results: StoredResults, campaign: str) -> str:
     return prose(f"{first.members:,} idle members on one core, of which {first.vanished:,} vanish and join again.")
 
 
-def _bracket_or_range(cells: list[Cell], of_lower: OfCell, of_cell: OfCell) -> str:
-    """Show a latency's median and range over blocks, or the bracket that the median lies in where that is wide."""
+def latency_over_blocks(cells: Sequence[Cell], of_lower: OfCell, of_cell: OfCell) -> str:
+    """Show a latency's median and range over blocks.
+
+    Where the median is known as a wide bracket, so is the range: from the least lower end to the greatest upper one.
+    What is saturated says so.
+    """
     lower, found = spread(cells, of_lower, "latency"), spread(cells, of_cell, "latency")
     if is_wide_bracket(lower.median, found.median):
-        return f"between {ms(lower.median)} and {ms(found.median)}"
-    if len(cells) == 1:
-        return ms(found.median)
-    return f"{ms(found.median)} ({ms(found.low)} to {ms(found.high)})"
+        text = f"between {ms(lower.low)} and {ms(found.high)}"
+    elif len(cells) == 1:
+        text = ms(found.median)
+    else:
+        text = f"{ms(found.median)} ({ms(found.low)} to {ms(found.high)})"
+    return text + saturation(cells)

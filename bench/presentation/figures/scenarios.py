@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from bench.claims.stored_results import StoredResults
 from bench.model.summary import or_infinite
-from bench.presentation.figures.writing import code, ms, prose, table
+from bench.presentation.figures.writing import code, prose, table
+from bench.presentation.scenario_wording import NOT_YET, healthy_p99, recovery_s
 from bench.presentation.table import Column
 from bench.presentation.text import listing
 from bench.scenarios.result import Row, ScenarioResult
@@ -24,11 +25,14 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """A row of figures: how it is called, and how it is read; one that `only_if_any` is left out where all are 0."""
+    """A row of figures: how it is called, read, and written, of one strategy's runs that have it.
+
+    One that `only_if_any` is left out where all are 0.
+    """
 
     name: str
     read: Callable[[Row], float | None]
-    write: Callable[[float], str]
+    write: Callable[[Sequence[Row]], str]
     only_if_any: bool = False
 
 
@@ -59,20 +63,20 @@ def _memory(row: Row) -> float | None:
 
 
 def _seconds(value: float) -> str:
-    return "not yet" if math.isinf(value) else f"{value:.1f}"
+    return NOT_YET if math.isinf(value) else f"{value:.1f}"
 
 
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
+def _count(read: Callable[[Row], float | None]) -> Callable[[Sequence[Row]], str]:
+    return lambda rows: f"{statistics.median(_known(rows, read)):,.0f}"
 
 
 FIGURES = (
-    _Figure("healthy p99, ms", _p99, ms),
-    _Figure("missing deliveries", _missing, _count, only_if_any=True),
-    _Figure("messages withdrawn", _withdrawn, _count, only_if_any=True),
-    _Figure("to recover, s", _recovery_s, _seconds, only_if_any=True),
-    _Figure("kicks", _kicked, _count, only_if_any=True),
-    _Figure("memory peak, MiB", _memory, _count),
+    _Figure("healthy p99, ms", _p99, healthy_p99),
+    _Figure("missing deliveries", _missing, _count(_missing), only_if_any=True),
+    _Figure("messages withdrawn", _withdrawn, _count(_withdrawn), only_if_any=True),
+    _Figure("to recover, s", _recovery_s, recovery_s, only_if_any=True),
+    _Figure("kicks", _kicked, _count(_kicked), only_if_any=True),
+    _Figure("memory peak, MiB", _memory, _count(_memory)),
 )
 FAULTS = ("missing deliveries", "kicks")
 """Where one scenario is shown, that there are none is said, too."""
@@ -151,8 +155,7 @@ def _condition(axis: str, value: object) -> str:
 
 
 def _cell(rows: Sequence[Row], figure: _Figure) -> str:
-    values = _known(rows, figure.read)
-    return figure.write(statistics.median(values)) if values else NOT_RUN
+    return figure.write(rows) if _known(rows, figure.read) else NOT_RUN
 
 
 def _known(rows: Sequence[Row], read: Callable[[Row], float | None]) -> list[float]:

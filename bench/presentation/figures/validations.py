@@ -8,17 +8,27 @@ import numpy as np
 
 from bench.analysis.comparison import compare_arms
 from bench.analysis.paired_tests import estimate
-from bench.claims.medians import p50_ms, p99_ms, spread, swarm_cpu_us, valid_cells
+from bench.claims.medians import (
+    p50_lower_ms,
+    p50_ms,
+    p99_lower_ms,
+    p99_ms,
+    spread,
+    swarm_cpu_us,
+    valid_cells,
+)
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
 from bench.model.summary import Summary
 from bench.presentation.comparison_wording import ratio_and_interval, span, verdict_in_words
 from bench.presentation.cross_check_answer import bracket_in_words
+from bench.presentation.figures.costs import latency_over_blocks
 from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.markdown import table_in_markdown
 from bench.presentation.selftest_answer import selftest_table, selftest_verdict
 from bench.presentation.table import Column
 from bench.validation.cross_check.agreement import CrossCheck
+from bench.validation.cross_check.stored import CrossCheckResult
 from bench.validation.live_cost import UNWATCHED, WATCHED
 
 
@@ -38,19 +48,29 @@ def cross_checks(results: StoredResults, *campaigns: str) -> str:
     rows = []
     for campaign in campaigns:
         result = results.cross_check(campaign)
-        rows += [_check(result.server, one) for one in result.checks]
+        rows += [_check(result, one) for one in result.checks]
     columns = (
-        *("deliveries/s", Column("server"), Column("generator"), "p50 ms", "observers'", "p99 ms", "observers'"),
+        *(
+            "deliveries/s",
+            "messages",
+            Column("server"),
+            Column("generator"),
+            "p50 ms",
+            "observers'",
+            "p99 ms",
+            "observers'",
+        ),
         *("off by, ms", "missing", Column("")),
     )
     return table(columns, rows)
 
 
-def _check(server: str, one: CrossCheck) -> list[str]:
+def _check(result: CrossCheckResult, one: CrossCheck) -> list[str]:
     reported, observed = one.reported.figures, one.observed
     return [
         f"{one.deliveries_per_s:,.0f}",
-        code(server),
+        f"{observed.expected / result.observers:,.0f}",
+        code(result.server),
         one.reported.generator,
         bracket_in_words(reported.p50_low_ms, reported.p50_ms),
         ms(observed.p50_ms),
@@ -84,8 +104,8 @@ def live_cost(results: StoredResults, campaign: str) -> str:
             [
                 label,
                 f"{spread(cells, swarm_cpu_us, 'CPU time').median:.2f}",
-                ms(spread(cells, p50_ms, "p50").median),
-                ms(spread(cells, p99_ms, "p99").median),
+                latency_over_blocks(cells, p50_lower_ms, p50_ms),
+                latency_over_blocks(cells, p99_lower_ms, p99_ms),
                 ms(lag.median),
                 f"{len(cells)} of {summary.plan.blocks}",
             ]
