@@ -18,7 +18,7 @@ from bench.claims.readers import read
 from bench.claims.stored_results import StoredResults
 from bench.commands.main import main
 from bench.errors import FiguresError
-from bench.model.environment import Yardstick
+from bench.model.environment import Commit, Yardstick
 from bench.presentation.figures.comparisons import answer, side_by_side
 from bench.presentation.figures.markers import blocks, with_blocks
 from bench.presentation.figures.pages import pages, read_blocks
@@ -205,14 +205,15 @@ def test_the_answer_is_of_the_most_users_with_a_ratio_and_tells_who_is_saturated
 
 
 @pytest.mark.parametrize(("send_us", "is_said"), [(12.0, False), (16.5, True), (7.5, True)])
-def test_two_campaigns_side_by_side_say_that_one_had_faster_cores(
+def test_two_campaigns_side_by_side_say_that_one_had_faster_cores_or_other_code(
     send_us: float, is_said: bool, tmp_path: Path
 ) -> None:
     results, names = StoredResults(tmp_path), ("reference", "reference-again")
-    for name, yardstick in zip(names, (Yardstick(11.1, 43), Yardstick(send_us, 43)), strict=True):
+    commits = Commit("a" * 40, dirty=False), Commit(("b" if is_said else "a") * 40, dirty=False)
+    for name, yardstick, commit in zip(names, (Yardstick(11.1, 43), Yardstick(send_us, 43)), commits, strict=True):
         store(MANIFEST.campaign(name), results)
         summary = results.summary(name)
-        environment = msgspec.structs.replace(summary.environment, yardstick=yardstick)
+        environment = msgspec.structs.replace(summary.environment, yardstick=yardstick, commit=commit)
         CampaignFolder(results.folder(name)).write_summary(msgspec.structs.replace(summary, environment=environment))
     text = " ".join(side_by_side(results, *names).split())
     assert (
@@ -220,6 +221,7 @@ def test_two_campaigns_side_by_side_say_that_one_had_faster_cores(
     ) == is_said
     assert (f"in `reference-again` {send_us} us a loopback send" in text) == is_said
     assert text.count("`direct`") == text.count("`queue`") == 3
+    assert ("`reference` is of commit aaaaaaa, `reference-again` of commit bbbbbbb." in text) == is_said
 
 
 @pytest.mark.parametrize(

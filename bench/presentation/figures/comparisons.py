@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bench.analysis.comparison import Comparison, compare_arms
@@ -14,7 +14,7 @@ from bench.analysis.verdict import Verdict
 from bench.claims.medians import server_cpu_us, spread, valid_cells
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
-from bench.model.environment import Yardstick
+from bench.model.environment import Environment, Yardstick
 from bench.model.summary import Summary
 from bench.presentation.comparison_wording import (
     NO_INTERVAL,
@@ -45,6 +45,7 @@ HOW: Mapping[str, str] = MappingProxyType(
 FAMILIES = (1, 5, 10, 18, 25, 50)
 
 SAME_SPEED = 1.1
+SHORT_ID = 7
 
 ARRIVALS = MappingProxyType({"constant": "evenly spaced messages", "poisson": "messages at Poisson times"})
 
@@ -145,7 +146,8 @@ def cost_by_users(results: StoredResults, campaign: str) -> str:
 def side_by_side(results: StoredResults, one: str, other: str) -> str:
     """Show the p99 and its ratio to the baseline in two campaigns, wherever both measured a strategy.
 
-    Where the cores of one were faster, on another machine or at another hour, both yardsticks are said.
+    Where the cores of one were faster, on another machine or at another hour, both yardsticks are said, and where they
+    are of different commits, both commits.
     """
     summaries = [results.summary(campaign) for campaign in (one, other)]
     ratio_of = [{(each.arm, each.users): each for each in compare_arms(summary)} for summary in summaries]
@@ -161,8 +163,17 @@ def side_by_side(results: StoredResults, one: str, other: str) -> str:
                 rows.append([code(arm.label), f"{users:,}", *p99, *map(_with_interval, compared)])
     headings = (f"{what}: {code(campaign)}" for what in ("p99 ms", "ratio") for campaign in (one, other))
     shown = table([Column("strategy"), "users", *headings], rows)
-    speeds = _speeds(summaries[0].environment.yardstick, summaries[1].environment.yardstick, (one, other))
-    return f"{shown}\n\n{speeds}" if speeds else shown
+    environments = [summary.environment for summary in summaries]
+    speeds = _speeds(environments[0].yardstick, environments[1].yardstick, (one, other))
+    return "\n\n".join(filter(None, [shown, speeds, _commits(environments, (one, other))]))
+
+
+def _commits(environments: Sequence[Environment], names: tuple[str, str]) -> str:
+    """Say of which commit each campaign is, unless it is one and the same."""
+    commits = ["unknown" if each.commit is None else each.commit.id[:SHORT_ID] for each in environments]
+    if commits[0] == commits[1]:
+        return ""
+    return prose(f"{code(names[0])} is of commit {commits[0]}, {code(names[1])} of commit {commits[1]}.")
 
 
 def _speeds(one: Yardstick | None, other: Yardstick | None, names: tuple[str, str]) -> str:
