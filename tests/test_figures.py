@@ -55,6 +55,13 @@ def figures(*words: str) -> tuple[int, str]:
 # The pages of this checkout
 
 
+def test_the_reference_campaign_has_no_hole() -> None:
+    summary = StoredResults(ROOT / "results").summary("reference")
+    assert summary.valid
+    assert summary.plan.blocks >= 10
+    assert not summary.lost
+
+
 def test_the_pages_say_what_the_stored_results_say() -> None:
     code, output = figures("--check", "--root", str(ROOT))
     assert code == 0, output
