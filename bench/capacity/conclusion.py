@@ -17,7 +17,15 @@ from loadtest.ledger.validity_limits import MAX_SCHEDULE_LAG_MS
 
 MIN_BUSY_WHEN_LATE_PERCENT = 50.0  # of a core; a late generator that was less busy was delayed by something else
 
+JOINS_MESSAGES = frozenset({"coalesced", "queue"})
+"""Strategies that handle messages which wait together: one write for all of a turn of the event loop, or one wake-up of
+a member's sender. A FIFO queue does neither."""
 MAX_BEYOND_QUEUE = 1.5  # a percentile this many times that of a FIFO queue is not explained by waiting alone
+
+
+def joins_messages(plan: CapacityPlan, label: str) -> bool:
+    """Tell whether a strategy handles several waiting messages at once, so that a FIFO queue predicts too little."""
+    return any(arm.label == label and arm.strategy in JOINS_MESSAGES for arm in plan.arms)
 
 
 def conclude(plan: CapacityPlan, environment: Environment, tries: Sequence[Try]) -> CapacityResult:
@@ -82,20 +90,23 @@ def _utilisation(plan: CapacityPlan, one: Try) -> str:
         f"the generator's core {cell.generator.cpu_percent:.0f} % busy",
     ]
     is_idle = not (is_generator_busy(cell) or is_server_busy(cell))
-    remark = _queueing(plan, one.load, cell, server) if server and is_idle else ""
+    remark = _queueing(plan, one, cell, server) if server and is_idle else ""
     return f"; {', '.join(filter(None, parts))}{remark}"
 
 
-def _queueing(plan: CapacityPlan, load: int, cell: Cell, server_percent: float) -> str:
+def _queueing(plan: CapacityPlan, one: Try, cell: Cell, server_percent: float) -> str:
     """Say what the percentile would be if messages only waited for each other, on a core that is as busy as this one.
 
     The service time of a message is the share of the core that was used, by the rate; its members get it one by one.
+    Nothing is said where the latency was not the reason, or of a strategy that is no such queue.
     """
-    workload = plan.workload_at(load)
+    measured_ms = plan.percentile.of(cell.latency_lower_ms or cell.latency_ms)
+    is_late = one.outcome is Outcome.FAILED and measured_ms is not None and measured_ms > plan.slo_ms
+    if not is_late or measured_ms is None or joins_messages(plan, one.strategy):
+        return ""
+    workload = plan.workload_at(one.load)
     service_us = server_percent / 100 / workload.room_rate * 1e6
     cost = MessageCost(0.0, service_us / cell.users)
     queue_ms = delivery_p_ms(cost, cell.users, workload.room_rate, plan.percentile.number, workload.arrival)
-    measured_ms = plan.percentile.of(cell.latency_lower_ms or cell.latency_ms)
     said = f"; a FIFO queue as busy as that has a {plan.percentile.label} of {queue_ms:,.0f} ms"
-    is_explained = measured_ms is None or measured_ms <= MAX_BEYOND_QUEUE * queue_ms
-    return said if is_explained else f"{said}, so other work may be the reason"
+    return said if measured_ms <= MAX_BEYOND_QUEUE * queue_ms else f"{said}, so other work may be the reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.capacity.conclusion import joins_messages
 from bench.capacity.result import Capacity, CapacityPlan, CapacityResult, Limit
 from bench.presentation.max_users_wording import maximum_within_slo
 from bench.presentation.resolution import rounded_down, rounded_to_resolution, rounded_up
@@ -16,9 +17,6 @@ LIMITS = {
     Limit.UNFINISHED: "no limit was reached",
 }
 NONE, UNKNOWN = "none", "unknown"
-JOINS_MESSAGES = frozenset({"coalesced", "queue"})
-"""Strategies that handle messages which wait together: one write for all of a turn of the event loop, or one wake-up of
-a member's sender. A FIFO queue does neither."""
 
 
 def capacity_answer(result: CapacityResult) -> Answer:
@@ -68,11 +66,6 @@ def sentences(plan: CapacityPlan, capacity: Capacity) -> list[str]:
     if prediction := _prediction(plan, capacity):
         found.append(prediction)
     return found
-
-
-def joins_messages(plan: CapacityPlan, label: str) -> bool:
-    """Tell whether a strategy handles several waiting messages at once, so that a FIFO queue predicts too little."""
-    return any(arm.label == label and arm.strategy in JOINS_MESSAGES for arm in plan.arms)
 
 
 def predicted_amount(plan: CapacityPlan, capacity: Capacity) -> str:

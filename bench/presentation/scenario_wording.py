@@ -28,21 +28,20 @@ def healthy_p99(rows: Sequence[Row]) -> str:
 def recovery_s(rows: Sequence[Row]) -> str:
     """Write the median time to recover over runs, in seconds; `-` where none was measured.
 
-    Seconds are judged by the upper ends of latencies. Where the p99 of a run is within the objective by its lower end
-    only, a room may have been well although its seconds say that it was not: the time is known from above, or not.
+    Seconds are judged by the upper ends of latencies. Where the p99 of a run is a wide bracket, a room may have been
+    well although its seconds say that it was not: the time is known from above, or not at all.
     """
     measured = [row for row in rows if row.cell]
     if not measured:
         return UNKNOWN
-    median_s = statistics.median(
-        math.inf if row.time_to_recover_s is None else row.time_to_recover_s for row in measured
-    )
-    in_doubt = any(_is_in_doubt(row) for row in measured)
-    if math.isinf(median_s):
-        return UNKNOWN if in_doubt else NOT_YET
-    return f"at most {median_s:.1f}" if in_doubt and median_s else f"{median_s:.1f}"
+    highest = [math.inf if row.time_to_recover_s is None else row.time_to_recover_s for row in measured]
+    lowest = [0.0 if _is_in_doubt(row) else high for row, high in zip(measured, highest, strict=True)]
+    high_s, low_s = statistics.median(highest), statistics.median(lowest)
+    if math.isinf(high_s):
+        return NOT_YET if math.isinf(low_s) else UNKNOWN
+    return f"{high_s:.1f}" if low_s == high_s else f"at most {high_s:.1f}"
 
 
 def _is_in_doubt(row: Row) -> bool:
     bracket_ms = wide_bracket_ms(row.cell) if row.cell else None
-    return bracket_ms is not None and bracket_ms[0] <= row.conditions.slo_ms < bracket_ms[1]
+    return bracket_ms is not None and bracket_ms[0] <= row.conditions.slo_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from loadtest.client.printable import printable
@@ -14,7 +15,7 @@ def join(driver: Driver, identity: Identity, send: Callable[[bytes], None], rece
 
     Raises:
         ConnectError: an answer is not the expected one, or none came; what was last sent and received is in the text,
-            with `{token}` in the place of the user's.
+            with `{token}` in the place of the user's, also of one that JSON escapes.
 
     """
     joining = driver.join(identity)
@@ -32,13 +33,22 @@ def join(driver: Driver, identity: Identity, send: Callable[[bytes], None], rece
     except StopIteration:
         return
     except ConnectError as error:
-        raise ConnectError("; ".join([str(error), *_exchanged(identity, sent, received, str(error))])) from error
+        told = str(error)
+        more = [f"last sent: {_shown(sent, identity)}"] if sent else []
+        if received and (shown := _shown(received, identity)) not in told:
+            more.append(f"last received: {shown}")
+        raise ConnectError("; ".join([_without_token(told, identity), *more])) from None
 
 
-def _exchanged(identity: Identity, sent: bytes, received: bytes, told: str) -> list[str]:
-    """Say what went over the wire last, as far as it is not `told`."""
-    shown = printable(sent.decode(errors="replace"))
-    if identity.token:
-        shown = shown.replace(identity.token, "{token}")
-    got = printable(received.decode(errors="replace"))
-    return [f"last sent: {shown}"] * bool(sent) + [f"last received: {got}"] * bool(received and got not in told)
+def _shown(message: bytes, identity: Identity) -> str:
+    """Return a message as it may be shown; its token goes first, as a part of a long one would not be found."""
+    return printable(_without_token(message.decode(errors="replace"), identity))
+
+
+def _without_token(text: str, identity: Identity) -> str:
+    if not identity.token:
+        return text
+    escaped = json.dumps(identity.token)[1:-1]
+    for token in sorted({identity.token, escaped}, key=len, reverse=True):
+        text = text.replace(token, "{token}")
+    return text

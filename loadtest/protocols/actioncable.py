@@ -46,7 +46,7 @@ def _await_type(wanted: str) -> Joining:
         if kind == wanted:
             return
         if kind in ("reject_subscription", "disconnect") or (kind is None and wanted == "welcome"):
-            raise unexpected(f"Action Cable's {wanted!r}", answer)
+            raise unexpected(f"Action Cable's {wanted!r}")
 
 
 def _type_of(message: bytes) -> str | None:

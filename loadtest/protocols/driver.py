@@ -11,8 +11,6 @@ from websockets.frames import Opcode
 
 from loadtest.errors import ConnectError
 
-SHOWN_BYTES = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -79,7 +77,6 @@ class Driver(ABC):
         return b""
 
 
-def unexpected(wanted: str, got: bytes) -> ConnectError:
-    """Return the error of a server that answered something else while a user joined."""
-    shown = got[:SHOWN_BYTES].decode(errors="replace")
-    return ConnectError(f"joining, {wanted} was awaited, and the server sent {shown!r}; is the protocol the right one?")
+def unexpected(wanted: str) -> ConnectError:
+    """Return the error of a server that answered something else while a user joined; what came is added to it."""
+    return ConnectError(f"joining, {wanted} was awaited, and something else came; is the protocol the right one?")

@@ -28,11 +28,11 @@ class SocketIo(Driver):
         """Await the handshake of both layers, and announce oneself."""
         opened = yield None
         if not opened.startswith(OPEN):
-            raise unexpected("Engine.IO's open packet (0{...})", opened)
+            raise unexpected("Engine.IO's open packet (0{...})")
         yield CONNECT + (json.dumps({"token": identity.token}).encode() if identity.token else b"")
         while not (answer := (yield None)).startswith(CONNECT):
             if answer.startswith(CONNECT_ERROR):
-                raise unexpected("Socket.IO's connect packet (40{...})", answer)
+                raise unexpected("Socket.IO's connect packet (40{...})")
         if self._join_event:
             yield EVENT + json.dumps([self._join_event, identity.user]).encode()
 

@@ -47,4 +47,4 @@ def _frame(command: str, headers: dict[str, str]) -> bytes:
 def _await_command(wanted: bytes) -> Joining:
     while not (answer := (yield None)).lstrip(b"\r\n").startswith(wanted):
         if answer.startswith(b"ERROR"):
-            raise unexpected(f"STOMP's {wanted.decode()}", answer)
+            raise unexpected(f"STOMP's {wanted.decode()}")

@@ -93,7 +93,7 @@ class Templates(Driver):
                 if step.awaited.encode() in got:
                     break
                 if step.refused and step.refused.encode() in got:
-                    raise unexpected(f"a message with {step.awaited!r}", got)
+                    raise unexpected(f"a message with {step.awaited!r}")
 
     def wrap(self, text: bytes) -> bytes:
         """Return the message with the text in its place."""

@@ -204,13 +204,15 @@ def only(result: CapacityResult) -> Capacity:
     return capacity
 
 
-def at_the_edge(server_share: float, arrival: str = "constant") -> str:
+def at_the_edge(server_share: float, arrival: str = "constant", strategy: str = "direct", missing: int = 0) -> str:
     """Return the evidence for a server with a capacity of 50 users, from a search of two tries."""
-    plan = capacity_plan("direct", limit=100)
+    plan = capacity_plan(strategy, limit=100)
     plan = msgspec.structs.replace(plan, workload=msgspec.structs.replace(plan.workload, arrival=arrival))
     tries = [
-        judge(plan, ENVIRONMENT, with_server_at([made], server_share), made.users)
-        for made in (step(50), step(100, p50=30))
+        msgspec.structs.replace(
+            judge(plan, ENVIRONMENT, with_server_at([made], server_share), made.users), strategy=strategy
+        )
+        for made in (step(50), step(100, p50=30, missing=missing))
     ]
     capacity = only(conclude(plan, ENVIRONMENT, tries))
     assert capacity.limited_by is Limit.SERVER
@@ -242,6 +244,13 @@ def test_a_miss_that_waiting_does_not_explain_has_a_remark(busy_share: float, ar
     remark = "" if is_explained else ", so other work may be the reason"
     evidence = at_the_edge(busy_share, arrival)
     assert evidence.endswith(f"; a FIFO queue as busy as that has a p99 of {queue_ms:,.0f} ms{remark}")
+
+
+def test_nothing_is_said_of_a_queue_where_there_is_none_or_the_latency_is_not_the_reason() -> None:
+    for strategy in ("coalesced", "queue"):
+        assert "FIFO" not in at_the_edge(0.5, "poisson", strategy)
+    assert "FIFO" not in at_the_edge(0.5, "poisson", missing=5_000)
+    assert "FIFO" in at_the_edge(0.5, "poisson")
 
 
 def test_the_generator_as_the_limit_makes_the_answer_at_least() -> None:

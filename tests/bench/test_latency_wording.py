@@ -79,6 +79,7 @@ def test_the_p99_of_the_healthy_in_a_scenario(found: Cell | None, text: str) -> 
         (cell(90, 3.5), None, "-"),
         (cell(90, 60), None, "not yet"),
         (cell(9, 3.5), 0.0, "0.0"),
+        (cell(9, 3.5), 1.0, "at most 1.0"),
         (None, None, "-"),
     ],
 )
@@ -86,3 +87,10 @@ def test_a_recovery_is_known_as_far_as_latencies_are(found: Cell | None, recover
     """The SLO of the scenario is 50 ms."""
     assert CONDITIONS.slo_ms == 50
     assert recovery_s([row(found, recovered_s)]) == text
+
+
+def test_one_doubtful_run_of_three_hides_no_recovery() -> None:
+    sure, doubtful = row(cell(90), 3.0), row(cell(90, 3.5), None)
+    assert recovery_s([sure, sure, doubtful]) == "3.0"
+    assert recovery_s([row(cell(90), None), row(cell(90), None), doubtful]) == "not yet"
+    assert recovery_s([sure, doubtful, doubtful]) == "-"

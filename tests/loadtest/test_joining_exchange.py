@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from loadtest.client.joining import join
@@ -49,8 +51,8 @@ def test_what_is_awaited_may_come_after_other_messages() -> None:
         ),
         (
             [b"hello", b"refused: full"],
-            "joining, a message with 'joined' was awaited, and the server sent 'refused: full'; is the protocol the "
-            'right one?; last sent: {"join": "ana", "token": "{token}"}',
+            "joining, a message with 'joined' was awaited, and something else came; is the protocol the right one?; "
+            'last sent: {"join": "ana", "token": "{token}"}; last received: refused: full',
         ),
     ],
 )
@@ -58,3 +60,21 @@ def test_what_went_wrong_is_told_with_what_was_exchanged(answers: list[bytes], t
     with pytest.raises(ConnectError) as failed:
         exchanged(answers)
     assert str(failed.value) == told
+
+
+@pytest.mark.parametrize("token", ["x" * 300, 'with "quotes" and \\', "two  spaces"])
+@pytest.mark.parametrize("answer", ["bad token", "refused"])
+def test_a_token_is_shown_neither_sent_nor_echoed(token: str, answer: str) -> None:
+    said = Step(send='{"token": "{token}"}', awaited="joined", refused="refused")
+    identity = Identity("ana", json.dumps(token)[1:-1])
+    answers = iter([f"{answer} {identity.token}".encode()])
+
+    def receive() -> bytes:
+        for message in answers:
+            return message
+        raise ConnectError("join took too long")
+
+    with pytest.raises(ConnectError) as failed:
+        join(Templates(Description(join=(said,))), identity, lambda _: None, receive)
+    told = str(failed.value)
+    assert told.endswith(f'; last sent: {{"token": "{{token}}"}}; last received: {answer} {{token}}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,10 +63,12 @@ def test_a_server_that_ends_the_connection_is_told_with_its_reason(
 
 
 def shorten(members: set[ServerConnection]) -> Callable[[ServerConnection], None]:
-    """Pass on the first half of each message."""
+    """Pass on the first half of each message, once two members are there."""
+    both = threading.Barrier(2, timeout=LIMIT_S)
 
     def serve(member: ServerConnection) -> None:
         members.add(member)
+        both.wait()
         for message in member:
             for each in members:
                 each.send(message[: len(message) // 2])

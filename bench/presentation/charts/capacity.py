@@ -9,8 +9,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.capacity.conclusion import joins_messages
 from bench.capacity.result import Axis, Capacity, CapacityPlan, CapacityResult, Limit
-from bench.presentation.capacity_answer import LIMITS, amount, capacity_finding, joins_messages
+from bench.presentation.capacity_answer import LIMITS, amount, capacity_finding
 from bench.presentation.charts.parts import style
 from bench.presentation.charts.parts.provenance import Provenance
 from bench.presentation.charts.parts.saved import SavedChart, save_chart
