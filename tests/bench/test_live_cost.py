@@ -7,9 +7,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bench.claims.manifest import read_manifest
 from bench.claims.stored_results import StoredResults
 from bench.presentation.figures.validations import live_cost
+from bench.presentation.report.campaign import campaign_page
 from bench.validation.live_cost import UNWATCHED, WATCHED, main, read_live_cost
+from tests.figures_made_up import store
+
+
+def test_its_report_says_how_to_run_it_again(tmp_path: Path) -> None:
+    store(read_manifest(Path(__file__).parents[2]).campaign("live-cost"), StoredResults(tmp_path))
+    page = campaign_page(tmp_path / "live-cost")
+    assert page.sections[-1].commands[-1] == "python -m bench.validation.live_cost --blocks 16"
+
+
+def test_the_figure_has_ratios_of_pairs_and_the_share_of_a_sample(tmp_path: Path) -> None:
+    """The made-up samples take 1.25 ms of CPU time in the median, the made-up swarm 40 % of its core."""
+    store(read_manifest(Path(__file__).parents[2]).campaign("live-cost"), StoredResults(tmp_path))
+    text = " ".join(live_cost(StoredResults(tmp_path), "live-cost").split())
+    assert "| ratio | 1.000 | | 1.00 | | |" in text
+    assert "A sample takes 1.25 ms of CPU time once a second, 0.31 % of what this swarm uses (40 % of its core)" in text
 
 
 @pytest.mark.long

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bench.analysis.comparison import compare_arms
 from bench.analysis.cost_model import cost_models
+from bench.claims.stored_results import MEASURED, StoredResults
+from bench.model.plan import Plan
 from bench.model.summary import Summary
 from bench.presentation.attempts_wording import attempts_table
 from bench.presentation.charts.captions import CAPTIONS
@@ -24,6 +26,7 @@ from bench.presentation.table import Column, Row, Table
 from bench.presentation.text import arrivals, counted, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import read_distributions
+from bench.validation.live_cost import FILE as LIVE_COST
 
 HEALTH = "run_health"
 
@@ -51,9 +54,17 @@ def campaign_page(directory: Path) -> Page:
             _evidence(summary, charts, gallery.left_out),
             _health(summary, charts),
             environment_section(summary.environment),
-            reproduce_section(compare_command(plan), summary.environment),
+            reproduce_section(_command(directory, plan), summary.environment),
         ],
     )
+
+
+def _command(directory: Path, plan: Plan) -> str:
+    """Return the command to run again: of `compare`, unless a program of the validation stored what it needs."""
+    stored = StoredResults(directory.parent)
+    if (directory / LIVE_COST).exists() and (directory / MEASURED).exists():
+        return f"python -m {stored.measured(directory.name).command}"
+    return compare_command(plan)
 
 
 def _charts(gallery: Gallery) -> dict[str, Chart]:
