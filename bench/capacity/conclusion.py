@@ -101,8 +101,9 @@ def _queueing(plan: CapacityPlan, one: Try, cell: Cell, server_percent: float) -
     Nothing is said where the latency was not the reason, or of a strategy that is no such queue.
     """
     measured_ms = plan.percentile.of(cell.latency_lower_ms or cell.latency_ms)
-    is_late = one.outcome is Outcome.FAILED and measured_ms is not None and measured_ms > plan.slo_ms
-    if not is_late or measured_ms is None or joins_messages(plan, one.strategy):
+    if one.outcome is not Outcome.FAILED or measured_ms is None or measured_ms <= plan.slo_ms:
+        return ""
+    if joins_messages(plan, one.strategy):
         return ""
     workload = plan.workload_at(one.load)
     service_us = server_percent / 100 / workload.room_rate * 1e6

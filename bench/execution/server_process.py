@@ -21,6 +21,7 @@ import psutil
 from bench.errors import RefusedFlagsError, TrialError
 from bench.execution.child_process import Child, how_it_ended
 from bench.execution.interruption import Interruption, check_not_interrupted
+from bench.execution.ports import LOCAL_HOST, free_port
 from bench.execution.process_tree import ProcessTree
 from bench.model.plan import Arm
 from bench.model.run import ServerSample
@@ -120,9 +121,8 @@ class PeerServer(ListeningProcess):
     """Anyone's server, started by a command in which `{port}` stands for a free port."""
 
     def __init__(self, start: Start, log: Path, cores: Sequence[int] = ()) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            host, port = free.getsockname()
-        self._host_and_port = str(host), int(port)
+        port = free_port()
+        self._host_and_port = LOCAL_HOST, port
         self._mark = uuid.uuid4().hex
         self._ready = start.ready
         words = [word.replace("{port}", str(port)) for word in shlex.split(start.command)]

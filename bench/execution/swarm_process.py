@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import MappingProxyType
 import loadtest
 from bench.errors import TrialError
 from bench.execution.child_process import Child, how_it_ended
+from bench.execution.ports import free_port
 from bench.model.plan import Arm, Trial, Workload
 from bench.model.target import Target
 from bench.storage.target_file import located
@@ -57,8 +57,7 @@ class SwarmProcess(Child):
             "--swarm-out": result_file,
         }
         if workload.swarm_workers > 1:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            port = free_port()
             flags |= {"--processes": workload.swarm_workers, "--master-bind-port": port, "--master-port": port}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
         flags |= more_flags

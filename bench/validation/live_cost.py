@@ -7,7 +7,6 @@ every second.
 
 from __future__ import annotations
 
-import socket
 import statistics
 import sys
 import time
@@ -26,6 +25,7 @@ from bench.execution.campaign import run_campaign
 from bench.execution.environment_reader import read_environment
 from bench.execution.interruption import interruptible
 from bench.execution.pinning import choose_pinning
+from bench.execution.ports import free_port
 from bench.execution.server_process import ChatServer
 from bench.execution.trial_runner import Extras
 from bench.model.plan import Arm, Plan, Trial, Workload, make_plan
@@ -55,8 +55,7 @@ class Prometheus:
     """Asks a swarm for its metrics once a second."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.answers = 0
         self._due_s = 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from bench.claims.medians import (
 )
 from bench.claims.stored_results import StoredResults
 from bench.errors import FiguresError
-from bench.model.summary import Summary
+from bench.model.summary import Cell
 from bench.presentation.comparison_wording import ratio_and_interval, span, verdict_in_words
 from bench.presentation.cross_check_answer import bracket_in_words
 from bench.presentation.figures.costs import latency_over_blocks
@@ -96,9 +97,9 @@ def live_cost(results: StoredResults, campaign: str) -> str:
     """Show a watched swarm beside an unwatched one, and say what a sample takes."""
     summary = results.summary(campaign)
     (users,) = summary.plan.workload.users
+    cells_of = {label: valid_cells(summary, label, users) for label in (UNWATCHED, WATCHED)}
     rows = []
-    for label in (UNWATCHED, WATCHED):
-        cells = valid_cells(summary, label, users)
+    for label, cells in cells_of.items():
         lag = spread(cells, lambda cell: cell.generator.schedule_lag_p99_ms, "schedule lag")
         rows.append(
             [
@@ -112,12 +113,12 @@ def live_cost(results: StoredResults, campaign: str) -> str:
         )
     (compared,) = compare_arms(summary)
     ratio, interval = ratio_and_interval(compared)
-    cpu, cpu_interval = _swarm_cpu_ratio(summary, users)
+    cpu, cpu_interval = _swarm_cpu_ratio(cells_of[WATCHED], cells_of[UNWATCHED])
     rows.append(["ratio", cpu, "", ratio, "", ""])
     rows.append(["95 % interval", cpu_interval, "", interval, "", ""])
     headings = ("swarm CPU, us a delivery", "p50 ms", "p99 ms", "schedule lag p99, ms", "valid blocks")
     sampling_ms = statistics.median(results.live_cost(campaign).sampling_cpu_ms)
-    percent = spread(valid_cells(summary, WATCHED, users), lambda cell: cell.generator.cpu_percent, "CPU").median
+    percent = spread(cells_of[WATCHED], lambda cell: cell.generator.cpu_percent, "CPU").median
     rate = summary.plan.workload.room_rate
     said = prose(
         f"{users:,} users, {rate:g} messages/s. Verdict on the p99: {verdict_in_words(compared)}. A sample takes",
@@ -127,13 +128,9 @@ def live_cost(results: StoredResults, campaign: str) -> str:
     return f"{table([Column('swarm'), *headings], rows)}\n\n{said}"
 
 
-def _swarm_cpu_ratio(summary: Summary, users: int) -> tuple[str, str]:
-    """Return the ratio of the swarm's CPU time of a delivery, watched by unwatched in each block, and its interval."""
-    by_block = [
-        {cell.block: swarm_cpu_us(cell) for cell in valid_cells(summary, label, users)}
-        for label in (WATCHED, UNWATCHED)
-    ]
-    both = sorted(by_block[0].keys() & by_block[1].keys())
-    found = estimate(np.log([by_block[0][block] / by_block[1][block] for block in both]))
+def _swarm_cpu_ratio(watched: Sequence[Cell], unwatched: Sequence[Cell]) -> tuple[str, str]:
+    """Return the ratio of the swarm's CPU time of a delivery over the blocks that have both, and its interval."""
+    one, other = ({cell.block: swarm_cpu_us(cell) for cell in cells} for cells in (watched, unwatched))
+    found = estimate(np.log([one[block] / other[block] for block in sorted(one.keys() & other.keys())]))
     centre, low, high = np.exp(found).tolist()
     return f"{centre:.3f}", span(low, high)
