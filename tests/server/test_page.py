@@ -274,6 +274,7 @@ class TestInBrowser:
         tab = await open_tab(browser)
         await tab.page.goto(server.url)
         keyboard = tab.page.keyboard
+        await expect(tab.page.locator("[autofocus]")).to_be_focused()
         await keyboard.type("alice")
         await keyboard.press("Tab")
         await keyboard.type("keys")
