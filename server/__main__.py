@@ -66,6 +66,18 @@ def _check_strategy(_context: click.Context, _parameter: click.Parameter, name: 
     "--max-members", default=DEFAULTS.max_members, type=click.IntRange(min=1), help="Members a room may have."
 )
 @click.option(
+    "--max-rooms",
+    default=DEFAULTS.max_rooms,
+    type=click.IntRange(min=1),
+    help="Rooms the server may have; one without members does not count.",
+)
+@click.option(
+    "--history",
+    default=DEFAULTS.history,
+    type=click.IntRange(min=0),
+    help="Messages a room keeps for members that come back.",
+)
+@click.option(
     "--notice-limit",
     default=DEFAULTS.notice_limit,
     show_default="none",
@@ -139,6 +151,8 @@ def main(
     port: int,
     max_message_bytes: int,
     max_members: int,
+    max_rooms: int,
+    history: int,
     notice_limit: int | None,
     outbox_bytes: int,
     slow_after_s: float,
@@ -157,6 +171,8 @@ def main(
         port=port,
         max_message_bytes=max_message_bytes,
         max_members=max_members,
+        max_rooms=max_rooms,
+        history=history,
         notice_limit=notice_limit,
         outbox_bytes=outbox_bytes,
         slow_after_s=slow_after_s,

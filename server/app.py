@@ -14,6 +14,7 @@ from websockets.frames import CloseCode
 from server.access import Access
 from server.deferred_handler import DeferredHandler, defer
 from server.errors import RefusedError
+from server.history import read_position
 from server.member import Member
 from server.rooms import Rooms
 from server.settings import Settings
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     access = Access(settings.host, settings.allowed_hosts, settings.allowed_origins, is_encrypted=is_encrypted)
 
     def read() -> Stats:
-        return telemetry.stats(member.buffered_bytes for member in rooms.members())
+        return telemetry.stats(len(rooms), (member.buffered_bytes for member in rooms.members()))
 
     prometheus = Metrics(read)
 
@@ -109,17 +110,18 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(body, media_type=content_type)
 
     @app.websocket("/chat")
-    async def chat(websocket: WebSocket, user_id: str = "", room: str = "lobby") -> None:
+    async def chat(websocket: WebSocket, user_id: str = "", room: str = "lobby", since: str | None = None) -> None:
         member = Member(user_id, websocket)
         host = websocket.headers.get("host")
         try:
             access.check_host(host)
             access.check_origin(websocket.headers.get("origin"), host or "")
+            position = read_position(since)
             rooms.reserve(room, user_id)
         except RefusedError as refused:
             await _refuse(websocket, refused)
         else:
-            defer(websocket, partial(rooms.host, room, member))
+            defer(websocket, partial(rooms.host, room, member, position))
 
     return app
 

@@ -13,13 +13,17 @@ Event = Literal["user", "join", "leave"]
 SYSTEM = "@system"
 
 
-class Message(msgspec.Struct, frozen=True):
-    """One JSON object on the wire; `ctime` is the server's time in UTC as ISO 8601 with microseconds."""
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One JSON object on the wire; `ctime` is the server's time in UTC as ISO 8601 with microseconds.
+
+    `offset` is its number in the room, from 1; `Broadcast.numbered` writes it.
+    """
 
     sender: str
     text: str
     ctime: str
     event: Event
+    offset: int = 0
 
     @classmethod
     def said(cls, name: str, text: str) -> Message:
@@ -41,12 +45,43 @@ class Message(msgspec.Struct, frozen=True):
         return Broadcast(msgspec.json.encode(self), self.event)
 
 
+class Welcome(msgspec.Struct, frozen=True, tag_field="event", tag="welcome"):
+    """Tells a member that comes where the room is: in which epoch, and the number of the last message before it."""
+
+    epoch: str
+    offset: int
+
+    def encode(self) -> bytes:
+        """Encode as UTF-8 JSON."""
+        return msgspec.json.encode(self)
+
+
+class Gap(msgspec.Struct, frozen=True, tag_field="event", tag="gap"):
+    """Tells a member that `missed` messages before those that follow are not kept any more.
+
+    They are at least so many, unless that is `exact`: of another epoch nothing is known.
+    """
+
+    epoch: str
+    offset: int
+    missed: int
+    exact: bool
+
+    def encode(self) -> bytes:
+        """Encode as UTF-8 JSON."""
+        return msgspec.json.encode(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Broadcast:
     """A message on its way to every member: the payload of its text frame."""
 
     payload: bytes
     event: Event
+
+    def numbered(self, offset: int) -> Broadcast:
+        """Return it with its number in the room written into the JSON object, at the end."""
+        return Broadcast(b'%b,"offset":%d}' % (self.payload[:-1], offset), self.event)
 
 
 def _utc_now() -> str:

@@ -8,8 +8,9 @@ from time import monotonic
 from websockets.frames import CloseCode
 
 from server.congestion import Congestion
+from server.history import BEGINNING, History, Position
 from server.member import Member
-from server.message import Message
+from server.message import Broadcast, Gap, Message, Welcome
 from server.pace import Pace
 from server.settings import Settings
 from server.strategies.base import Strategy
@@ -23,20 +24,27 @@ class Room:
     """The members that hear each other, and the strategy that carries what they say.
 
     `names` are the keys of those in use: of the members, and of users who are just coming or going. Who talks faster
-    than the others read is made to wait for them.
+    than the others read is made to wait for them. Each message gets its number from the `history` when it is published.
     """
 
-    def __init__(self, strategy: type[Strategy], counters: Counters, settings: Settings) -> None:
+    def __init__(self, strategy: type[Strategy], counters: Counters, settings: Settings, history: History) -> None:
         self.names: set[str] = set()
         self.members: dict[str, Member] = {}
         self.announces = True
+        self.history = history
         self._counters = counters
         self._settings = settings
         self._strategy = strategy(self.members, counters)
         self._congestion = Congestion(self.members, settings, lambda: self._strategy.pending_bytes)
 
-    async def host(self, member: Member) -> None:
-        """Keep a member in the room until it leaves; it receives its own join notice, the others both notices."""
+    async def host(self, member: Member, since: Position | None = None) -> None:
+        """Keep a member in the room until it leaves; it receives its own join notice, the others both notices.
+
+        One that says how far it has read is sent what it missed `since` first.
+        """
+        if since is not None and not await self._catch_up(member, since):
+            return
+        # No `await` from here until the strategy knows the member, so that it gets all later messages and no other.
         self.members[member.name] = member
         try:
             await self._strategy.attend(member, self._converse(member))
@@ -46,33 +54,57 @@ class Room:
             self._congestion.discard(member)
             self._counters.kicked += member.kicked
             if announces:
-                await self._publish(Message.left(member.name))
+                await self._publish(Message.left(member.name).encode())
 
     def close(self) -> None:
         """End what runs for the room: its last member has left."""
         self._strategy.close()
 
+    async def _catch_up(self, member: Member, since: Position) -> bool:
+        """Tell a member where the room is, and send it what it missed; return whether it is still there.
+
+        It is no member yet, so what is said meanwhile is in the history, too.
+        """
+        history = self.history
+        is_exact = since == BEGINNING or history.is_known(since)
+        read = history.offset if since == BEGINNING else since.offset if is_exact else 0
+        if not await member.send(Welcome(history.epoch, history.offset).encode()):
+            return False
+        while read < history.offset or not is_exact:
+            missed, kept = history.after(read)
+            if missed or not is_exact:
+                self._counters.gaps += 1
+                if not await member.send(Gap(history.epoch, history.offset, missed, is_exact).encode()):
+                    return False
+            for message in kept:
+                if not await member.send(message.payload):
+                    return False
+                self._counters.sent(message, 1)
+                self._counters.replayed += 1
+            read, is_exact = read + missed + len(kept), True
+        return True
+
     async def _converse(self, member: Member) -> None:
         if self._may_announce():
-            await self._publish(Message.joined(member.name))
+            await self._publish(Message.joined(member.name).encode())
         pace, began_s = self._new_pace(), monotonic()
         while (text := await member.receive()) is not None:
             if pace is not None and not await self._keep_pace(pace, member, text):
                 break
-            broadcast = Message.said(member.name, text).encode()
-            size_bytes = len(broadcast.payload)
+            message = Message.said(member.name, text).encode()
+            size_bytes = len(message.payload)
             if not self._congestion.takes(member, size_bytes):
                 if not await self._congestion.wait_for_room(member, size_bytes):
                     break
-                broadcast = Message.said(member.name, text).encode()  # stamped when it is taken
+                message = Message.said(member.name, text).encode()  # stamped when it is taken
             self._counters.messages_in += 1
-            await self._strategy.publish(broadcast)
+            await self._publish(message)
             if member.has_messages and monotonic() - began_s > TURN_S:
                 await asyncio.sleep(0)
                 began_s = monotonic()
 
-    async def _publish(self, message: Message) -> None:
-        await self._strategy.publish(message.encode())
+    async def _publish(self, message: Broadcast) -> None:
+        await self._strategy.publish(self.history.add(message))
 
     def _may_announce(self) -> bool:
         """Return whether joins and leaves are announced with as many members as there are now."""

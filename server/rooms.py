@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from http import HTTPStatus
+from time import monotonic
 
 from server.errors import RefusedError
+from server.history import History, Position
 from server.member import Member
 from server.room import Room
 from server.settings import Settings
@@ -28,27 +30,45 @@ INVISIBLE = frozenset(
 note head, and what stands for bytes that are no UTF-8."""
 
 
+KEPT_S = 300.0
+"""The history of a room without members is kept for so long..."""
+KEPT_BYTES = 64 * 1_048_576
+"""...and the newest of those that have so many bytes together."""
+
+
 class Rooms:
-    """The rooms by name: the first user to join opens a room, the last to leave closes it."""
+    """The rooms by name: the first user to join opens a room, the last to leave closes it.
+
+    The history of a closed room is kept for a while, for who comes back; at most those of `max_rooms` are.
+    """
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self._strategy = strategy_named(settings.strategy)
         self.counters = counters
         self._settings = settings
         self._rooms: dict[str, Room] = {}
+        self._closed: dict[str, tuple[float, History]] = {}  # since when, the longest ago first
+        self._closed_bytes = 0
 
     def reserve(self, room_name: str, name: str) -> None:
         """Keep a name in a room for one user, so that no two users can join with it at once; then `host` the user.
 
         Raises:
-            RefusedError: 400 a bad name, 409 a taken one, 503 the room is full.
+            RefusedError: 400 a bad name, 409 a taken one, 503 the room is full, or would be one too many.
 
         """
         _check_name("name", name)
         _check_name("room", room_name)
         room = self._rooms.get(room_name)
         if room is None:
-            room = self._rooms[room_name] = Room(self._strategy, self.counters, self._settings)
+            if len(self._rooms) >= self._settings.max_rooms:
+                raise RefusedError(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    f"there are {len(self._rooms)} rooms, and room {room_name!r} would be one too many; join one of "
+                    "those, or start the server with a higher --max-rooms",
+                )
+            history = self._take_back(room_name) or History(self._settings.history)
+            room = self._rooms[room_name] = Room(self._strategy, self.counters, self._settings, history)
         elif _name_key(name) in room.names:
             raise RefusedError(
                 HTTPStatus.CONFLICT, f"name {name!r} is taken in room {room_name!r}; choose another name"
@@ -60,16 +80,49 @@ class Rooms:
             )
         room.names.add(_name_key(name))
 
-    async def host(self, room_name: str, member: Member) -> None:
-        """Keep a user in a room where its name is reserved, until it leaves; then its name is free again."""
+    async def host(self, room_name: str, member: Member, since: Position | None = None) -> None:
+        """Keep a user in a room where its name is reserved, until it leaves; then its name is free again.
+
+        One that comes back says `since` when.
+        """
         room = self._rooms[room_name]
         try:
             await member.accept()
-            await room.host(member)
+            await room.host(member, since)
         finally:
             room.names.remove(_name_key(member.name))
             if not room.names:
-                self._rooms.pop(room_name).close()
+                self._close(room_name)
+
+    def _close(self, room_name: str) -> None:
+        """End a room that has no members, and keep its history for a while."""
+        room = self._rooms.pop(room_name)
+        room.close()
+        self._closed[room_name] = monotonic(), room.history
+        self._closed_bytes += room.history.size_bytes
+        self._forget()
+
+    def _take_back(self, room_name: str) -> History | None:
+        """Return the history of a closed room, if it is still kept."""
+        self._forget()
+        if room_name not in self._closed:
+            return None
+        _, history = self._closed.pop(room_name)
+        self._closed_bytes -= history.size_bytes
+        return history
+
+    def _forget(self) -> None:
+        """Forget the histories of rooms that were closed too long ago, and the oldest ones if they are too many."""
+        while self._closed:
+            name, (closed_s, history) = next(iter(self._closed.items()))
+            is_too_much = len(self._closed) > self._settings.max_rooms or self._closed_bytes > KEPT_BYTES
+            if not is_too_much and closed_s > monotonic() - KEPT_S:
+                return
+            del self._closed[name]
+            self._closed_bytes -= history.size_bytes
+
+    def __len__(self) -> int:
+        return len(self._rooms)
 
     def members(self, room_name: str | None = None) -> list[Member]:
         """Return the members of one room, or of all."""

@@ -24,6 +24,7 @@ let unread = 0;
 let readsEnd = true; // at the last scroll: what shrinks the log moves its end away without one
 let failures = 0; // since the connection was lost
 let retry = null;
+let position = null; // how far the room's messages were heard: {epoch, offset}, and `ahead`, the offsets beyond that
 
 // ---- joining
 
@@ -31,6 +32,7 @@ element("join").addEventListener("submit", (event) => {
   event.preventDefault();
   name = element("name").value;
   room = element("room").value;
+  position = null;
   join(showRefusal);
 });
 
@@ -78,7 +80,9 @@ async function fetchJson(path) {
 
 function connect(refuse) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const opening = new WebSocket(`${scheme}://${location.host}/chat?${new URLSearchParams({ user_id: name, room })}`);
+  const since = position ? `${position.epoch}:${position.offset}` : "";
+  const query = new URLSearchParams({ user_id: name, room, since });
+  const opening = new WebSocket(`${scheme}://${location.host}/chat?${query}`);
   let joined = false;
   socket = opening;
   opening.addEventListener("open", () => {
@@ -95,6 +99,32 @@ function connect(refuse) {
 // ---- what is heard
 
 function hear(message) {
+  if (message.event === "welcome") welcome(message);
+  else if (message.event === "gap") showGap(message);
+  else if (isNew(message.offset)) show(message);
+}
+
+// A server that was started again, or a room that was forgotten, counts anew: in another epoch.
+function welcome({ epoch, offset }) {
+  if (!position) position = { epoch, offset, ahead: new Set() };
+  else if (position.epoch !== epoch) position = { epoch, offset: 0, ahead: new Set() };
+}
+
+function showGap({ missed, exact }) {
+  position.offset += missed;
+  const number = `${missed.toLocaleString()} message${missed === 1 ? " is" : "s are"}`;
+  show({ event: "gap", text: exact ? `${number} missing here` : "Messages may be missing here" });
+}
+
+// Messages of different senders may come in another order than their numbers, so the last one heard is not enough.
+function isNew(offset) {
+  if (offset <= position.offset || position.ahead.has(offset)) return false;
+  position.ahead.add(offset);
+  while (position.ahead.delete(position.offset + 1)) position.offset += 1;
+  return true;
+}
+
+function show(message) {
   const follows = isAtEnd() || message.sender === name;
   items.append(message.event === "user" ? messageItem(message) : noticeItem(message));
   if (items.children.length > MAX_LOG_ITEMS) items.firstElementChild.remove();

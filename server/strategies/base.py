@@ -36,7 +36,11 @@ class Strategy(ABC):
         """
 
     async def attend(self, member: Member, conversation: Coroutine[None, None, None]) -> None:  # noqa: ARG002
-        """Await a member's conversation, which ends when the member leaves; run beside it what the strategy needs."""
+        """Await a member's conversation, which ends when the member leaves; run beside it what the strategy needs.
+
+        Before its first `await` it must see to it that the member gets what is published from now on, and nothing that
+        was published before: who comes back has been sent that.
+        """
         await conversation
 
     def close(self) -> None:  # noqa: B027

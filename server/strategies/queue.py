@@ -40,6 +40,9 @@ class QueueStrategy(Strategy):
 
     async def attend(self, member: Member, conversation: Coroutine[None, None, None]) -> None:
         """Run a member's two coroutines, receiver and sender, so that neither outlives the other."""
+        while not self._room_queue.empty():  # what was said before does not reach it
+            if (broadcast := self._room_queue.get_nowait()) is not None:
+                self._hand_out(broadcast)
         queue = self._member_queues[member] = BroadcastQueue()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._send_to(member, queue))
@@ -57,13 +60,16 @@ class QueueStrategy(Strategy):
 
     async def _dispatch(self) -> None:
         while (broadcast := await self._room_queue.get()) is not None:
-            self.pending_bytes -= len(broadcast.payload)
-            for member, queue in tuple(self._member_queues.items()):
-                queue.put_nowait(broadcast)
-                member.queued_bytes += len(broadcast.payload)
-                if member.outbox_share > 1:
-                    del self._member_queues[member]
-                    member.kick()
+            self._hand_out(broadcast)
+
+    def _hand_out(self, broadcast: Broadcast) -> None:
+        self.pending_bytes -= len(broadcast.payload)
+        for member, queue in tuple(self._member_queues.items()):
+            queue.put_nowait(broadcast)
+            member.queued_bytes += len(broadcast.payload)
+            if member.outbox_share > 1:
+                del self._member_queues[member]
+                member.kick()
 
     async def _send_to(self, member: Member, queue: BroadcastQueue) -> None:
         # A send fails only on a connection that is being closed, and that ends the receiver too.

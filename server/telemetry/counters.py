@@ -16,6 +16,8 @@ class Counters:
     notices_out: int = 0
     dropped: int = 0
     kicked: int = 0
+    replayed: int = 0
+    gaps: int = 0
 
     def sent(self, broadcast: Broadcast, copies: int) -> None:
         """Count copies of a broadcast that reached a member's socket."""

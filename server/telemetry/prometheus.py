@@ -43,6 +43,7 @@ class Metrics(Collector):
         stats = self._read()
         yield InfoMetricFamily("chatroom", "How this server was started.", {"strategy": stats.strategy})
         yield GaugeMetricFamily("chatroom_members", "Members of all rooms.", stats.members)
+        yield GaugeMetricFamily("chatroom_rooms", "Rooms with members.", stats.rooms)
         yield CounterMetricFamily("chatroom_messages", "Messages that members have sent.", stats.messages_in)
         yield CounterMetricFamily(
             "chatroom_deliveries", "Copies of messages handed to a member's socket.", stats.deliveries_out
@@ -54,6 +55,10 @@ class Metrics(Collector):
             "chatroom_dropped", "Copies thrown away when a member was kicked for not reading.", stats.dropped
         )
         yield CounterMetricFamily("chatroom_kicked", "Members kicked for not reading.", stats.kicked)
+        yield CounterMetricFamily("chatroom_replayed", "Copies sent to members that came back.", stats.replayed)
+        yield CounterMetricFamily(
+            "chatroom_gaps", "Times a member was told that messages are not kept any more.", stats.gaps
+        )
         yield _loop_lag(stats)
         yield _outboxes(stats)
         yield GaugeMetricFamily("chatroom_tasks", "Tasks of asyncio that are not done.", stats.tasks)

@@ -34,8 +34,8 @@ class Telemetry:
         with self._garbage.watching(), self._loop_lag.watching():
             yield
 
-    def stats(self, outboxes: Iterable[int]) -> Stats:
-        """Return the figures of this moment, given how many bytes wait for each member.
+    def stats(self, rooms: int, outboxes: Iterable[int]) -> Stats:
+        """Return the figures of this moment, given the number of rooms and how many bytes wait for each member.
 
         Raises:
             RuntimeError: called outside of an event loop, whose tasks are counted.
@@ -46,11 +46,14 @@ class Telemetry:
             strategy=self._strategy,
             time_ns=time.time_ns(),
             members=len(waiting),
+            rooms=rooms,
             messages_in=self.counters.messages_in,
             deliveries_out=self.counters.deliveries_out,
             notices_out=self.counters.notices_out,
             dropped=self.counters.dropped,
             kicked=self.counters.kicked,
+            replayed=self.counters.replayed,
+            gaps=self.counters.gaps,
             loop_lag_ms=self._loop_lag.lag(),
             loop_lag_buckets=self._loop_lag.buckets(),
             loop_lag_total_ms=self._loop_lag.total_s * 1_000,

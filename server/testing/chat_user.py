@@ -41,6 +41,12 @@ class User:
         async with asyncio.timeout(TIMEOUT_S):
             return msgspec.json.decode(await self.connection.recv(), type=Message)
 
+    async def hear_any(self) -> dict[str, Any]:
+        """Return the next JSON object of any kind, `welcome` and `gap` included."""
+        async with asyncio.timeout(TIMEOUT_S):
+            found: dict[str, Any] = msgspec.json.decode(await self.connection.recv())
+            return found
+
     async def hear_said(self, count: int) -> list[Message]:
         """Return the next messages of users, and pass over notices."""
         said: list[Message] = []

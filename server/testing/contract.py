@@ -164,6 +164,36 @@ class StrategyContract:
                 bob.sendall(CLOSE_FRAME)
                 await alice.hear_notice("bob left")
 
+    async def test_who_comes_back_gets_what_it_missed_in_order_and_once(self, server: ServerProcess, room: str) -> None:
+        """Members that drop again and again while others talk have everything in the end."""
+        texts, drops = [str(n) for n in range(200)], (7, 50, 51, 120)
+
+        async def come_and_go(name: str) -> list[str]:
+            heard: list[str] = []
+            epoch, offset = "", 0
+            for stop in (*drops, len(texts)):
+                await wait_until(lambda: name not in server.clients(room))
+                async with join(server.chat_url(name, room, f"{epoch}:{offset}" if epoch else "")) as user:
+                    welcome = await user.hear_any()
+                    assert welcome["event"] == "welcome"
+                    epoch, offset = welcome["epoch"], offset if epoch else welcome["offset"]
+                    while len(heard) < stop:
+                        message = await user.hear_any()
+                        assert message["offset"] == offset + 1, "nothing is left out, and nothing comes twice"
+                        offset = message["offset"]
+                        heard += [message["text"]] * (message["event"] == "user")
+                    user.reset()
+            return heard
+
+        async with join(server.chat_url("speaker", room)) as speaker:
+            coming = [asyncio.create_task(come_and_go(f"visitor{n}")) for n in range(10)]
+            await wait_until(lambda: len(server.clients(room)) == 11)
+            for text in texts:
+                await speaker.say(text)
+                await asyncio.sleep(0.002)
+            heard = await asyncio.gather(*coming)
+        assert heard == [texts] * 10
+
     async def test_shutdown_closes_even_members_that_do_not_read(self, strategy_name: str) -> None:
         """SIGTERM ends every connection with code 1012, and the server with exit code 0."""
         with ServerProcess("--strategy", strategy_name) as server:

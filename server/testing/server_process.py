@@ -47,9 +47,9 @@ class ServerProcess:
     ) -> None:
         self.kill()
 
-    def chat_url(self, name: str | None = None, room: str | None = None) -> str:
+    def chat_url(self, name: str | None = None, room: str | None = None, since: str | None = None) -> str:
         """Return the address to join at; what is `None` is left out of it."""
-        given = {"user_id": name, "room": room}
+        given = {"user_id": name, "room": room, "since": since}
         query = urlencode({key: value for key, value in given.items() if value is not None})
         return f"{self.url.replace('http', 'ws', 1)}/chat?{query}"
 

@@ -76,6 +76,8 @@ def test_unknown_strategy() -> None:
     [
         "--port=65536",
         "--max-members=0",
+        "--max-rooms=0",
+        "--history=-1",
         "--max-message-bytes=0",
         "--notice-limit=-1",
         "--outbox-bytes=0",

@@ -142,6 +142,20 @@ async def test_full_room(start_server: Callable[..., ServerProcess]) -> None:
         assert (await bob.hear()).text == "bob joined"
 
 
+async def test_one_room_too_many(start_server: Callable[..., ServerProcess]) -> None:
+    server = start_server("--max-rooms", "2")
+    async with join(server.chat_url("alice", "kitchen")), join(server.chat_url("bob", "garden")):
+        status, body = await denial(server.chat_url("carol", "cellar"))
+        assert status == 503
+        assert "there are 2 rooms, and room 'cellar' would be one too many" in body
+        assert server.stats()["rooms"] == 2
+        async with join(server.chat_url("carol", "garden")):
+            pass
+    await wait_until(lambda: server.stats()["rooms"] == 0)
+    async with join(server.chat_url("carol", "cellar")) as carol:
+        assert (await carol.hear()).text == "carol joined"
+
+
 async def test_rooms_do_not_hear_each_other(server: ServerProcess) -> None:
     async with (
         join(server.chat_url("alice", "kitchen")) as alice,

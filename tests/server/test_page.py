@@ -12,7 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from server.app import SECURITY_HEADERS
-from server.testing.chat_user import join
+from server.testing.chat_user import join, join_all
 from server.testing.server_process import ServerProcess
 from tests.chromium import CHROMIUM, CHROMIUM_FLAGS, needs_chromium
 
@@ -64,6 +64,18 @@ class Tab:
     async def expect_members(self, *names: str) -> None:
         await expect(self.page.locator("#head-count")).to_have_text(f"{len(names)} here")
         await expect(self.page.locator("#members li")).to_have_text(list(names))
+
+
+DISCONNECTS = ("--max-bytes-per-second", "200", "--slow-after", "0.1")
+
+
+async def say_too_much(tab: Tab) -> None:
+    """Say so much that the server ends the connection at the next message: that would have to wait for a minute."""
+    await expect(tab.page.locator("#head-count")).to_contain_text("here")
+    await tab.say("x" * 12_000)
+    await expect(tab.page.locator(".message")).to_have_count(1)
+    await tab.say("one more")
+    await expect(tab.page.locator("#lost")).to_be_visible()
 
 
 async def open_tab(browser: Browser) -> Tab:
@@ -219,6 +231,54 @@ class TestInBrowser:
         await tab.say("back again")
         await expect(tab.page.get_by_role("listitem").last).to_contain_text("back again")
         await tab.expect_members("alice")
+
+    @pytest.mark.long
+    async def test_who_comes_back_sees_what_was_said_meanwhile(
+        self, start_server: Callable[..., ServerProcess], browser: Browser
+    ) -> None:
+        """A member that sends too much is disconnected, and its page comes back by itself."""
+        server = start_server(*DISCONNECTS, "--notice-limit", "0")
+        tab = await open_tab(browser)
+        await tab.join(server, "alice")
+        async with join(server.chat_url("bob")) as bob:
+            await say_too_much(tab)
+            said = [f"meanwhile {number}" for number in range(5)]
+            for text in said:
+                await bob.say(text)
+            await expect(tab.page.locator("#lost")).to_be_hidden()
+            texts = tab.page.locator(".message .text")
+            await expect(texts.last).to_have_text(said[-1])
+        shown = await texts.all_text_contents()
+        assert [text for text in shown if text in said] == said
+        assert len(set(shown)) == len(shown), "nothing is shown twice"
+        assert await tab.page.get_by_text("missing here").count() == 0
+
+    @pytest.mark.long
+    async def test_the_page_tells_of_a_gap(self, start_server: Callable[..., ServerProcess], browser: Browser) -> None:
+        server = start_server(*DISCONNECTS, "--notice-limit", "0", "--history", "2")
+        tab = await open_tab(browser)
+        await tab.join(server, "alice")
+        async with join_all(server, "lobby", [f"visitor{number}" for number in range(5)]) as visitors:
+            await say_too_much(tab)
+            for number, visitor in enumerate(visitors):
+                await visitor.say(f"meanwhile {number}")
+            await visitors[0].hear_said(5)
+            await expect(tab.page.locator("#lost")).to_be_hidden()
+            await expect(tab.page.get_by_text("messages are missing here")).to_be_visible()
+
+    @pytest.mark.long
+    async def test_after_a_restart_messages_may_be_missing(
+        self, start_server: Callable[..., ServerProcess], browser: Browser
+    ) -> None:
+        server = start_server()
+        tab = await open_tab(browser)
+        await tab.join(server, "alice")
+        await tab.expect_log("alice joined")
+        assert server.stop() == 0
+        await expect(tab.page.locator("#lost")).to_be_visible()
+        start_server("--port", server.url.rsplit(":", 1)[1])
+        await expect(tab.page.locator("#lost")).to_be_hidden()
+        await tab.expect_log("alice joined", "Messages may be missing here", "alice joined")
 
     async def test_a_message_that_is_too_long_is_kept(
         self, start_server: Callable[..., ServerProcess], browser: Browser

@@ -32,6 +32,7 @@ async def test_stats_count_exactly(start_server: Callable[..., ServerProcess]) -
             assert set(stats) == set(Stats.__struct_fields__)
             assert (stats["strategy"], stats["pid"]) == ("gather", server.process.pid)
             assert (stats["members"], stats["messages_in"], stats["notices_out"]) == (2, 2, 3)
+            assert (stats["rooms"], stats["replayed"], stats["gaps"]) == (1, 0, 0)
             assert (stats["dropped"], stats["kicked"], stats["outbox_bytes_max"]) == (0, 0, 0)
         await alice.hear_notice("bob left")
         await wait_until(lambda: server.stats()["notices_out"] == 4)
@@ -54,13 +55,13 @@ async def test_stats_of_the_process(start_server: Callable[..., ServerProcess]) 
 
 
 async def test_stats_before_anything_happened() -> None:
-    stats = Telemetry("queue").stats([])
+    stats = Telemetry("queue").stats(0, [])
     assert (stats.members, stats.outbox_bytes_max, stats.loop_lag_ms.p99, stats.loop_lag_buckets) == (0, 0, 0, ())
     assert stats.tasks == 1
 
 
 async def test_outboxes_are_ranked_by_member() -> None:
-    stats = Telemetry("queue").stats([0] * 97 + [500, 30, 100])
+    stats = Telemetry("queue").stats(0, [0] * 97 + [500, 30, 100])
     assert (stats.members, stats.outbox_bytes_p50, stats.outbox_bytes_p99, stats.outbox_bytes_max) == (100, 0, 100, 500)
 
 
@@ -77,10 +78,10 @@ async def test_blocked_loop_is_late_for_every_timer_it_misses() -> None:
     telemetry = Telemetry("queue")
     with telemetry.watching():
         await asyncio.sleep(0.1)
-        before = telemetry.stats([])
+        before = telemetry.stats(0, [])
         time.sleep(0.5)  # noqa: ASYNC251 - it is to block
         await asyncio.sleep(0.1)
-        after = telemetry.stats([])
+        after = telemetry.stats(0, [])
     late = [bucket for bucket in after.loop_lag_buckets if bucket.up_to_ms > 100]
     assert sum(bucket.count for bucket in late) >= 7  # due after 0.05, 0.1, ... of the 0.5 s
     assert after.loop_lag_ms.max > 400
@@ -98,7 +99,7 @@ async def test_loop_of_slow_turns_is_never_later_than_a_turn() -> None:
             time.sleep(0.2)  # noqa: ASYNC251 - it is to block
             await asyncio.sleep(0)
             turns_s.append(time.monotonic() - began_s)
-        stats = telemetry.stats([])
+        stats = telemetry.stats(0, [])
     assert sum(bucket.count for bucket in stats.loop_lag_buckets) >= 30
     assert stats.loop_lag_ms.max < 2_000 * max(turns_s)
 
@@ -125,14 +126,14 @@ async def test_garbage_collection_is_timed_while_watched() -> None:
     telemetry = Telemetry("queue")
     gc.collect()
     with telemetry.watching():
-        before = telemetry.stats([]).gc_pauses
+        before = telemetry.stats(0, []).gc_pauses
         gc.collect()
         gc.collect()
-        after = telemetry.stats([]).gc_pauses
+        after = telemetry.stats(0, []).gc_pauses
     gc.collect()
     assert after.count >= before.count + 2
     assert 0 < after.max_ms <= after.total_ms
-    assert telemetry.stats([]).gc_pauses == after
+    assert telemetry.stats(0, []).gc_pauses == after
 
 
 async def test_tasks_come_and_go_with_members(start_server: Callable[..., ServerProcess]) -> None:
