@@ -21,13 +21,14 @@ def main() -> None:
         add_config_file_help=False,
     )
     parser.add_argument("--host", default=DEFAULT_HOST, help="the server's address")
-    parser.set_defaults(num_users=2)
+    parser.set_defaults(num_users=None)
     add_arguments(parser)
     parsed = parser.parse_args()
     try:
         options = Options.of(parsed)
         target = resolve(parsed.host, options.endpoint)
-        exchange(target, options.load.message_size, has_echo=options.endpoint.has_echo, tell=_tell)
+        has_echo, has_rooms = options.endpoint.has_echo, options.rooms > 1
+        exchange(target, options.load.message_size, has_echo=has_echo, has_rooms=has_rooms, tell=_tell)
     except (ConnectError, OptionError, RehearsalError, OSError) as error:
         sys.exit(str(error))
 

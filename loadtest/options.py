@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from loadtest.client.endpoint import Endpoint
 from loadtest.errors import OptionError
 from loadtest.join_options import add_join_flags, read_endpoint
+from loadtest.protocols.driver import ROOM, SINCE
 from loadtest.schedule.arrivals import ARRIVALS, Burst, Rate
 from loadtest.schedule.churn import Churn
 from loadtest.schedule.flood import Flood, messages_and_size
 from loadtest.schedule.load import Load
 from loadtest.schedule.stamp import LENGTH
-from loadtest.values import count, not_negative, ns_in_window, port, positive, steps, writable
+from loadtest.values import count, not_negative, ns_in_window, port, positive, steps, whole, writable
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """One run of the swarm; `steps` is empty for consecutive windows at Locust's own user count.
+
+    The users are dealt out to `rooms` rooms, each of which is offered the load.
 
     A member that falls out tries to rejoin every `rejoin_every_s` seconds; 0 for never. `rehearses`: two members and
     one message go ahead of a run, to see what the server does.
@@ -42,6 +45,7 @@ class Options:
     server_metrics: str = ""
     rehearses: bool = True
     samples: bool = True
+    rooms: int = 1
 
     @classmethod
     def of(cls, parsed: Any) -> Options:
@@ -59,7 +63,9 @@ class Options:
         flooders = count(parsed.flooders) if messages else 0
         user_rate = not_negative(parsed.user_rate or 0)
         dwell_s = positive(parsed.dwell)
-        endpoint = _endpoint(parsed)
+        rooms = whole(parsed.rooms)
+        endpoint = _endpoint(parsed, rooms)
+        _check_rooms(rooms, endpoint, smallest)
         return cls(
             load=Load(
                 rate=Rate(user_rate or positive(parsed.room_rate), of_each_user=user_rate > 0),
@@ -88,7 +94,8 @@ class Options:
             churn=Churn(
                 churn_rate=not_negative(parsed.churn_rate),
                 storm_after_ns=ns_in_window("--reconnect-at", parsed.reconnect_at, dwell_s),
-                storm_jitter_s=not_negative(parsed.reconnect_jitter),
+                away_s=not_negative(parsed.reconnect_jitter),
+                drop_rate=not_negative(parsed.drop_rate),
             ),
             rejoin_every_s=not_negative(parsed.rejoin_every),
             swarm_out=Path(parsed.swarm_out) if parsed.swarm_out else None,
@@ -96,6 +103,17 @@ class Options:
             server_metrics=parsed.server_metrics or "",
             rehearses=not parsed.no_rehearsal,
             samples=not parsed.no_samples,
+            rooms=rooms,
+        )
+
+
+def _check_rooms(rooms: int, endpoint: Endpoint, users: int | None) -> None:
+    if users is not None and rooms > users:
+        raise OptionError(f"--rooms {rooms} leaves rooms empty with {users} users; have as many users, or fewer rooms")
+    if rooms > 1 and not endpoint.has_rooms:
+        raise OptionError(
+            f"--rooms {rooms} needs users who say which room they join; put {ROOM} into --url-path, a --header, or "
+            "what the protocol's file sends (docs/protocols.md)"
         )
 
 
@@ -106,12 +124,25 @@ def _fewer(flag: str, number: int, users: int | None) -> int:
     return number
 
 
-def _endpoint(parsed: Any) -> Endpoint:
-    """Read how users join; one that comes back has another number, so its own messages are not known as such."""
+def _endpoint(parsed: Any, rooms: int) -> Endpoint:
+    """Read how users join; a new one in the place of another has another number, so its own messages are not known."""
     endpoint = read_endpoint(parsed)
-    if not endpoint.has_echo and (float(parsed.churn_rate) or float(parsed.reconnect_at)):
-        raise OptionError("a server without an echo does not go with --churn-rate or --reconnect-at; leave them out")
-    return endpoint
+    leaves = float(parsed.churn_rate) or float(parsed.reconnect_at) or float(parsed.drop_rate)
+    if not endpoint.has_echo and leaves:
+        raise OptionError(
+            "a server without an echo does not go with --churn-rate, --reconnect-at or --drop-rate; leave them out"
+        )
+    if rooms > 1 and endpoint.url_path == endpoint.driver.url_path:
+        endpoint = replace(endpoint, url_path=endpoint.url_path + endpoint.driver.room_query)
+    if not parsed.resume:
+        return endpoint
+    if endpoint.driver.bookmark() is None:
+        raise OptionError(
+            "--resume needs a protocol whose messages have numbers, from which a server can go on: that of this "
+            "project's server (plain), or a driver of your own (docs/protocols.md)"
+        )
+    query = "" if SINCE in endpoint.url_path else endpoint.driver.resume_query
+    return replace(endpoint, url_path=endpoint.url_path + query, resumes=True)
 
 
 def _arrival(name: str) -> str:
@@ -135,7 +166,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shown = text if default in ("", None) else f"{text} (default: {default})"
         parser.add_argument(name, default=default, type=checked, help=shown, **more)
 
-    flag("--room-rate", 100.0, "messages/s in the room, all users together", positive, metavar="R")
+    flag("--rooms", 1, "rooms that the users are dealt out to; a message is for those in its room", whole, metavar="K")
+    flag("--room-rate", 100.0, "messages/s in each room, all its users together", positive, metavar="R")
     flag(
         "--user-rate",
         0.0,
@@ -225,6 +257,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "seconds over which those that dropped come back, evenly at random",
         not_negative,
         metavar="S",
+    )
+    flag(
+        "--drop-rate",
+        0.0,
+        "users a second that drop and come back within --reconnect-jitter, at Poisson times",
+        not_negative,
+        metavar="R",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="who dropped comes back as the same user with the number of what it read last, and gets what it missed",
     )
     flag(
         "--rejoin-every",

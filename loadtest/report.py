@@ -18,13 +18,13 @@ NOT_SUPPORTED = "-"
 
 
 def exit_code(result: SwarmResult | None) -> int:
-    """Return 0 if every step was measured, is valid, and had every delivery once, unaltered and in order; else 1.
+    """Return 0 if every step was measured, is valid, and had each delivery once, whole, in order, in its room; else 1.
 
     Steps that were interrupted were not measured as asked.
     """
     if result is None or not result.steps or result.not_measured or result.problems or result.interrupted:
         return 1
-    faults = ("missing", "corrupted", "duplicates", "reordered")
+    faults = ("missing", "corrupted", "duplicates", "reordered", "misrouted")
     return int(any(not step.valid or any(getattr(step, fault) for fault in faults) for step in result.steps))
 
 
@@ -37,6 +37,8 @@ def show(result: SwarmResult, shortest_run_s: float) -> None:
     console.width = max(console.width, MIN_WIDTH)
     if result.steps:
         console.print(_counts(result.steps), _times(result.steps), _lags(result.steps))
+        if any(step.replay_ms for step in result.steps):
+            console.print(_replays(result.steps))
     else:
         console.print(
             "nothing was measured: no window was reached; once its users have joined and the room is quiet, a run (-t) "
@@ -128,6 +130,19 @@ def _lags(steps: list[Step]) -> Table:
             f"{generator.read_lag_p50_ms:.2f} / {generator.read_lag_p99_ms:.2f}",
             f"{generator.cpu_us_per_delivery:.1f}",
         )
+    return table
+
+
+def _replays(steps: list[Step]) -> Table:
+    table = _table(
+        "Deliveries to members that came back, in ms since they began to; none of them is in the tables above",
+        ("users", "deliveries", "p50", "p90", "p99", "max"),
+    )
+    for step in steps:
+        if replay := step.replay_ms:
+            table.add_row(
+                str(step.users), str(step.replayed), *map(_ms, (replay.p50, replay.p90, replay.p99, replay.max))
+            )
     return table
 
 

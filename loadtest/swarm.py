@@ -20,11 +20,12 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from loadtest import report
 from loadtest.client import descriptors
+from loadtest.client.endpoint import room_name
 from loadtest.client.target import DEFAULT_HOST, Target, resolve
 from loadtest.coordinator.coordinator import Coordinator
 from loadtest.coordinator.rehearsal import Rehearsal, rehearse
 from loadtest.errors import OptionError, RehearsalError, UserLimitError
-from loadtest.ledger.records import MAX_SENDER
+from loadtest.ledger.records import MAX_SENDER, room_of
 from loadtest.ledger.result import FORMAT, SwarmResult, write
 from loadtest.live.live import Live
 from loadtest.live.seconds import LiveSeconds
@@ -132,6 +133,12 @@ class Swarm:
             raise UserLimitError(f"a worker numbers at most {USERS_PER_WORKER} users; start more workers or restart")
         return worker * USERS_PER_WORKER + number
 
+    def room_name(self, slot: int) -> str:
+        """Return the name of the room that the user in a slot joins."""
+        assert self.run_options is not None
+        rooms = self.run_options.rooms
+        return room_name(room_of(slot, rooms), rooms)
+
     def choose_users(self) -> None:
         """Pass the numbers of stalled users and flooders to Locust; its master needs them before it starts a run."""
         options = self.options
@@ -160,7 +167,9 @@ class Swarm:
 
     def _begin(self, options: Options) -> None:
         if options.churn and isinstance(self._runner, MasterRunner | WorkerRunner):
-            raise StopTest("--churn-rate and --reconnect-at need a swarm of one process; run it without workers")
+            raise StopTest(
+                "--churn-rate, --reconnect-at and --drop-rate need a swarm of one process; run it without workers"
+            )
         self.choose_users()
         rehearsal = Rehearsal() if isinstance(self._runner, WorkerRunner) else self._rehearse(options)
         if not isinstance(self._runner, MasterRunner):
@@ -200,7 +209,12 @@ class Swarm:
         if not options.rehearses:
             return Rehearsal()
         try:
-            return rehearse(self._resolve(options), options.load.message_size, has_echo=options.endpoint.has_echo)
+            return rehearse(
+                self._resolve(options),
+                options.load.message_size,
+                has_echo=options.endpoint.has_echo,
+                has_rooms=options.rooms > 1,
+            )
         except RehearsalError as error:
             raise StopTest(str(error)) from error
 

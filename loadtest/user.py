@@ -15,10 +15,13 @@ from loadtest.client.websocket import WebSocket
 from loadtest.errors import ConnectError, LostError
 from loadtest.ledger.records import NEVER
 from loadtest.live.statistics import TYPE
+from loadtest.protocols.driver import Bookmark
 from loadtest.swarm import Swarm
 from loadtest.worker.membership import Member, Membership
 
 CONNECT_LIMIT_S = 30.0
+RESUME_EVERY_S = 0.1
+"""A user that resumes tries so often to come back: the server may take it for present until it has seen it go."""
 THROTTLED_READ_EVERY_S = 0.1
 MIN_RECEIVE_BUFFER_BYTES = 1
 """The system raises this to its own minimum, a few KiB."""
@@ -37,9 +40,26 @@ class RoomUser(User):
         if websocket := self.connect(swarm, number):
             self.joined(swarm.generator.members, number, websocket)
 
-    def connect(self, swarm: Swarm, number: int, *, is_last_try: bool = True) -> WebSocket | None:
-        """Connect; if the last try fails, the reason is passed to the generator."""
-        websocket = WebSocket(swarm.target, f"u{number:06d}", self.receive_buffer_bytes(swarm))
+    def connect(
+        self,
+        swarm: Swarm,
+        number: int,
+        slot: int | None = None,
+        bookmark: Bookmark | None = None,
+        *,
+        is_last_try: bool = True,
+    ) -> WebSocket | None:
+        """Connect to the room of a slot, a new user's own number; if the last try fails, the generator is told why.
+
+        With a `bookmark` the user goes on where it has read to.
+        """
+        websocket = WebSocket(
+            swarm.target,
+            f"u{number:06d}",
+            self.receive_buffer_bytes(swarm),
+            swarm.room_name(number if slot is None else slot),
+            bookmark or self.new_bookmark(swarm),
+        )
         started = time.perf_counter()
         try:
             websocket.connect(CONNECT_LIMIT_S)
@@ -54,6 +74,10 @@ class RoomUser(User):
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:
         """Start what this kind of user does in the room."""
         raise NotImplementedError
+
+    def new_bookmark(self, swarm: Swarm) -> Bookmark | None:  # noqa: ARG002
+        """Return what follows how far this kind of user has read; `None` if it does not go on where it was."""
+        return None
 
     def receive_buffer_bytes(self, swarm: Swarm) -> int | None:  # noqa: ARG002
         """Return the size of this kind of user's receive buffer; `None` for the system's default."""
@@ -84,13 +108,20 @@ class ChatUser(RoomUser):
 
     member: Member | None = None
 
+    def new_bookmark(self, swarm: Swarm) -> Bookmark | None:
+        """Return one if users resume."""
+        return swarm.target.endpoint.bookmark()
+
     def joined(self, members: Membership, number: int, websocket: WebSocket) -> None:
         """Become a member."""
         self.member = members.join(number, websocket, self._lost)
 
     @task
     def stay(self) -> None:
-        """Stay until the connection ends; come back if that is planned or `--rejoin-every` is given."""
+        """Stay until the connection ends; come back if that is planned or `--rejoin-every` is given.
+
+        With `--resume` it is the same member that comes back, unless it was to be replaced by a new one.
+        """
         while self.member:
             self.member.websocket.ended.wait()
             left, self.member = self.member, None
@@ -102,21 +133,24 @@ class ChatUser(RoomUser):
         if swarm.generator is None:
             return
         members = swarm.generator.members
-        every_s = members.rejoin_every_s
-        was_planned = left.left_ns != NEVER
-        pause_s = left.away_s if was_planned else every_s or None
+        is_replaced = left.left_ns != NEVER
+        every_s = members.rejoin_every_s or (RESUME_EVERY_S if left.resumes and not is_replaced else 0.0)
+        pause_s = left.away_s if left.away_s is not None else None if is_replaced else members.rejoin_every_s or None
         if pause_s is None:
             return
         gevent.sleep(pause_s)
-        number = swarm.next_number() if was_planned else left.number
-        while (websocket := self.connect(swarm, number, is_last_try=not every_s)) is None:
+        number = swarm.next_number() if is_replaced else left.number
+        bookmark = None if is_replaced else left.websocket.bookmark
+        began_ns = time.time_ns()
+        while (websocket := self.connect(swarm, number, left.slot, bookmark, is_last_try=not every_s)) is None:
             if not every_s:
                 return
             gevent.sleep(every_s)
-        if was_planned:
+            began_ns = time.time_ns()
+        if is_replaced:
             self.member = members.join(number, websocket, self._lost, left.slot)
         else:
-            members.rejoin(left, websocket, self._lost)
+            members.rejoin(left, websocket, self._lost, began_ns)
             self.member = left
 
     def on_stop(self) -> None:

@@ -49,6 +49,17 @@ def count(value: str | float) -> int:
     return number
 
 
+def whole(value: str | float) -> int:
+    """Read a whole number of 1 or more."""
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        number = 0
+    if number < 1:
+        raise OptionError(f"must be a whole number, 1 or more, not '{value}'")
+    return number
+
+
 def port(value: str | float) -> int:
     """Read the number of a port; 0 for none."""
     number = count(value)

@@ -112,7 +112,7 @@ def test_judging(benchmark: Any, members: int, messages: int) -> None:
         read_ns=arrival_ns,
         corrupted=np.zeros(members * messages, np.int64),
     )
-    room = Members(number, np.zeros(members, np.int64), np.full(members, NEVER))
+    room = Members(number, np.zeros(members, np.int64), np.full(members, NEVER), np.zeros(members, np.int64))
     sends = Sends(np.zeros(messages, np.int64), seq, due_ns, due_ns)
     window = Window(0, messages * 10_000_000, NEVER, 0)
 

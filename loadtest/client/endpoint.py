@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadtest.errors import OptionError
-from loadtest.protocols.driver import Driver
+from loadtest.protocols.driver import LOBBY, ROOM, SINCE, Bookmark, Driver
 from loadtest.protocols.plain import Plain
 
 PLAIN = Plain()
 USER, TOKEN = "{user}", "{token}"
-"""Stand for a user's name and its token, in a path or in a header's value."""
+"""Stand for a user's name and its token, in a path or in a header's value; `ROOM` does for its room."""
 _PLACE = re.compile(r"\{\w+\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A name in HTTP (RFC 9110, section 5.6.2)."""
@@ -26,7 +26,8 @@ class Endpoint:
     """How users join a server, and what its messages look like.
 
     `authority` is a file of certificates (PEM) that the server's has to be signed by, the system's if it is empty; an
-    `is_insecure` connection takes any certificate. `tokens` has one a user.
+    `is_insecure` connection takes any certificate. `tokens` has one a user. If it `resumes`, who comes back says how
+    far it has read.
     """
 
     url_path: str = PLAIN.url_path
@@ -37,6 +38,23 @@ class Endpoint:
     authority: str = ""
     is_insecure: bool = False
     has_echo: bool = True
+    resumes: bool = False
+
+    def bookmark(self) -> Bookmark | None:
+        """Return what follows how far a new user has read; `None` where users do not resume."""
+        return self.driver.bookmark() if self.resumes else None
+
+    @property
+    def has_rooms(self) -> bool:
+        """Whether users say which room they join."""
+        return self.driver.has_rooms or any(
+            ROOM in text for text in (self.url_path, *(value for _, value in self.headers))
+        )
+
+
+def room_name(room: int, rooms: int) -> str:
+    """Return the name by which users join a room, from 0; those of a swarm with one room are in the lobby."""
+    return LOBBY if rooms == 1 else f"room{room:06d}"
 
 
 def url_path(text: str) -> str:
@@ -85,14 +103,15 @@ def subprotocol(text: str) -> str:
 
 
 def check_places(path: str, headers: Iterable[str]) -> None:
-    """Check that only a user's name and its token are asked for.
+    """Check that only a user's name, its token and its room are asked for.
 
     Raises:
         OptionError: the path or a header has another `{place}`.
 
     """
     for text in (path, *headers):
-        if wrong := [place for place in _PLACE.findall(text) if place not in (USER, TOKEN)]:
+        if wrong := [place for place in _PLACE.findall(text) if place not in (USER, TOKEN, ROOM, SINCE)]:
             raise OptionError(
-                f"unknown place {wrong[0]} in {text!r}; a user's name goes where {USER} is, its token at {TOKEN}"
+                f"unknown place {wrong[0]} in {text!r}; a user's name goes where {USER} is, its token at {TOKEN}, "
+                f"its room at {ROOM}"
             )

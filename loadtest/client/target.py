@@ -13,7 +13,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from loadtest.client.endpoint import Endpoint
 from loadtest.errors import OptionError
-from loadtest.protocols.driver import Identity
+from loadtest.protocols.driver import LOBBY, Identity
 
 DEFAULT_HOST = "ws://127.0.0.1:8000"
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -28,11 +28,11 @@ class Target:
     tls: ssl.SSLContext | None
     endpoint: Endpoint
 
-    def identity(self, user: str) -> Identity:
-        """Return who joins under a name; users share the tokens in turn where there are fewer."""
+    def identity(self, user: str, room: str = LOBBY, since: str = "") -> Identity:
+        """Return who joins a room under a name, having read so far; users share tokens in turn where they are fewer."""
         number = int("".join(filter(str.isdigit, user)) or 0)
         tokens = self.endpoint.tokens
-        return Identity(user, tokens[number % len(tokens)] if tokens else "")
+        return Identity(user, tokens[number % len(tokens)] if tokens else "", room, since)
 
     def uri(self, identity: Identity) -> WebSocketURI:
         """Return the URI that a user joins at."""
@@ -49,7 +49,7 @@ def resolve(host: str, endpoint: Endpoint) -> Target:
     path = endpoint.url_path
     base = _base(host)
     try:
-        uri = parse_uri(base + path.replace("{user}", "u000000"))
+        uri = parse_uri(base + Identity("u000000").fill_path(path))
         found = gevent.socket.getaddrinfo(uri.host, uri.port, type=gevent.socket.SOCK_STREAM)
     except InvalidURI as error:
         raise OptionError(f"--host {host!r} and --url-path {path!r} make an invalid address: {error}") from error

@@ -28,6 +28,7 @@ from loadtest.client.target import Target
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
 from loadtest.ledger.records import NEVER
+from loadtest.protocols.driver import LOBBY, Bookmark
 
 _CLOSE = 0x80 | Opcode.CLOSE
 Read = tuple[int, bytes, bytes | None, int, int]
@@ -36,16 +37,32 @@ time at which the socket was empty if it was watched and not read since (0: none
 
 
 class WebSocket:
-    """One connection. Open after `connect()`; `ended` is set once it has ended, by either side."""
+    """One connection. Open after `connect()`; `ended` is set once it has ended, by either side.
 
-    def __init__(self, target: Target, user: str, receive_buffer_bytes: int | None = None) -> None:
-        """Prepare a connection; the system may round its receive buffer up."""
+    `said_s` is when a text was said last, in seconds of the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        user: str,
+        receive_buffer_bytes: int | None = None,
+        room: str = LOBBY,
+        bookmark: Bookmark | None = None,
+    ) -> None:
+        """Prepare a connection of a user to a room; the system may round its receive buffer up.
+
+        With a `bookmark` the user goes on where it has read to, and that is followed.
+        """
         self._target = target
         self.user = user
         self._receive_buffer_bytes = receive_buffer_bytes
-        self._identity = target.identity(user)
+        self.bookmark = bookmark
+        self.said_s = 0.0
+        self._identity = target.identity(user, room, bookmark.since if bookmark else "")
         endpoint = target.endpoint
         self._driver = endpoint.driver
+        self._wrap = endpoint.driver.wrap_in(room)
         subprotocols = [Subprotocol(endpoint.subprotocol)] if endpoint.subprotocol else None
         self.protocol = ClientProtocol(
             target.uri(self._identity), subprotocols=subprotocols, max_size=MAX_MESSAGE_BYTES
@@ -121,6 +138,7 @@ class WebSocket:
         now_ns = time.time_ns
         recvmsg = self._socket.recvmsg
         tls = self._tls
+        follow = self.bookmark.read if self.bookmark else None
 
         def readable() -> None:
             try:
@@ -145,12 +163,17 @@ class WebSocket:
                 self._end(error.strerror or str(error))
                 return
             keep((tag, data, ancillary[0][2] if ancillary else None, read_ns, polled_ns[0]))
+            if follow is not None:
+                follow(data)
             if data[0] == _CLOSE:
                 request_parse()
             if read_ns >= gate_ns[0]:
                 catch_up()
 
         self._keep_end = lambda: keep((tag, b"", None, now_ns(), 0))
+        if self.bookmark:
+            self.bookmark.reconnect()
+            self.bookmark.read(self._first_bytes)
         if self._first_bytes:
             keep((tag, self._first_bytes, self._first_time, now_ns(), 0))
             self._first_bytes = b""
@@ -224,7 +247,8 @@ class WebSocket:
 
     def send_text(self, text: bytes) -> None:
         """Say a text (ASCII), as the protocol wraps it; returns at once, also when the socket is full."""
-        self.send_message(self._driver.wrap(text))
+        self.said_s = time.monotonic()
+        self.send_message(self._wrap(text))
 
     def send_message(self, message: bytes) -> None:
         """Send a frame of the protocol's kind as it is; returns at once, also when the socket is full."""
@@ -232,7 +256,7 @@ class WebSocket:
 
     def send_flood(self, text: bytes, count: int) -> None:
         """Say a text many times; returns at once."""
-        self._send(Frame(self._driver.opcode, self._driver.wrap(text)).serialize(mask=True) * count)
+        self._send(Frame(self._driver.opcode, self._wrap(text)).serialize(mask=True) * count)
 
     def send_replies(self) -> None:
         """Send the protocol's replies, such as pongs, to what it was fed; end the connection if that was malformed."""

@@ -91,11 +91,13 @@ class Collector:
             drain_end_ns=drain_end_ns,
             leave_margin_ns=self._drain_ns,
             members=[ledger.members for ledger in ledgers.values()],
+            absences=[ledger.absences for ledger in ledgers.values()],
             planned=pack(window.planned),
             earlier=pack(window.earlier),
             sends=[ledger.sends for ledger in ledgers.values()],
             withdrawn=[ledger.withdrawn for ledger in ledgers.values()],
             has_echo=order.has_echo,
+            rooms=order.rooms,
         )
         self._judge.judge(case)
         measured.windows.append(Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns))

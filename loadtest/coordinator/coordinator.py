@@ -173,8 +173,8 @@ class Coordinator:
         self.target_users = users
         wait_for_users(self._workers, users, users / self._join_rate + JOIN_LIMIT_S, self._stop)
         is_quiet = wait_for_quiet(self._workers, QUIET_LIMIT_S, self._stop)
-        room = self._workers.room
-        if self._stop.is_set() or not room:
+        members = self._workers.members
+        if self._stop.is_set() or not members:
             self._problems += self._workers.problems
             if not is_quiet:
                 self._problems.append("the run ended before the room was quiet; who else is sending?")
@@ -186,6 +186,7 @@ class Coordinator:
             self._workers.stalled,
             wanted_stalled=self._options.stalled,
             rejoins=self._options.rejoin_every_s > 0,
+            rooms=self._options.rooms,
         )
         if not is_quiet:
             measured.note(f"the room was not quiet within {QUIET_LIMIT_S:g} s before the window; who else is sending?")
@@ -199,7 +200,7 @@ class Coordinator:
             number = next(self._numbers)
             order = WindowOrder(
                 number,
-                room,
+                members,
                 begin_ns,
                 start_ns,
                 end_ns,
@@ -207,6 +208,7 @@ class Coordinator:
                 users=users,
                 nth=nth,
                 has_echo=self._options.endpoint.has_echo,
+                rooms=self._options.rooms,
             )
             planned = plan(self._options.load, order)
             self._next_seq = int(planned.seq.max(initial=self._next_seq)) + 1

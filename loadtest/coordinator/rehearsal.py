@@ -1,4 +1,7 @@
-"""Before a run: two members and one message, to see whether the server passes it on, and to its sender too."""
+"""Before a run: two members and one message, to see whether the server passes it on, and to its sender too.
+
+Where users are in several rooms, a third member in another one must not get it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 
 import gevent
 
+from loadtest.client.endpoint import room_name
 from loadtest.client.printable import printable
 from loadtest.client.target import Target
 from loadtest.client.websocket import WebSocket
@@ -33,7 +37,7 @@ class Rehearsal:
     received: int = 0
 
 
-def rehearse(target: Target, message_size: int, *, has_echo: bool) -> Rehearsal:
+def rehearse(target: Target, message_size: int, *, has_echo: bool, has_rooms: bool = False) -> Rehearsal:
     """Exchange a message before a run; a server that cannot be joined is left to the users.
 
     Raises:
@@ -41,40 +45,52 @@ def rehearse(target: Target, message_size: int, *, has_echo: bool) -> Rehearsal:
 
     """
     try:
-        return exchange(target, message_size, has_echo=has_echo)
+        return exchange(target, message_size, has_echo=has_echo, has_rooms=has_rooms)
     except (ConnectError, OSError):
         return Rehearsal()
 
 
 def exchange(
-    target: Target, message_size: int, *, has_echo: bool, tell: Callable[[str], None] = lambda _: None
+    target: Target,
+    message_size: int,
+    *,
+    has_echo: bool,
+    has_rooms: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Rehearsal:
     """Let two members join, and one of them say something; `tell` hears of each step that worked.
+
+    If the swarm `has_rooms`, a third joins another room.
 
     Raises:
         ConnectError: a member could not join.
         OSError: the system refused.
         RehearsalError: the message was not passed on as it was, its sender has a copy although it should not, or the
-            reverse, or a connection ended.
+            reverse, it reached another room, or a connection ended.
 
     """
     with ExitStack() as stack:
-        members = [WebSocket(target, f"u{MAX_SENDER - number:06d}") for number in range(2)]
+        rooms = [room_name(0, 1 + has_rooms)] * 2 + [room_name(1, 2)] * has_rooms
+        members = [WebSocket(target, f"u{MAX_SENDER - n:06d}", room=room) for n, room in enumerate(rooms)]
         for member in members:
             member.connect(CONNECT_LIMIT_S)
             stack.callback(_leave, member)
-        tell("two users joined")
+        tell("two users joined, and a third another room" if has_rooms else "two users joined")
         now_ns = time.time_ns()
         text = stamped_text(MAX_SENDER, MAX_SEQ, now_ns, now_ns, message_size)
-        sender, other = (_Listener(member, text) for member in members)
+        sender, other, *outsiders = (_Listener(member, text) for member in members)
         members[0].send_text(text)
         if not _hears(other, PASS_ON_LIMIT_S, sender):
-            raise RehearsalError(_not_passed_on(target.endpoint.driver.wrap(text), other))
+            raise RehearsalError(_not_passed_on(target.endpoint.driver.wrap_in(rooms[0])(text), other))
         tell("what one said reached the other unaltered")
         has_its_own = _hears(sender, ECHO_LIMIT_S, other)
         if has_its_own != has_echo:
             raise RehearsalError(_WITHOUT_ECHO if has_echo else _WITH_ECHO)
         tell("its sender has its own copy" if has_echo else "its sender has no copy, as expected")
+        for outsider in outsiders:
+            if _hears(outsider, ECHO_LIMIT_S, other):
+                raise RehearsalError(_NOT_APART.format(*rooms[1:]))
+            tell("it did not reach the other room")
         return Rehearsal(sent=1, received=1 + has_its_own)
 
 
@@ -130,6 +146,11 @@ _LOST = (
     "the server does not keep users in the room: two members joined, and the connection of one ended, as {}; give what "
     "it asks for (--url-path, --header, --subprotocol; in a file url_path, headers and subprotocol of [join], and what "
     "[protocol] sends to join)"
+)
+_NOT_APART = (
+    "the server does not keep rooms apart: what was said in room {!r} reached a member of room {!r}; let users say "
+    "their room by {{room}} (--url-path, --header; in a file url_path and headers of [join], and what [protocol] sends "
+    "to join), or leave out --rooms"
 )
 _WITHOUT_ECHO = (
     "the server does not send a message to its sender: another member received one, and its sender did not within "

@@ -69,8 +69,8 @@ class Workers:
         return max(errors)
 
     @property
-    def room(self) -> list[int]:
-        """The numbers of the members, ascending."""
+    def members(self) -> list[int]:
+        """The numbers of the members of all rooms, ascending."""
         return sorted(number for name in self.alive for number in self._workers[name].state.joined)
 
     @property

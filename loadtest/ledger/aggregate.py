@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from loadtest.ledger.ledger import POSITIONS, Judgement
+from loadtest.ledger.ledger import Judgement
 from loadtest.ledger.records import NEVER, Integers
 from loadtest.ledger.result import (
     HIGHEST_US,
@@ -19,12 +19,13 @@ from loadtest.ledger.result import (
     WindowFigures,
     shared_fields,
 )
+from loadtest.ledger.room_judgement import POSITIONS
 from loadtest.ledger.timeline import seconds_of
 from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH
 
 _TIMES = (
     *("latency", "latency_lower", "response", "first_receiver", "last_receiver", "spread"),
-    *("uncertainty", "read_lag", "schedule_lag"),
+    *("uncertainty", "read_lag", "schedule_lag", "replay"),
 )
 TIMELINE_SECONDS = 3600
 """The timeline keeps the last hour, so that memory stays bounded."""
@@ -112,6 +113,7 @@ class Aggregate:
     uncertainty: HdrHistogram = field(default_factory=new_histogram)
     read_lag: HdrHistogram = field(default_factory=new_histogram)
     schedule_lag: HdrHistogram = field(default_factory=new_histogram)
+    replay: HdrHistogram = field(default_factory=new_histogram)
     timeline: deque[Second] = field(default_factory=lambda: deque(maxlen=TIMELINE_SECONDS))
     by_position: list[HdrHistogram] = field(default_factory=lambda: [new_histogram() for _ in range(POSITIONS)])
 
@@ -150,6 +152,7 @@ class Aggregate:
             schedule_lag_ms=latency(self.schedule_lag),
             read_lag_ms=latency(self.read_lag),
             arrival_uncertainty_p99_ms=percentile_ms(self.uncertainty, 99) or 0.0,
+            replay_ms=latency(self.replay) if self.counts.replayed else None,
             lowest_latency_ns=self.lowest_latency_ns,
             histogram=self.latency.encode().decode(),
             timeline=sorted(self.timeline, key=lambda second: second.start_ns),

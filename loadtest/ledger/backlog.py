@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.ledger.records import NEVER, Integers, Sends, Window
+from loadtest.ledger.records import NEVER, Columns, Integers, Sends, Window
+
+Booleans = npt.NDArray[np.bool_]
 
 LOW_QUANTILE = 0.05
 """Of a third's messages: a burst that is worked off raises the high delays of a third, not the low ones."""
@@ -16,10 +21,31 @@ MAX_UNDER_WAY_SHARE = 0.1
 """Of the last third's messages; beyond it the throughput tells, too."""
 
 
-def backlog_growth(window: Window, sends: Sends, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> float:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is known of a room's deliveries: a row a message and a column a member.
+
+    `arrival` is in nanoseconds, `NEVER` for a missing one.
+    """
+
+    sends: Sends
+    is_expected: Booleans
+    arrival: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class _Messages(Columns):
+    """Messages that were sent, and how many counted deliveries are `expected` of each."""
+
+    sent_ns: Integers
+    due_ns: Integers
+    expected: Integers
+
+
+def backlog_growth(window: Window, rooms: Sequence[Room]) -> float:
     """Return the growth rate of the deliveries under way, as a share of the offered rate; 0 where they did not grow.
 
-    `is_expected` and `arrival` (nanoseconds, `NEVER` for a missing one) have a row a message and a column a member.
+    It is that of all rooms together, as one server has them all.
 
     Deliveries are counted, whichever they are, so that neither messages that overtake others nor members that are
     served in time hide the rest: the delay of a message is the time from its sending until as many deliveries have
@@ -35,35 +61,44 @@ def backlog_growth(window: Window, sends: Sends, is_expected: npt.NDArray[np.boo
     under way at the end of the window, and 1 less the share that arrived, each second from the first arrival to the end
     of the drain, of what was offered a second.
     """
-    order = np.argsort(sends.sent_ns, kind="stable")[: np.count_nonzero(sends.sent_ns != NEVER)]
-    sent_ns, due_ns = sends.sent_ns[order], sends.due_ns[order]
-    arrival, is_counted = arrival[order], is_expected[order]
-    is_counted &= ~_is_lost(window, is_counted, arrival)
-    delay = _delays(sent_ns, is_counted, arrival)
-    third = (due_ns - window.start_ns) * 3 // (window.end_ns - window.start_ns)
+    counted = [_count(window, room) for room in rooms]
+    messages = _Messages.concatenate([of_room for of_room, _ in counted])
+    messages = messages.select(np.argsort(messages.sent_ns, kind="stable"))
+    arrived_ns = np.sort(np.concatenate([arrived for _, arrived in counted]))
+    delay = _delays(messages, arrived_ns)
+    third = (messages.due_ns - window.start_ns) * 3 // (window.end_ns - window.start_ns)
     if min(np.count_nonzero(third == 0), np.count_nonzero(third == 2)) < MIN_MESSAGES_A_THIRD:
         return 0.0
     by_throughput = 0.0
     if np.mean(delay[third == 2] == NEVER) > MAX_UNDER_WAY_SHARE:
-        by_throughput = _growth_by_throughput(window, is_counted, arrival)
-    return float(max(by_throughput, _growth_by_delay(sent_ns[delay != NEVER], delay[delay != NEVER])))
+        by_throughput = _growth_by_throughput(window, int(messages.expected.sum()), arrived_ns)
+    return float(max(by_throughput, _growth_by_delay(messages.sent_ns[delay != NEVER], delay[delay != NEVER])))
 
 
-def _is_lost(window: Window, is_expected: npt.NDArray[np.bool_], arrival: Integers) -> npt.NDArray[np.bool_]:
+def _count(window: Window, room: Room) -> tuple[_Messages, Integers]:
+    """Return the messages of a room that were sent, and when those of their deliveries arrived that are counted."""
+    sends = room.sends
+    order = np.argsort(sends.sent_ns, kind="stable")[: np.count_nonzero(sends.sent_ns != NEVER)]
+    arrival, is_counted = room.arrival[order], room.is_expected[order]
+    is_counted &= ~_is_lost(window, is_counted, arrival)
+    messages = _Messages(sends.sent_ns[order], sends.due_ns[order], np.count_nonzero(is_counted, axis=1))
+    return messages, arrival[is_counted & (arrival != NEVER)]
+
+
+def _is_lost(window: Window, is_expected: Booleans, arrival: Integers) -> Booleans:
     has_arrived = is_expected & (arrival != NEVER)
     is_behind = (has_arrived & (arrival > window.drain_end_ns - BUSY_NS)).any(axis=0)
     got_later_one = np.logical_or.accumulate(has_arrived[::-1])[::-1]
     reached_others = has_arrived.any(axis=1, keepdims=True)
-    is_lost: npt.NDArray[np.bool_] = is_expected & ~has_arrived & ~is_behind & (got_later_one | reached_others)
+    is_lost: Booleans = is_expected & ~has_arrived & ~is_behind & (got_later_one | reached_others)
     return is_lost
 
 
-def _delays(sent_ns: Integers, is_counted: npt.NDArray[np.bool_], arrival: Integers) -> Integers:
+def _delays(messages: _Messages, arrived_ns: Integers) -> Integers:
     """Return the delay of each message; `NEVER` where it lasts beyond the drain."""
-    arrived_ns = np.sort(arrival[is_counted & (arrival != NEVER)])
-    expected = np.cumsum(np.count_nonzero(is_counted, axis=1))
+    expected = np.cumsum(messages.expected)
     reached_ns = np.append(arrived_ns, NEVER)[np.clip(expected - 1, 0, len(arrived_ns))]
-    return np.where(reached_ns == NEVER, NEVER, np.maximum(reached_ns - sent_ns, 0))
+    return np.where(reached_ns == NEVER, NEVER, np.maximum(reached_ns - messages.sent_ns, 0))
 
 
 def _growth_by_delay(sent_ns: Integers, delay: Integers) -> float:
@@ -78,12 +113,10 @@ def _growth_by_delay(sent_ns: Integers, delay: Integers) -> float:
     return slope / (1 + slope) if slope > 0 else 0.0
 
 
-def _growth_by_throughput(window: Window, is_counted: npt.NDArray[np.bool_], arrival: Integers) -> float:
-    arrived_ns = arrival[is_counted & (arrival != NEVER)]
+def _growth_by_throughput(window: Window, expected: int, arrived_ns: Integers) -> float:
     if not len(arrived_ns):
         return 1.0
-    expected = np.count_nonzero(is_counted)
-    under_way = 1 - int(np.count_nonzero(arrived_ns <= window.end_ns)) / int(expected)
+    under_way = 1 - int(np.count_nonzero(arrived_ns <= window.end_ns)) / expected
     arriving_ns = window.drain_end_ns - int(arrived_ns.min())
-    not_served = 1 - len(arrived_ns) / int(expected) * (window.end_ns - window.start_ns) / max(arriving_ns, 1)
+    not_served = 1 - len(arrived_ns) / expected * (window.end_ns - window.start_ns) / max(arriving_ns, 1)
     return max(0.0, min(under_way, not_served))

@@ -25,7 +25,7 @@ from loadtest.errors import JudgeError
 from loadtest.ledger.aggregate import TIMELINE_SECONDS, Aggregate, Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.ledger import Judgement, complete, judge
-from loadtest.ledger.records import Deliveries, Members, Records, Sends, Window, unpack
+from loadtest.ledger.records import Absences, Deliveries, Members, Records, Sends, Window, unpack
 from loadtest.ledger.result import Second
 from loadtest.ledger.timeline import seconds_of
 
@@ -51,6 +51,8 @@ class Case(msgspec.Struct, frozen=True, tag="case"):
     sends: list[bytes]
     withdrawn: list[bytes]
     has_echo: bool = True
+    rooms: int = 1
+    absences: list[bytes] = []
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
@@ -234,12 +236,13 @@ def main() -> None:
 def _decide(case: Case, deliveries: list[bytes]) -> Judgement:
     sends, withdrawn = (_join(Sends, parts) for parts in (case.sends, case.withdrawn))
     return judge(
-        Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns, case.has_echo),
+        Window(case.start_ns, case.end_ns, case.drain_end_ns, case.leave_margin_ns, case.has_echo, case.rooms),
         _join(Members, case.members),
         complete(unpack(Sends, case.planned), sends, withdrawn),
         _join(Deliveries, deliveries),
         withdrawn,
         unpack(Sends, case.earlier),
+        _join(Absences, case.absences),
     )
 
 

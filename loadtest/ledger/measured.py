@@ -29,6 +29,7 @@ class Measured:
     rejoins: bool = False
     wanted_stalled: int = 0
     has_backlog: bool = False
+    rooms: int = 1
 
     def note(self, *problems: str) -> None:
         """Keep problems that make the figures invalid, each once."""

@@ -26,19 +26,39 @@ class Columns:
         empty = np.empty(0, np.int64)
         return cls(**{name: np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in names})
 
-    def select(self, which: npt.NDArray[np.bool_] | Integers) -> Self:
-        """Return the records that a mask or an index array picks."""
+    def select(self, which: npt.NDArray[np.bool_] | Integers | slice) -> Self:
+        """Return the records that a mask, an index array or a slice picks."""
         names = [field.name for field in fields(self)]  # type: ignore[arg-type]
         return type(self)(**{name: getattr(self, name)[which] for name in names})
+
+    def split(self, group: Integers, groups: int) -> list[Self]:
+        """Return the records of each group from 0 to `groups` - 1, in their order; those of no group are left out."""
+        order = np.argsort(group, kind="stable")
+        grouped = self.select(order)
+        edges = np.searchsorted(group[order], np.arange(groups + 1))
+        return [grouped.select(slice(*edges[each : each + 2])) for each in range(groups)]
 
 
 @dataclass(frozen=True, slots=True)
 class Members(Columns):
-    """Who is in the room; `left_ns` is `NEVER` except for members that left by plan."""
+    """Who is in which room; `left_ns` is `NEVER` except for members that left by plan."""
 
     member: Integers
     joined_ns: Integers
     left_ns: Integers
+    room: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class Absences(Columns):
+    """When members had lost their connections, and until they began to come back, `NEVER` if they did not.
+
+    What was said meanwhile is expected at them all the same.
+    """
+
+    member: Integers
+    from_ns: Integers
+    until_ns: Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +94,8 @@ class Window:
     """Messages due in [start_ns, end_ns) that have until `drain_end_ns` to arrive; CLOCK_REALTIME nanoseconds.
 
     Of a member that leaves by plan, only deliveries due at least `leave_margin_ns` before it left are expected. With an
-    echo the sender of a message is expected to receive it, too.
+    echo the sender of a message is expected to receive it, too. A message is for the members of its sender's room, one
+    of `rooms`.
     """
 
     start_ns: int
@@ -82,9 +103,28 @@ class Window:
     drain_end_ns: int
     leave_margin_ns: int
     has_echo: bool = True
+    rooms: int = 1
 
 
-Records = TypeVar("Records", Members, Sends, Deliveries)
+Records = TypeVar("Records", Members, Absences, Sends, Deliveries)
+
+
+Number = TypeVar("Number", int, Integers)
+
+
+def room_of(sender: Number, rooms: int) -> Number:
+    """Return the room of a user, from 0, by the number that it sends with: users are dealt out to the rooms in turn."""
+    return sender % rooms
+
+
+def rank_among_equals(values: Integers) -> Integers:
+    """Return for each value how many equal ones come before it."""
+    order = np.argsort(values, kind="stable")
+    grouped = values[order]
+    starts = np.searchsorted(grouped, grouped)
+    before = np.empty(len(values), np.int64)
+    before[order] = np.arange(len(values)) - starts
+    return before
 
 
 def key(sender: Integers, seq: Integers) -> Integers:

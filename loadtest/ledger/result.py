@@ -72,7 +72,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     member received later. `withdrawn_messages` were taken out of the plan because their sender was away by plan.
     `corrupted` came with a text that was truncated or altered: they are not delivered. `negative_latencies` of those
     delivered arrived before they were sent, by clocks that do not agree. `echoes` came to their own senders although
-    the server was said not to do that.
+    the server was said not to do that. `misrouted` reached members of another room than their senders'.
+    `replayed` of those delivered came to members that had been away when they were due, and had come back.
     """
 
     planned_messages: int
@@ -90,6 +91,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     corrupted: int = 0
     negative_latencies: int = 0
     echoes: int = 0
+    misrouted: int = 0
+    replayed: int = 0
 
     @classmethod
     def zero(cls) -> Self:
@@ -108,7 +111,8 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
     `last_receiver_ms` and `spread_ms` (last less first) over messages; `position_ms` is the delivery latency in each
     tenth of the room by order of joining. `latency_ms` is of the upper bound of each arrival and `latency_lower_ms` of
     the tightest lower one; `None` in older files. `backlog_growth` is the growth rate of the deliveries under way, as
-    a share of the offered rate.
+    a share of the offered rate. `replay_ms` is of deliveries that were replayed, since their receivers began to come
+    back; they are in no other latency. `None` where there are none.
     """
 
     saturated: bool
@@ -120,12 +124,13 @@ class WindowFigures(Counts, frozen=True, kw_only=True):
     position_ms: list[MedianAndTail]
     latency_lower_ms: Latency | None = None
     backlog_growth: float = 0.0
+    replay_ms: Latency | None = None
 
 
 class StepFigures(WindowFigures, frozen=True, kw_only=True):
     """The figures that a swarm's step and a cell of a campaign's summary have in common.
 
-    `joined` of `users` are in the room. `window_s` is the length of all windows together.
+    `joined` of `users` are in the `rooms`. `window_s` is the length of all windows together.
     """
 
     users: int
@@ -137,6 +142,7 @@ class StepFigures(WindowFigures, frozen=True, kw_only=True):
     window_s: float
     deliveries_per_s: float
     generator: Generator
+    rooms: int = 1
 
 
 class Step(StepFigures, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ def to_step(measured: Measured, figures: Figures) -> Step:
         **shared_fields(WindowFigures, figures),
         users=measured.users,
         joined=measured.joined,
+        rooms=measured.rooms,
         stalled=measured.stalled,
         valid=not reasons,
         reasons=reasons,

@@ -13,7 +13,10 @@ from loadtest.ledger.result import Second
 
 
 def seconds_of(judgement: Judgement) -> Iterator[Second]:
-    """Yield a row for each second of a window; percentiles are over expected deliveries, `None` among missing ones."""
+    """Yield a row for each second of a window; percentiles are over expected deliveries, `None` among missing ones.
+
+    Without replays: what is expected of a second are the deliveries to members that were present, and missing ones.
+    """
     order = np.argsort(judgement.second, kind="stable")
     edges = np.searchsorted(judgement.second[order], np.arange(len(judgement.expected_by_second) + 1))
     for second, expected in enumerate(judgement.expected_by_second.tolist()):

@@ -103,6 +103,11 @@ def warnings(measured: Measured, figures: Figures, generator: Generator) -> list
         found.append(
             f"{figures.echoes} deliveries came back to their senders, where none is expected; leave out --no-echo"
         )
+    if figures.misrouted:
+        found.append(
+            f"{figures.misrouted} deliveries reached members of another room than their senders': the server does not "
+            "keep rooms apart"
+        )
     if figures.foreign:
         found.append(f"{figures.foreign} stamped messages of the window were not this swarm's")
     return found

@@ -5,13 +5,19 @@ Heartbeats are declined (`heart-beat:0,0`). A frame ends with a null byte; end-o
 
 from __future__ import annotations
 
-from loadtest.protocols.driver import Driver, Identity, Joining, unexpected
+from collections.abc import Callable
+from functools import partial
+
+from loadtest.protocols.driver import LOBBY, ROOM, Driver, Identity, Joining, between, unexpected
 
 END = b"\x00"
 
 
 class Stomp(Driver):
-    """Sends to and subscribes to a `destination`; `login` and `passcode` are the broker's, `host` its virtual host."""
+    """Sends to and subscribes to a `destination`; `login` and `passcode` are the broker's, `host` its virtual host.
+
+    A `{room}` in the destination is the name of the user's room.
+    """
 
     url_path = "/ws"
     subprotocol = "v12.stomp"
@@ -24,19 +30,24 @@ class Stomp(Driver):
             "CONNECT",
             {"accept-version": "1.2", "host": host, "heart-beat": "0,0", "login": login, "passcode": passcode},
         )
-        headers = {"destination": destination, "content-type": "text/plain"}
-        self._before = _frame("SEND", headers)[: -len(END)]
+        self.has_rooms = ROOM in destination
 
-    def join(self, identity: Identity) -> Joining:  # noqa: ARG002
+    def join(self, identity: Identity) -> Joining:
         """Connect, and subscribe with a receipt."""
         yield self._connect
         yield from _await_command(b"CONNECTED")
-        yield _frame("SUBSCRIBE", {"id": "0", "destination": self._destination, "receipt": "joined"})
+        destination = self._destination.replace(ROOM, identity.room)
+        yield _frame("SUBSCRIBE", {"id": "0", "destination": destination, "receipt": "joined"})
         yield from _await_command(b"RECEIPT")
 
     def wrap(self, text: bytes) -> bytes:
         """Return the frame that sends the text."""
-        return self._before + text + END
+        return self.wrap_in(LOBBY)(text)
+
+    def wrap_in(self, room: str) -> Callable[[bytes], bytes]:
+        """Return what makes that frame for a room's destination."""
+        headers = {"destination": self._destination.replace(ROOM, room), "content-type": "text/plain"}
+        return partial(between, _frame("SEND", headers)[: -len(END)], END)
 
 
 def _frame(command: str, headers: dict[str, str]) -> bytes:

@@ -1,12 +1,15 @@
 """A protocol described without code: templates of what users send, and marks of what servers answer.
 
-The description is a table of a TOML file (docs/protocols.md). In templates `{user}`, `{token}` and `{text}` stand for a
-user's name, its token and what it says. Where a message has the text is not described: it is found by its stamp.
+The description is a table of a TOML file (docs/protocols.md). In templates `{user}`, `{token}`, `{room}` and `{text}`
+stand for a user's name, its token, its room and what it says. Where a message has the text is not described: it is
+found by its stamp.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,7 +17,7 @@ from msgspec import Meta
 from websockets.frames import Opcode
 
 from loadtest.errors import OptionError
-from loadtest.protocols.driver import Driver, Identity, Joining, unexpected
+from loadtest.protocols.driver import LOBBY, ROOM, Driver, Identity, Joining, between, unexpected
 
 TEXT = "{text}"
 
@@ -77,9 +80,8 @@ class Templates(Driver):
         self._is_packed = description.frames == "msgpack"
         self._answers = [(each.to.encode(), self._encode(each.send)) for each in description.answer]
         self._heartbeat = self._encode(description.heartbeat.send) if description.heartbeat else b""
-        self._message = _value(description.message) if self._is_packed else None
-        if not self._is_packed:
-            self._before, self._after = (part.encode() for part in description.message.split(TEXT))
+        self.has_rooms = any(ROOM in text for text in (description.message, *(step.send for step in description.join)))
+        self._encode(description.message)
         for step in description.join:
             self._encode(step.send)
 
@@ -97,9 +99,15 @@ class Templates(Driver):
 
     def wrap(self, text: bytes) -> bytes:
         """Return the message with the text in its place."""
+        return self.wrap_in(LOBBY)(text)
+
+    def wrap_in(self, room: str) -> Callable[[bytes], bytes]:
+        """Return what puts a text, and the name of the room, into their places."""
+        message = self._description.message.replace(ROOM, room)
         if self._is_packed:
-            return msgspec.msgpack.encode(_filled(self._message, text.decode()))
-        return self._before + text + self._after
+            return partial(_packed, _value(message))
+        before, after = (part.encode() for part in message.split(TEXT))
+        return partial(between, before, after)
 
     def answer(self, message: bytes) -> bytes | None:
         """Return the first answer whose mark the message contains."""
@@ -118,6 +126,10 @@ def _value(template: str) -> object:
         return json.loads(template)
     except ValueError as error:
         raise OptionError(f"with frames = 'msgpack' templates are JSON, which {template!r} is not: {error}") from error
+
+
+def _packed(message: object, text: bytes) -> bytes:
+    return msgspec.msgpack.encode(_filled(message, text.decode()))
 
 
 def _filled(value: object, text: str) -> object:

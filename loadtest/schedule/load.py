@@ -1,4 +1,4 @@
-"""The load that is offered to a room: how many messages, when, by whom, of what size."""
+"""The load that is offered to the rooms: how many messages, when, by whom, of what size."""
 
 from __future__ import annotations
 

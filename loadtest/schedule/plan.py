@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from loadtest.ledger.records import Integers, Sends
+from loadtest.ledger.records import Sends, rank_among_equals, room_of
 from loadtest.schedule.arrivals import ARRIVALS, with_burst
 from loadtest.schedule.load import Load
 from loadtest.schedule.window_order import WindowOrder
@@ -15,22 +15,16 @@ from loadtest.schedule.window_order import WindowOrder
 def plan(load: Load, order: WindowOrder) -> Sends:
     """Return all messages of a window and its warm-up, as if sent when due.
 
-    Each sender numbers its own from `order.first_seq` on.
+    Each sender numbers its own from `order.first_seq` on. Rooms without a member have no messages.
     """
     random = np.random.default_rng(order.draw(load.seed))
     burst = replace(load.burst, start_ns=load.burst.start_ns + order.start_ns - order.begin_ns)
     length_ns = order.end_ns - order.begin_ns
-    schedule = with_burst(ARRIVALS[load.arrival], burst, load.rate, len(order.room), length_ns, random)
+    members = np.array(order.members, np.int64)
+    rooms = room_of(members, order.rooms)
+    _, sizes = np.unique(rooms, return_counts=True)
+    schedule = with_burst(ARRIVALS[load.arrival], burst, load.rate, sizes, length_ns, random)
     due_ns = schedule.due_ns + order.begin_ns
-    seq = order.first_seq + _rank_among_equals(schedule.sender)
-    return Sends(np.array(order.room, np.int64)[schedule.sender], seq, due_ns, due_ns)
-
-
-def _rank_among_equals(values: Integers) -> Integers:
-    """Return for each value how many equal ones come before it."""
-    order = np.argsort(values, kind="stable")
-    grouped = values[order]
-    starts = np.searchsorted(grouped, grouped)
-    before = np.empty(len(values), np.int64)
-    before[order] = np.arange(len(values)) - starts
-    return before
+    seq = order.first_seq + rank_among_equals(schedule.sender)
+    by_room = members[np.argsort(rooms, kind="stable")]
+    return Sends(by_room[schedule.sender], seq, due_ns, due_ns)

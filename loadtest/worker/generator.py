@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable
 
@@ -56,7 +57,7 @@ class Generator:
         self._boot_id = boot_id()  # now, while there are descriptors left to read it with
         self._driver = options.endpoint.driver
         self._recorder = Recorder(self._clock, load.message_size, self._driver)
-        self.members = Membership(self._recorder, self._clock, options.rejoin_every_s, self._watch)
+        self.members = Membership(self._recorder, self._clock, options.rooms, options.rejoin_every_s, self._watch)
         self._sender = Sender(load, self._clock, self.members.open_websocket, self.members.is_away)
         self._read_batching = ReadBatching(self._recorder.reads, self._sender.gate_ns)
         self._poll_clock = PollClock(self._recorder.reads)
@@ -149,7 +150,8 @@ class Generator:
             self._clock.fix()
             self.members.forget_all_left()
         self._clock.ahead_ns = order.ahead_ns
-        self._read_batching.is_on = may_batch(self._max_rate.in_room(len(order.room)))
+        largest = math.ceil(len(order.members) / order.rooms)
+        self._read_batching.is_on = may_batch(self._max_rate.in_room(largest))
         planned = self._sender.begin(order, self.members.owns)
         self._windows[order.number] = OpenWindow(order, planned.select(planned.due_ns >= order.start_ns))
         if self._churn:
@@ -190,6 +192,7 @@ class Generator:
                 number=number,
                 outstanding=outstanding,
                 members=pack(self.members.records()),
+                absences=pack(self.members.absences()),
                 sends=pack(window.due(sends)),
                 withdrawn=pack(withdrawn),
                 cost=self._cost(window),

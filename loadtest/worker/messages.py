@@ -66,7 +66,8 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     """Worker to coordinator: the rest of a window's records (see `pack`), after all that it received.
 
     `Received` and this are the reply to `Collect`. `sends` were attempted or could not be, `withdrawn` were planned for
-    members that had left by plan. `outstanding` deliveries had not come by then.
+    members that had left by plan, `absences` are those of members that resume. `outstanding` deliveries had not come by
+    then.
     """
 
     number: int
@@ -75,6 +76,7 @@ class Ledger(msgspec.Struct, frozen=True, tag="ledger"):
     sends: bytes
     withdrawn: bytes
     cost: Cost
+    absences: bytes = b""
 
 
 ToWorker = Ping | WindowOrder | Collect | Stop | StopReading

@@ -66,7 +66,7 @@ class OpenWindow:
         `members` and `unsent` are called the first time only.
         """
         if self._drain is None:
-            self._drain = Drain(self.planned, members(), unsent(), has_echo=self.order.has_echo)
+            self._drain = Drain(self.planned, members(), unsent(), rooms=self.order.rooms, has_echo=self.order.has_echo)
         while self._drained_slices < len(self.received):
             self._drain.add(unpack(Deliveries, self.received[self._drained_slices]))
             self._drained_slices += 1

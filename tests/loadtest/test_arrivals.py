@@ -15,7 +15,7 @@ SECOND_NS = 1_000_000_000
 
 
 def make(arrival: str, rate: Rate, users: int = 10, seconds: int = 20, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    schedule = ARRIVALS[arrival](rate, users, seconds * SECOND_NS, np.random.default_rng(seed))
+    schedule = ARRIVALS[arrival](rate, [users], seconds * SECOND_NS, np.random.default_rng(seed))
     return schedule.due_ns, schedule.sender
 
 
@@ -78,7 +78,7 @@ def test_the_swarm_sends_poisson_unless_told_otherwise() -> None:
 
 def make_burst(arrival: str, burst: Burst, rate: Rate, seconds: int = 20) -> np.ndarray:
     random = np.random.default_rng(1)
-    return with_burst(ARRIVALS[arrival], burst, rate, 10, seconds * SECOND_NS, random).due_ns
+    return with_burst(ARRIVALS[arrival], burst, rate, [10], seconds * SECOND_NS, random).due_ns
 
 
 def in_each_second(due_ns: np.ndarray, seconds: int = 20) -> np.ndarray:
@@ -117,3 +117,56 @@ def test_a_burst_of_factor_one_changes_nothing(arrival: str) -> None:
 def test_what_is_left_of_a_burst_at_the_end_of_a_window_is_cut_off() -> None:
     due_ns = make_burst("constant", Burst(10, 19 * SECOND_NS, 5 * SECOND_NS), Rate(50.0, of_each_user=False))
     assert in_each_second(due_ns).tolist() == [50] * 19 + [500]
+
+
+ROOM_RATE = Rate(50.0, of_each_user=False)
+SIZES = [4, 3, 3]
+
+
+def in_rooms(arrival: str, rate: Rate = ROOM_RATE, seconds: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    schedule = ARRIVALS[arrival](rate, SIZES, seconds * SECOND_NS, np.random.default_rng(1))
+    return schedule.due_ns, schedule.sender
+
+
+def test_one_room_has_the_schedule_that_it_had_before_there_were_rooms() -> None:
+    """As recorded campaigns are repeated by their seeds."""
+    random = np.random.default_rng(1)
+    due = np.arange(1000) * (1e9 / 50)
+    even = make("constant", ROOM_RATE)
+    assert even[0].tolist() == due.astype(np.int64).tolist()
+    assert even[1].tolist() == np.resize(random.permutation(10), 1000).tolist()
+    random = np.random.default_rng(1)
+    expected = 50.0 * 20
+    gaps = random.exponential(1e9 / 50.0, int(expected + 10 * np.sqrt(expected) + 20))
+    due_ns, sender = make("poisson", ROOM_RATE)
+    assert due_ns.tolist() == np.cumsum(gaps).astype(np.int64)[: len(due_ns)].tolist()
+    assert sender.tolist() == random.integers(0, 10, len(gaps))[: len(due_ns)].tolist()
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_each_room_is_offered_the_rate_whatever_its_size(arrival: str) -> None:
+    due_ns, sender = in_rooms(arrival)
+    assert (np.diff(due_ns) >= 0).all()
+    assert due_ns[-1] < 20 * SECOND_NS
+    for first, end in ((0, 4), (4, 7), (7, 10)):
+        of_room = (sender >= first) & (sender < end)
+        assert abs(of_room.sum() - 1000) <= (5 * np.sqrt(1000) if arrival == "poisson" else 0)
+        assert set(sender[of_room].tolist()) == set(range(first, end))
+
+
+def test_even_rooms_take_turns_so_that_all_messages_are_evenly_spaced() -> None:
+    due_ns, sender = in_rooms("constant")
+    gaps = np.diff(due_ns)
+    assert np.abs(gaps - 1e9 / 150).max() <= 1
+    rooms = np.searchsorted([4, 7, 10], sender, side="right")
+    assert sorted(rooms[:3].tolist()) == [0, 1, 2]
+    assert rooms.tolist() == (rooms[:3].tolist() * 1000)
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_a_rate_of_each_user_does_not_depend_on_rooms(arrival: str) -> None:
+    rate = Rate(5.0, of_each_user=True)
+    assert rate.in_rooms(SIZES) == rate.in_room(10)
+    alone, spread = make(arrival, rate), in_rooms(arrival, rate)
+    assert spread[0].tolist() == alone[0].tolist()
+    assert spread[1].tolist() == alone[1].tolist()

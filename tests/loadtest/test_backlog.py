@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from loadtest.ledger.aggregate import Aggregate
-from loadtest.ledger.backlog import backlog_growth
+from loadtest.ledger.backlog import Room, backlog_growth
 from loadtest.ledger.ledger import Judgement, judge
 from loadtest.ledger.records import NEVER, Deliveries, Integers, Members, Sends, Window
 from loadtest.ledger.validity_limits import MAX_BACKLOG_GROWTH
@@ -45,7 +45,7 @@ class Run:
     def growth(self) -> float:
         """The statistic under test."""
         arrival = np.where(self.arrival <= self.window.drain_end_ns, self.arrival, NEVER)
-        return backlog_growth(self.window, self.sends, np.ones(arrival.shape, np.bool_), arrival)
+        return backlog_growth(self.window, [Room(self.sends, np.ones(arrival.shape, np.bool_), arrival)])
 
     @property
     def sends(self) -> Sends:
@@ -67,9 +67,10 @@ class Run:
             np.zeros_like(message),
         )
         came = arrival != NEVER
+        zeros = np.zeros(MEMBERS, np.int64)
         return judge(
             self.window,
-            Members(np.arange(MEMBERS), np.zeros(MEMBERS, np.int64), np.full(MEMBERS, NEVER)),
+            Members(np.arange(MEMBERS), zeros, np.full(MEMBERS, NEVER), zeros),
             self.sends,
             Deliveries(*(column[came].astype(np.int64) for column in rows)),
         )

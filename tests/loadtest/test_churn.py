@@ -42,14 +42,14 @@ def test_churn_is_poisson_over_the_whole_window_and_its_warm_up() -> None:
     assert times[-1] < ORDER.end_ns
     gaps_s = np.diff(times) / 1e9
     assert gaps_s.std() == pytest.approx(gaps_s.mean(), rel=0.15)
-    assert {departure.user for departure in departures} == set(ORDER.room)
+    assert {departure.user for departure in departures} == set(ORDER.members)
     assert not any(departure.is_drop or departure.away_s for departure in departures)
 
 
 def test_in_a_storm_all_drop_at_once_and_rejoin_spread_out() -> None:
     departures = Churn(0.0, 5 * SECOND_NS, 3.0).departures(ORDER, np.random.default_rng(1))
     assert {departure.time_ns for departure in departures} == {7 * SECOND_NS}
-    assert sorted(departure.user for departure in departures) == ORDER.room
+    assert sorted(departure.user for departure in departures) == ORDER.members
     assert all(departure.is_drop for departure in departures)
     away_s = np.array([departure.away_s for departure in departures])
     assert away_s.min() >= 0

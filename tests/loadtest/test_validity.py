@@ -109,7 +109,7 @@ def step_of(
     aggregate.add(
         judge(
             window,
-            Members(np.array([0]), np.array([0]), np.array([NEVER])),
+            Members(np.array([0]), np.array([0]), np.array([NEVER]), np.array([0])),
             Sends(zeros, numbers, due_ns, sent),
             Deliveries(*(column[came] for column in columns)),
             Sends(away + 1, away, away, np.full(withdrawn, NEVER)),
