@@ -99,10 +99,12 @@ def _pace(trial: Trial) -> float:
 
 
 def _compare(folder: Path, flags: dict[str, Any]) -> None:
-    workload = Workload(**{name: flags[name] for name in Workload.__struct_fields__})
+    rooms = flags["rooms"]
+    workload = Workload(**{name: flags[name] for name in Workload.__struct_fields__} | {"rooms": min(rooms)})
     targets = [Arm(target.name, target.name, target=target) for target in flags["targets"]]
     peers = [*peer_arms(flags["rivals"]), *targets, *_stacks(flags)]
-    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, peers)
+    compared = rooms if len(rooms) > 1 else ()
+    plan = make_plan(workload, flags["strategies"], flags["blocks"], 50, 1, peers, rooms=compared)
     runs = [
         run(
             trial,

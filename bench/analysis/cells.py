@@ -82,7 +82,7 @@ def _cell(run: Run, step: Step, planned_s: float) -> Cell:
         **figures,
         strategy=run.trial.arm.label,
         block=run.trial.block,
-        offered_deliveries_per_s=step.planned_messages * step.users / step.window_s,
+        offered_deliveries_per_s=step.planned_messages * step.users / step.rooms / step.window_s,
         server=server_use(run, step),
         attempt=run.trial.attempt,
     )

@@ -70,13 +70,24 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def baseline_of(plan: Plan) -> Arm:
     """Return the arm that all others are compared with: the first of `direct`, or else the first."""
-    return next((arm for arm in plan.arms if arm.strategy == "direct"), plan.arms[0])
+    return _baseline_among(plan.arms)
 
 
 def baseline_for(plan: Plan, arm: Arm) -> Arm:
-    """Return what an arm is compared with: among revisions its strategy's first one, else `baseline_of`."""
-    revisions = [each for each in plan.arms if each.revision is not None and each.strategy == arm.strategy]
-    return revisions[0] if arm.revision is not None and len(revisions) > 1 else baseline_of(plan)
+    """Return what an arm is compared with.
+
+    Among revisions that is its strategy's first one, else `baseline_of`; both of those with as many rooms. A strategy
+    that is compared in several numbers of rooms and with nothing else is so with its first number.
+    """
+    alike = [each for each in plan.arms if each.rooms == arm.rooms]
+    revisions = [each for each in alike if each.revision is not None and each.strategy == arm.strategy]
+    if arm.revision is not None and len(revisions) > 1:
+        return revisions[0]
+    return _baseline_among(alike if len(alike) > 1 else plan.arms)
+
+
+def _baseline_among(arms: Sequence[Arm]) -> Arm:
+    return next((arm for arm in arms if arm.strategy == "direct"), arms[0])
 
 
 def compare_arms(summary: Summary) -> list[Comparison]:

@@ -1,7 +1,7 @@
 """The cost model fitted to a campaign: what a message costs the server, in fixed CPU time and for each member.
 
-O(1) is a cost of 0 a member, O(n) one above 0. A power of the number of users is fitted too, to show that it is the
-worse model: with a fixed cost its exponent depends on the user counts that were measured.
+O(1) is a cost of 0 a member, O(n) one above 0. A power of the number of members is fitted too, to show that it is the
+worse model: with a fixed cost its exponent depends on the sizes of rooms that were measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.model.summary import Cell, Summary
 
 CONFIDENCE = 0.95
 MIN_POINTS = 3
-"""User counts from which a line and its residuals can be told."""
+"""Sizes of a room from which a line and its residuals can be told."""
 MIN_BLOCKS = 2
 """Blocks from which an interval over blocks can be told."""
 MAX_MISFIT = 0.1
@@ -29,19 +29,19 @@ MAX_CPU_PERCENT = 95.0
 """Of a core: above, a server takes less CPU time than it needs, and joins work that would else be done one by one."""
 
 Floats = NDArray[np.float64]
-Point = tuple[int, float]
-"""Users, and the CPU time of a message in microseconds."""
+Point = tuple[float, float]
+"""The members of a room, on average if rooms differ, and the CPU time of a message in microseconds."""
 
 
-class CostAtUsers(msgspec.Struct, frozen=True):
-    """The CPU time of a message at one user count, the median over blocks, in microseconds.
+class CostOfSize(msgspec.Struct, frozen=True):
+    """The CPU time of a message to a room of so many members, the median over blocks, in microseconds.
 
     `members_share` is the share of it that the model puts down to the members, from 0 to 1, and `off_by` how far the
-    model is off, as a share of it. Up to the next user count, each member adds `per_member_to_next_us`, and
-    `slope_to_next` is d log cost / d log users: 0 for a fixed cost, 1 for one proportional to the members.
+    model is off, as a share of it. Up to the next size, each member adds `per_member_to_next_us`, and
+    `slope_to_next` is d log cost / d log members: 0 for a fixed cost, 1 for one proportional to the members.
     """
 
-    users: int
+    members: float
     cpu_us: float
     members_share: float
     off_by: float
@@ -65,7 +65,7 @@ class CostModel(msgspec.Struct, frozen=True):
     residual: float
     power_law_residual: float
     blocks: int
-    at_users: tuple[CostAtUsers, ...]
+    of_sizes: tuple[CostOfSize, ...]
 
     @property
     def grows(self) -> bool:
@@ -74,8 +74,8 @@ class CostModel(msgspec.Struct, frozen=True):
 
     @property
     def misfit(self) -> float:
-        """How far the model is off at the user count where it fits worst, as a share of the cost there."""
-        return max(abs(at.off_by) for at in self.at_users)
+        """How far the model is off for the size of a room where it fits worst, as a share of the cost there."""
+        return max(abs(at.off_by) for at in self.of_sizes)
 
     @property
     def is_line(self) -> bool:
@@ -109,17 +109,19 @@ def cpu_us_per_message(cell: Cell) -> float | None:
 
 
 def usable_points(cells: Sequence[Cell]) -> list[Point]:
-    """Return the users and the CPU time of a message of each usable cell."""
-    return [(cell.users, cpu_us) for cell in cells if is_usable(cell) and (cpu_us := cpu_us_per_message(cell))]
+    """Return the members of a room and the CPU time of a message of each usable cell."""
+    return [
+        (cell.users / cell.rooms, cpu_us) for cell in cells if is_usable(cell) and (cpu_us := cpu_us_per_message(cell))
+    ]
 
 
 def fit(points: Sequence[Point]) -> MessageCost | None:
-    """Fit by least squares of the relative residuals (weights 1 / cost^2); `None` with fewer than three user counts."""
-    if len({users for users, _ in points}) < MIN_POINTS:
+    """Fit by least squares of the relative residuals (weights 1 / cost^2); `None` with fewer than three sizes."""
+    if len({members for members, _ in points}) < MIN_POINTS:
         return None
-    users, cpu_us = _columns(points)
+    members, cpu_us = _columns(points)
     (fixed_us, per_member_us), *_ = np.linalg.lstsq(
-        np.column_stack([1 / cpu_us, users / cpu_us]), np.ones(len(points)), rcond=None
+        np.column_stack([1 / cpu_us, members / cpu_us]), np.ones(len(points)), rcond=None
     )
     return MessageCost(float(fixed_us), float(per_member_us))
 
@@ -148,38 +150,38 @@ def _model(summary: Summary, strategy: str) -> CostModel | None:
         residual=_root_mean_square([_residuals(points, cost) for points, cost in blocks]),
         power_law_residual=_root_mean_square([_power_law_residuals(points) for points, _ in blocks]),
         blocks=len(blocks),
-        at_users=_at_users([point for points, _ in blocks for point in points], cost),
+        of_sizes=_of_sizes([point for points, _ in blocks for point in points], cost),
     )
 
 
-def _at_users(points: Sequence[Point], cost: MessageCost) -> tuple[CostAtUsers, ...]:
+def _of_sizes(points: Sequence[Point], cost: MessageCost) -> tuple[CostOfSize, ...]:
     medians = [
-        (users, float(np.median([cpu_us for at, cpu_us in points if at == users])))
-        for users in sorted({users for users, _ in points})
+        (members, float(np.median([cpu_us for at, cpu_us in points if at == members])))
+        for members in sorted({members for members, _ in points})
     ]
     per_member = [(more - less) / (after - before) for (before, less), (after, more) in pairwise(medians)]
     slopes = [math.log(more / less) / math.log(after / before) for (before, less), (after, more) in pairwise(medians)]
     return tuple(
-        CostAtUsers(users, cpu_us, cost.members_share(users), cost.message_us(users) / cpu_us - 1, *to_next)
-        for (users, cpu_us), *to_next in zip(medians, [*per_member, None], [*slopes, None], strict=True)
+        CostOfSize(members, cpu_us, cost.members_share(members), cost.message_us(members) / cpu_us - 1, *to_next)
+        for (members, cpu_us), *to_next in zip(medians, [*per_member, None], [*slopes, None], strict=True)
     )
 
 
 def _residuals(points: Sequence[Point], cost: MessageCost) -> Floats:
-    users, cpu_us = _columns(points)
-    return (cost.fixed_us + cost.per_member_us * users) / cpu_us - 1
+    members, cpu_us = _columns(points)
+    return (cost.fixed_us + cost.per_member_us * members) / cpu_us - 1
 
 
 def _power_law_residuals(points: Sequence[Point]) -> Floats:
-    users, cpu_us = _columns(points)
-    line = np.polynomial.Polynomial.fit(np.log(users), np.log(cpu_us), 1)
-    found: Floats = np.exp(line(np.log(users))) / cpu_us - 1
+    members, cpu_us = _columns(points)
+    line = np.polynomial.Polynomial.fit(np.log(members), np.log(cpu_us), 1)
+    found: Floats = np.exp(line(np.log(members))) / cpu_us - 1
     return found
 
 
 def _columns(points: Sequence[Point]) -> tuple[Floats, Floats]:
-    users, cpu_us = np.array(points, dtype=np.float64).T
-    return users, cpu_us
+    members, cpu_us = np.array(points, dtype=np.float64).T
+    return members, cpu_us
 
 
 def _mean_and_margin(values: Sequence[float]) -> tuple[float, float]:

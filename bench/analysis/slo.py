@@ -19,8 +19,8 @@ class SloFinding(NamedTuple):
 def judge_slo(cell: Cell, percentile: Percentile, slo_ms: float) -> SloFinding:
     """Judge a cell by the objective.
 
-    Within the SLO a cell is valid, has every delivery once and in order, is not saturated, and has a percentile up to
-    `slo_ms`. Deliveries that came corrupted are among the missing ones.
+    Within the SLO a cell is valid, has every delivery once, in order and in its room only, is not saturated, and has a
+    percentile up to `slo_ms`. Deliveries that came corrupted are among the missing ones.
 
     The percentile is known as a bracket: the cell is within the SLO if the upper bound is, beyond it if the lower bound
     is, and in between that is unknown, as in an invalid cell.
@@ -34,6 +34,7 @@ def judge_slo(cell: Cell, percentile: Percentile, slo_ms: float) -> SloFinding:
         f"{percentile.label} {_bracket(lower_ms, upper_ms)} ms" if slo_ms < lower_ms and not cell.missing else "",
         f"{cell.duplicates:,} duplicates" if cell.duplicates else "",
         f"{cell.reordered:,} deliveries out of order" if cell.reordered else "",
+        f"{cell.misrouted:,} deliveries in other rooms" if cell.misrouted else "",
         "saturated, as the backlog grew through the window" if cell.saturated else "",
     ]
     if any(faults):

@@ -25,4 +25,4 @@ def messages_of(cell: Cell, workload: Workload) -> int:
     Poisson arrivals scatter around their mean, so two cells of one plan would differ in what they carry: the mean
     counts, less what was withdrawn, and more where more were sent.
     """
-    return max(cell.offered_messages, round(workload.room_rate * cell.window_s) - cell.withdrawn_messages)
+    return max(cell.offered_messages, round(cell.rooms * workload.room_rate * cell.window_s) - cell.withdrawn_messages)

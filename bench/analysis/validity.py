@@ -42,7 +42,7 @@ def _disagreement(run: Run) -> str | None:
         return None
     if swarm.members_lost or swarm.flooders:
         return None
-    if any(step.stalled or step.not_judged or not step.drained for step in swarm.steps):
+    if any(step.stalled or step.not_judged or step.replayed or not step.drained for step in swarm.steps):
         return None
     counted = (after.messages_in - before.messages_in, after.deliveries_out - before.deliveries_out)
     if counted == (swarm.messages_sent, swarm.deliveries_received):

@@ -10,7 +10,7 @@ from loadtest.ledger.percentile_support import highest_supported, messages_neede
 
 def planned_messages(workload: Workload) -> int:
     """Return how many messages are due in a window; with Poisson arrivals it is their mean."""
-    return round(workload.room_rate * workload.duration_s)
+    return round(workload.messages_per_s * workload.duration_s)
 
 
 def supported_percentile(workload: Workload) -> float | None:

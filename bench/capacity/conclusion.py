@@ -106,8 +106,8 @@ def _queueing(plan: CapacityPlan, one: Try, cell: Cell, server_percent: float) -
     if joins_messages(plan, one.strategy):
         return ""
     workload = plan.workload_at(one.load)
-    service_us = server_percent / 100 / workload.room_rate * 1e6
-    cost = MessageCost(0.0, service_us / cell.users)
-    queue_ms = delivery_p_ms(cost, cell.users, workload.room_rate, plan.percentile.number, workload.arrival)
+    rate, members = workload.messages_per_s, max(1, cell.users // cell.rooms)
+    cost = MessageCost(0.0, server_percent / 100 / rate * 1e6 / members)
+    queue_ms = delivery_p_ms(cost, members, rate, plan.percentile.number, workload.arrival)
     said = f"; a FIFO queue as busy as that has a {plan.percentile.label} of {queue_ms:,.0f} ms"
     return said if measured_ms <= MAX_BEYOND_QUEUE * queue_ms else f"{said}, so other work may be the reason"

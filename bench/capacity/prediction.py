@@ -18,5 +18,5 @@ def predict(plan: CapacityPlan, tries: Sequence[Try]) -> Prediction | None:
         return None
     cost = MessageCost(max(0.0, fitted.fixed_us), fitted.per_member_us)  # a fixed cost below 0 is noise
     workload = plan.workload
-    users = max_users(cost, workload.room_rate, plan.percentile.number, plan.slo_ms, workload.arrival)
-    return None if users is None else Prediction(users, cost, len(points))
+    members = max_users(cost, workload.messages_per_s, plan.percentile.number, plan.slo_ms, workload.arrival)
+    return None if members is None else Prediction(workload.rooms * members, cost, len(points))

@@ -22,7 +22,7 @@ FILE = "capacity.json"
 
 
 class Axis(StrEnum):
-    """What grows: the users in the room, or the messages/s that they send together."""
+    """What grows: the users of all rooms, or the messages/s that those of a room send together."""
 
     USERS = "users"
     RATE = "rate"
@@ -59,7 +59,7 @@ class CapacityPlan(msgspec.Struct, frozen=True):
             return msgspec.structs.replace(self.workload, users=(load,))
         duration_s = self.workload.duration_s
         if is_supported(self.percentile.number, planned_messages(self.workload)):
-            duration_s = max(duration_s, float(seconds_needed(self.percentile.number, load)))
+            duration_s = max(duration_s, float(seconds_needed(self.percentile.number, self.workload.rooms * load)))
         return msgspec.structs.replace(self.workload, room_rate=float(load), duration_s=duration_s)
 
 

@@ -136,10 +136,10 @@ def cost_per_member(results: StoredResults, campaign: str, strategy: str) -> Rea
 def cost_growth(results: StoredResults, campaign: str, strategy: str, users: int) -> Reading:
     """Read how many times the CPU time of a message it is, at so many users, that it is at the fewest measured."""
     model = _cost_model(results, campaign, strategy)
-    found = [at for at in model.at_users if at.users == users]
+    found = [at for at in model.of_sizes if at.members == users]
     if not found:
         raise NoFigureError(f"the cost of {strategy} at {users:,} users is not known")
-    value = found[0].cpu_us / model.at_users[0].cpu_us
+    value = found[0].cpu_us / model.of_sizes[0].cpu_us
     return Reading(value, f"{value:.1f}", "O(n)" if model.grows else "O(1) not excluded")
 
 

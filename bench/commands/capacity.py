@@ -11,7 +11,7 @@ from bench.analysis.window_length import seconds_needed
 from bench.capacity.result import Axis, CapacityPlan
 from bench.capacity.search import Rules
 from bench.capacity.search_runner import SearchRunner
-from bench.commands.options import ABOVE_0, FROM_0, workload_options
+from bench.commands.options import ABOVE_0, FROM_0, check_rooms, workload_options
 from bench.commands.server_options import peer_options
 from bench.commands.session import answers, exit_with, kept_in, results_folder, running
 from bench.commands.strategies import own_strategies, strategies_option
@@ -33,9 +33,12 @@ MIN_DURATION_S = 5.0
 @click.option(
     "--percentile", default="99", type=click.Choice([*map(str, Percentile)]), help="Which one --slo-ms limits."
 )
-@click.option("--by", default="users", type=click.Choice([*map(str, Axis)]), help="What grows: users, or messages/s.")
+@click.option(
+    "--by", default="users", type=click.Choice([*map(str, Axis)]), help="What grows: users, or messages/s of each room."
+)
 @click.option("--users", default=500, type=click.IntRange(1), help="Users in the room, where the rate grows.")
-@click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s of all together, where the users grow.")
+@click.option("--rooms", default=1, type=click.IntRange(1), help="Rooms that the users are dealt out to.")
+@click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s of each room, where the users grow.")
 @click.option("--start", default=50, type=click.IntRange(1), help="The first load.")
 @click.option("--limit", default=10_000, type=click.IntRange(1), help="The largest load.")
 @click.option(
@@ -61,6 +64,7 @@ def capacity(
     percentile: str,
     by: str,
     users: int,
+    rooms: int,
     room_rate: float,
     start: int,
     limit: int,
@@ -88,8 +92,10 @@ def capacity(
     by_users = axis is Axis.USERS
     rate = room_rate if by_users else float(start)
     if duration_s is None:
-        duration_s = max(MIN_DURATION_S, seconds_needed(float(percentile), rate))
-    shared = Workload(users=(start if by_users else users,), room_rate=rate, duration_s=duration_s, **workload)
+        duration_s = max(MIN_DURATION_S, seconds_needed(float(percentile), rooms * rate))
+    first_users = start if by_users else users
+    check_rooms(rooms, first_users)
+    shared = Workload(users=(first_users,), room_rate=rate, duration_s=duration_s, rooms=rooms, **workload)
     plan = CapacityPlan(
         by=axis,
         workload=shared,

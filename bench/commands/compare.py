@@ -12,7 +12,7 @@ import click
 
 from bench.analysis.live_summary import LiveSummary
 from bench.analysis.validity import invalid_users
-from bench.commands.options import ABOVE_0, user_counts, workload_options
+from bench.commands.options import ABOVE_0, check_rooms, room_counts, user_counts, workload_options
 from bench.commands.resume import refuse_other_flags, resumed_environment, stored_campaign
 from bench.commands.server_options import peer_options, revision_option
 from bench.commands.session import Session, answers, exit_with, results_folder, running
@@ -38,7 +38,13 @@ from bench.storage.distributions import Distributions, read_distributions
 @peer_options
 @revision_option
 @click.option("--users", default="50,200,400,800", callback=user_counts, help="User counts, swept upwards.")
-@click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s, all users together.")
+@click.option(
+    "--rooms",
+    default="1",
+    callback=room_counts,
+    help="Rooms that the users are dealt out to; several numbers, as in 1,10,100, are compared.",
+)
+@click.option("--room-rate", default=100.0, type=ABOVE_0, help="Messages/s of each room, all its users together.")
 @click.option("--duration", "duration_s", default=10.0, type=ABOVE_0, help="Seconds of each window.")
 @workload_options
 @click.option(
@@ -75,6 +81,7 @@ def compare(
     strategies: list[str],
     peers: list[Arm],
     revisions: list[Revision],
+    rooms: tuple[int, ...],
     blocks: int,
     slo_ms: float,
     seed: int,
@@ -87,9 +94,10 @@ def compare(
     """Compare strategies while the user count grows.
 
     Each gets a fresh server and the same swarm. With --revision each is run at every revision, from temporary git
-    worktrees, with this tool's interpreter, packages and swarm. A campaign that ends early (Ctrl-C, a crash, a full
-    disk) keeps its finished trials, and --resume DIR does the rest. Exit codes: 0 done and valid, 2 wrong use, 3 a run
-    failed or is invalid. Slowness and missing deliveries are results, not failures.
+    worktrees, with this tool's interpreter, packages and swarm. With several --rooms each is run with every number.
+    A campaign that ends early (Ctrl-C, a crash, a full disk) keeps its finished trials, and --resume DIR does the
+    rest. Exit codes: 0 done and valid, 2 wrong use, 3 a run failed or is invalid. Slowness and missing deliveries
+    are results, not failures.
     """
     if allow_different_environment and not resume:
         raise click.UsageError("--allow-different-environment needs --resume; give both")
@@ -104,8 +112,10 @@ def compare(
         store, plan, then = stored_campaign(resume)
     else:
         store = CampaignFolder(results_folder(out, "compare"))
-        shared = Workload(**workload)
-        plan = make_plan(shared, strategies, blocks, slo_ms, seed, peers, revisions, retries)
+        shared = Workload(**workload, rooms=min(rooms))
+        check_rooms(max(rooms), min(shared.users))
+        compared = rooms if len(rooms) > 1 else ()
+        plan = make_plan(shared, strategies, blocks, slo_ms, seed, peers, revisions, retries, compared)
         then = None
     with running(max(plan.workload.users)) as session, ExitStack() as stack:
         environment = session.environment()

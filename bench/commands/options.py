@@ -41,6 +41,32 @@ def user_counts(_context: click.Context, _parameter: click.Parameter, value: str
     return counts
 
 
+def room_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read `1,10,100`, in any order."""
+    words = [word.strip() for word in value.split(",")]
+    for word in words:
+        if not re.fullmatch(r"[1-9][0-9]*", word):
+            raise click.BadParameter(f"invalid number of rooms {word!r}; give whole numbers from 1, such as 1,10,100")
+    counts = tuple(map(int, words))
+    if len(set(counts)) < len(counts):
+        raise click.BadParameter(f"{value!r} has a number of rooms twice; give each once")
+    return counts
+
+
+def check_rooms(rooms: int, users: int) -> None:
+    """Check that there is a user for each room.
+
+    Raises:
+        click.BadParameter: there are more rooms than users.
+
+    """
+    if rooms > users:
+        raise click.BadParameter(
+            f"{rooms} rooms have no user each where there are {users} users; have more users, or fewer rooms",
+            param_hint="--rooms",
+        )
+
+
 def rates(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[float, ...]:
     """Read `10,40.5`, in any order."""
     try:

@@ -50,6 +50,7 @@ class SwarmProcess(Child):
             "--warmup": workload.warmup_s,
             "--drain": workload.drain_s,
             "-r": workload.join_rate,
+            "--rooms": workload.rooms if workload.rooms > 1 else None,
             "--room-rate": workload.room_rate,
             "--message-size": workload.message_size,
             "--arrival": workload.arrival,

@@ -82,7 +82,7 @@ MEASURES = {
     "max": Measure("ms", lambda cell: comparable_latency(cell, "max")),
     "last_receiver_p50": _last_receiver("p50", 50),
     "last_receiver_p99": _last_receiver("p99", 99),
-    **{name: _count(name) for name in ("missing", "late", "corrupted", "duplicates", "reordered")},
+    **{name: _count(name) for name in ("missing", "late", "corrupted", "duplicates", "reordered", "misrouted")},
     "deliveries_per_s": Measure("/s", _exactly(lambda cell: cell.deliveries_per_s), higher_is_better=True),
     "cpu_us_per_delivery": Measure("us", _exactly(lambda cell: cell.server.cpu_us_per_delivery)),
     "cpu_percent": Measure("%", _exactly(lambda cell: cell.server.cpu_percent)),

@@ -16,7 +16,10 @@ START_S = 3.0  # a server's and a swarm's start: for estimates only
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """The load that every strategy gets: rates a second, sizes in bytes of text, times in seconds."""
+    """The load that every strategy gets: rates a second, sizes in bytes of text, times in seconds.
+
+    The users are dealt out to `rooms` rooms, each of which is offered `room_rate` messages a second.
+    """
 
     users: tuple[int, ...]
     room_rate: float
@@ -28,6 +31,12 @@ class Workload(msgspec.Struct, frozen=True):
     join_rate: float
     notice_limit: int
     swarm_workers: int = 1
+    rooms: int = 1
+
+    @property
+    def messages_per_s(self) -> float:
+        """The messages a second of all rooms together."""
+        return self.rooms * self.room_rate
 
     def step_seconds(self) -> list[float]:
         """Estimate how long each user count takes."""
@@ -56,7 +65,7 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
 
     A peer (another server) has the `command` that starts it, its own name as its strategy, and its `endpoint`.
     `revision` is the id of the commit whose server is run; without one it is the server beside this tool. A `target` is
-    a server that a file describes.
+    a server that a file describes. `rooms` replaces the number of rooms of the workload, unless it is 0.
     """
 
     label: str
@@ -65,6 +74,7 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     revision: str | None = None
     endpoint: Endpoint = OUR_ENDPOINT
     target: Target | None = None
+    rooms: int = 0
 
     @property
     def has_echo(self) -> bool:
@@ -97,7 +107,9 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def workload_in(self, campaign: Workload) -> Workload:
         """Return the part of a campaign's workload that this trial has."""
-        return msgspec.structs.replace(campaign, users=self.users or campaign.users)
+        return msgspec.structs.replace(
+            campaign, users=self.users or campaign.users, rooms=self.arm.rooms or campaign.rooms
+        )
 
 
 def first_attempt(trial: Trial) -> Trial:
@@ -124,6 +136,11 @@ class Plan(msgspec.Struct, frozen=True):
     trials: tuple[Trial, ...]
     retries: int = 0
 
+    @property
+    def rooms(self) -> tuple[int, ...]:
+        """The numbers of rooms that are compared, or the one that all have."""
+        return tuple(dict.fromkeys(arm.rooms or self.workload.rooms for arm in self.arms))
+
 
 def make_plan(
     workload: Workload,
@@ -134,13 +151,15 @@ def make_plan(
     peers: Sequence[Arm] = (),
     revisions: Sequence[Revision] = (),
     retries: int = 0,
+    rooms: Sequence[int] = (),
 ) -> Plan:
     """Order the trials: each block runs every arm once, in an order of its own drawn from `seed`.
 
     All trials of a block share one swarm seed, so that its arms meet the same schedule. `peers` are the arms of other
-    servers. With `revisions` every strategy is run once at each of them.
+    servers. With `revisions` every strategy is run once at each of them, with `rooms` every arm with each number of
+    rooms.
     """
-    arms = (*_arms(strategies, revisions), *peers)
+    arms = _in_rooms((*_arms(strategies, revisions), *peers), rooms)
     order = random.Random(seed)
     trials = tuple(
         Trial(block, arm, seed + block) for block in range(1, blocks + 1) for arm in order.sample(arms, k=len(arms))
@@ -151,6 +170,18 @@ def make_plan(
 def peer_arms(commands: Mapping[str, str], endpoint: Endpoint = OUR_ENDPOINT) -> list[Arm]:
     """Return an arm for each command, by its name, all joined at `endpoint`."""
     return [Arm(name, name, command, endpoint=endpoint) for name, command in commands.items()]
+
+
+def _in_rooms(arms: tuple[Arm, ...], rooms: Sequence[int]) -> tuple[Arm, ...]:
+    """Return each arm once with each number of rooms, labelled as `direct-10-rooms`; without any as they are."""
+    return (
+        tuple(
+            msgspec.structs.replace(arm, label=f"{arm.label}-{count}-room{'s' * (count > 1)}", rooms=count)
+            for arm in arms
+            for count in rooms
+        )
+        or arms
+    )
 
 
 def _arms(strategies: Sequence[str], revisions: Sequence[Revision]) -> tuple[Arm, ...]:

@@ -22,6 +22,11 @@ from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
 
 NOT_MEASURED = "not measured"
 UNSUPPORTED = "-"
+FAULTS = {
+    "duplicates": "deliveries came again",
+    "reordered": "came out of order",
+    "misrouted": "reached members of other rooms",
+}
 
 Read = Callable[[Cell], float | None]
 
@@ -94,7 +99,7 @@ def remarks(summary: Summary) -> list[str]:
     again = measured_again(summary)
     return [
         *([again] if again else []),
-        *_repeated_or_reordered(summary),
+        *_faults(summary),
         *(
             f"{strategy}, {users} users, {'block' if len(shared) == 1 else 'blocks'} {listing(shared)}: {text}"
             for (strategy, users, text), shared in blocks.items()
@@ -102,20 +107,14 @@ def remarks(summary: Summary) -> list[str]:
     ]
 
 
-def _repeated_or_reordered(summary: Summary) -> list[str]:
-    """Name each strategy and user count whose deliveries came more than once or out of order, over all blocks."""
+def _faults(summary: Summary) -> list[str]:
+    """Name each strategy and user count whose deliveries came more than once, out of order or in a wrong room."""
     found = []
     for arm in summary.plan.arms:
         for users in summary.plan.workload.users:
             cells = summary.blocks_of(arm.label, users)
-            duplicates, reordered = (
-                sum(getattr(cell, fault) for cell in cells) for fault in ("duplicates", "reordered")
-            )
-            texts = [
-                f"{count:,} {what}"
-                for count, what in ((duplicates, "deliveries came again"), (reordered, "came out of order"))
-                if count
-            ]
+            counts = {what: sum(getattr(cell, fault) for cell in cells) for fault, what in FAULTS.items()}
+            texts = [f"{count:,} {what}" for what, count in counts.items() if count]
             if texts:
                 found.append(f"{arm.label}, {users} users: fault: {' and '.join(texts)}")
     return found

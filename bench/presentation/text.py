@@ -21,6 +21,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def in_rooms(counts: Sequence[int]) -> str:
+    """Say in how many rooms users are, or are in turn: `in one room`, `in 1, 10 and 100 rooms in turn`."""
+    if tuple(counts) == (1,):
+        return "in one room"
+    return f"in {listed_numbers(counts)} rooms{' in turn' if len(counts) > 1 else ''}"
+
+
 def arrivals(process: str) -> str:
     """Name the process that messages arrive by: `Poisson arrivals`, `evenly spaced`."""
     return {"poisson": "Poisson arrivals", "constant": "evenly spaced"}.get(process, process)

@@ -18,5 +18,5 @@ def too_few_messages(workload: Workload, percentile: float) -> str:
         f"A window of {workload.duration_s:g} s has about {counted(messages, 'message')}, which carry "
         f"{'no percentile' if carried is None else f'p{carried:g}'}: p{percentile:g} needs "
         f"{messages_needed(percentile):,}, so that {MIN_TAIL_MESSAGES} lie beyond it; give --duration "
-        f"{seconds_needed(percentile, workload.room_rate)} or more"
+        f"{seconds_needed(percentile, workload.messages_per_s)} or more"
     )

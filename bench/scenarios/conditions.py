@@ -24,12 +24,15 @@ TIMES = ("burst_at_s", "reconnect_at_s", "freeze_at_s", "kill_at_s", "flood_at_s
 class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run's conditions: rates per second, sizes in bytes, times in seconds; `*_at_s` count from the window's start.
 
+    The users are dealt out to `rooms` rooms, each with the `room_rate`.
+
     At most one of burst, reconnect, freeze, kill and flood disturbs a run. `flood` is MESSAGESxBYTES, from each
     flooder. With `window_s`, windows of that length follow one another for `duration_s`, so that the result of a run of
     hours stays small. `server` has flags of the server as on a command line. 0 disables an `*_at_s` or a count.
     """
 
     users: Annotated[int, Meta(ge=1)] = 100
+    rooms: Annotated[int, Meta(ge=1)] = 1
     room_rate: Positive = 100.0
     message_size: Annotated[int, Meta(ge=stamp.LENGTH)] = 64
     arrival: Literal["constant", "poisson"] = "poisson"
@@ -53,6 +56,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     churn_rate: NonNegative = 0.0
     reconnect_at_s: NonNegative = 0.0
     reconnect_jitter_s: NonNegative = 0.0
+    drop_rate: NonNegative = 0.0
+    resume: bool = False
     rejoin_every_s: NonNegative = 0.0
     freeze_at_s: NonNegative = 0.0
     freeze_for_s: Positive = 1.0
@@ -73,6 +78,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"server = {self.server!r}: {own[0]} is set by the bench; remove it")
         if self.stalled >= self.users:
             raise ValueError(f"stalled = {self.stalled} leaves none of {self.users} users to measure; raise `users`")
+        if self.rooms > self.users:
+            raise ValueError(f"rooms = {self.rooms} leaves rooms empty with {self.users} users; raise `users`")
         for name in TIMES:
             if (time_s := getattr(self, name)) >= self.duration_s:
                 raise ValueError(
@@ -101,6 +108,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             drain_s=self.drain_s,
             join_rate=self.join_rate,
             notice_limit=self.notice_limit,
+            rooms=self.rooms,
         )
 
     @property
@@ -118,6 +126,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "--churn-rate": self.churn_rate,
             "--reconnect-at": self.reconnect_at_s,
             "--reconnect-jitter": self.reconnect_jitter_s,
+            "--drop-rate": self.drop_rate,
+            "--resume": self.resume or None,
             "--rejoin-every": self.rejoin_every_s,
         }
         if self.window_s:

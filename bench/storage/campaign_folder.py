@@ -66,6 +66,10 @@ CELL_COLUMNS = (
     "corrupted",
     "negative_latencies",
     "echoes",
+    "rooms",
+    "misrouted",
+    "replayed",
+    "replay_ms",
 )
 """The fields of a cell in the order of their columns in `summary.csv`; a new one goes to the end."""
 

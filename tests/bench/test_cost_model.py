@@ -67,17 +67,17 @@ def test_o_of_n_is_a_cost_for_each_member_and_o_of_1_is_none() -> None:
     of_n, of_1 = (only(campaign(cost, noise=0.001)) for cost in (MessageCost(100, 4), MessageCost(400, 0)))
     assert (of_n.grows, of_1.grows) == (True, False)
     assert "direct is O(n): a message costs " in cost_finding(of_n)
-    assert "the members make 67 % of it at 50 users" in cost_finding(of_n)
+    assert "the members make 67 % of it in a room of 50" in cost_finding(of_n)
     assert "O(1), is not excluded" in cost_finding(of_1)
 
 
 def test_the_members_share_and_the_slopes_are_those_of_the_costs() -> None:
     model = only(campaign(MessageCost(200, 4), noise=0.0))
-    shares = [at.members_share for at in model.at_users]
-    assert shares == pytest.approx([4 * at.users / (200 + 4 * at.users) for at in model.at_users])
-    first = model.at_users[0]
+    shares = [at.members_share for at in model.of_sizes]
+    assert shares == pytest.approx([4 * at.members / (200 + 4 * at.members) for at in model.of_sizes])
+    first = model.of_sizes[0]
     assert first.slope_to_next == pytest.approx(np.log(600 / 400) / np.log(2))
-    assert model.at_users[-1].slope_to_next is None
+    assert model.of_sizes[-1].slope_to_next is None
 
 
 def test_residuals_are_relative_so_small_rooms_count_as_much_as_large_ones() -> None:
@@ -118,7 +118,7 @@ def test_what_did_not_keep_up_is_invalid_or_short_of_cpu_does_not_count(fault: d
         return msgspec.structs.replace(cell, **fault)
 
     model = only(msgspec.structs.replace(summary, cells=[spoilt(cell) for cell in summary.cells]))
-    assert [at.users for at in model.at_users] == [at.users for at in only(summary).at_users if at.users != 100]
+    assert [at.members for at in model.of_sizes] == [at.members for at in only(summary).of_sizes if at.members != 100]
 
 
 def test_less_cpu_time_than_a_tick_is_not_known_and_spoils_nothing() -> None:

@@ -163,7 +163,7 @@ def test_the_command_makes_the_same_plan_again() -> None:
 def _plan_of(words: list[str]) -> Plan:
     given = compare.make_context("compare", words).params
     names = msgspec.structs.asdict(plan().workload)
-    workload = Workload(**{name: given[name] for name in names})
+    workload = Workload(**{name: given[name] for name in names} | {"rooms": min(given["rooms"])})
     return make_plan(workload, given["strategies"], given["blocks"], given["slo_ms"], given["seed"])
 
 
@@ -267,7 +267,7 @@ def test_how_the_cost_of_a_message_grows_is_shown_where_it_is_known(tmp_path: Pa
     CampaignFolder(tmp_path).write_summary(summary)
     (model,) = cost_models(summary)
     markdown = report(tmp_path)[1]
-    costs = [f"{at.cpu_us:,.0f}" for at in model.at_users]
+    costs = [f"{at.cpu_us:,.0f}" for at in model.of_sizes]
     assert model.cost.per_member_us == pytest.approx(0)
     assert "us a member | 95 % interval | off by at most | residual | of a power law | blocks |" in markdown
     assert "| direct | 5,000 | 5,000 to 5,000 | 0.00 | 0.00 to 0.00 | 0 % | 0.0 % | 0.0 % | 2 |" in markdown

@@ -55,7 +55,7 @@ def test_every_built_in_scenario_can_be_run_and_says_what_it_shows(path: Path) -
 def test_the_built_in_scenarios_are_complete() -> None:
     assert set(scenario_files()) == {
         *("steady", "burst", "stalled", "slow-readers", "churn", "reconnect-storm", "big-messages"),
-        *("server-freeze", "server-restart", "flood", "soak", "one-stalled"),
+        *("server-freeze", "server-restart", "flood", "soak", "one-stalled", "jitter"),
     }
 
 

@@ -16,7 +16,7 @@ from bench.presentation.charts.parts import style
 from bench.presentation.charts.parts.provenance import Provenance
 from bench.presentation.charts.parts.saved import SavedChart, save_chart
 from bench.presentation.charts.parts.style import LineEnd, Look
-from bench.presentation.text import listing
+from bench.presentation.text import in_rooms, listing
 
 
 def capacity_chart(result: CapacityResult) -> Figure:
@@ -128,4 +128,5 @@ def _notes(result: CapacityResult) -> list[str]:
 def _load(plan: CapacityPlan) -> str:
     workload = plan.workload
     room = f"{workload.users[0]:,} users" if plan.by is Axis.RATE else f"{workload.room_rate:g} messages/s"
-    return f"{room} ({workload.arrival}), {workload.message_size} B a message, {workload.duration_s:g} s a try"
+    rooms = "" if workload.rooms == 1 else f" {in_rooms([workload.rooms])}{', each' * (plan.by is Axis.USERS)}"
+    return f"{room}{rooms} ({workload.arrival}), {workload.message_size} B a message, {workload.duration_s:g} s a try"

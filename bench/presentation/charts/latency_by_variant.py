@@ -24,7 +24,7 @@ def latency_by_variant(summary: Summary) -> Figure:
     plan = summary.plan
     points = {arm.label: _points(summary, arm.label) for arm in plan.arms}
     labels = sorted(points, key=lambda label: _rank(points[label], plan.workload.users), reverse=True)
-    provenance = Provenance(("",), room_load(plan.workload, plan.blocks), summary.environment)
+    provenance = Provenance(("",), room_load(plan.workload, plan.blocks, plan.rooms), summary.environment)
     figure, panels = style.new_figure(
         provenance,
         slo_finding(summary),

@@ -33,7 +33,7 @@ def stalled_members(result: ScenarioResult) -> Figure:
     conditions = result.rows[0].conditions
     p99 = _lines(by_count, lambda cell: or_infinite(cell.latency_ms.p99))
     delivered = _lines(by_count, _share)
-    load = room_load(conditions.workload, max(row.block for row in result.rows))
+    load = room_load(conditions.workload, max(row.block for row in result.rows), [conditions.rooms])
     figure, (left, right) = style.new_figure(
         Provenance(tuple(labels), load, result.environment),
         _finding(p99, delivered, counts, conditions.users),

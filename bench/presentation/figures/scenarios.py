@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bench.claims.stored_results import StoredResults
 from bench.model.summary import or_infinite
-from bench.presentation.figures.writing import code, prose, table
+from bench.presentation.figures.writing import code, ms, prose, table
 from bench.presentation.scenario_wording import NOT_YET, healthy_p99, recovery_s
 from bench.presentation.table import Column
 from bench.presentation.text import listing
@@ -48,6 +48,10 @@ def _withdrawn(row: Row) -> float | None:
     return row.cell.withdrawn_messages if row.cell else None
 
 
+def _replay_p99(row: Row) -> float | None:
+    return or_infinite(row.cell.replay_ms.p99) if row.cell and row.cell.replay_ms else None
+
+
 def _recovery_s(row: Row) -> float | None:
     if row.cell is None:
         return None
@@ -66,6 +70,10 @@ def _seconds(value: float) -> str:
     return NOT_YET if math.isinf(value) else f"{value:.1f}"
 
 
+def _milliseconds(read: Callable[[Row], float | None]) -> Callable[[Sequence[Row]], str]:
+    return lambda rows: ms(statistics.median(_known(rows, read)))
+
+
 def _count(read: Callable[[Row], float | None]) -> Callable[[Sequence[Row]], str]:
     return lambda rows: f"{statistics.median(_known(rows, read)):,.0f}"
 
@@ -73,6 +81,7 @@ def _count(read: Callable[[Row], float | None]) -> Callable[[Sequence[Row]], str
 FIGURES = (
     _Figure("healthy p99, ms", _p99, healthy_p99),
     _Figure("missing deliveries", _missing, _count(_missing), only_if_any=True),
+    _Figure("replay p99, ms", _replay_p99, _milliseconds(_replay_p99), only_if_any=True),
     _Figure("messages withdrawn", _withdrawn, _count(_withdrawn), only_if_any=True),
     _Figure("to recover, s", _recovery_s, recovery_s, only_if_any=True),
     _Figure("kicks", _kicked, _count(_kicked), only_if_any=True),

@@ -23,7 +23,7 @@ from bench.presentation.report.page import Chart, Page, Section
 from bench.presentation.report.reproduce import compare_command, reproduce_section
 from bench.presentation.report.yardstick_table import yardstick_table
 from bench.presentation.table import Column, Row, Table
-from bench.presentation.text import arrivals, counted, listed_numbers, listing
+from bench.presentation.text import arrivals, counted, in_rooms, listed_numbers, listing
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.distributions import read_distributions
 from bench.validation.live_cost import FILE as LIVE_COST
@@ -46,7 +46,7 @@ def campaign_page(directory: Path) -> Page:
     return Page(
         title=f"{listing([arm.label for arm in plan.arms])} with {listed_numbers(workload.users)} users",
         subtitle=f"{workload.room_rate:g} messages a second ({arrivals(workload.arrival)}) of {workload.message_size} "
-        f"bytes in one room, {workload.duration_s:g} s a window, {counted(plan.blocks, 'block')}, "
+        f"bytes {in_rooms(plan.rooms)}, {workload.duration_s:g} s a window, {counted(plan.blocks, 'block')}, "
         f"{summary.environment.time[:10]}",
         verdict=[f"{sentence}." for sentence in (slo_finding(summary), *verdicts(summary))],
         remarks=[*campaign_remarks(summary), *machine_remarks(summary.environment)],

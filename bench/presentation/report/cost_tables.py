@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analysis.cost_model import MAX_MISFIT, CostAtUsers, CostModel
+from bench.analysis.cost_model import MAX_MISFIT, CostModel, CostOfSize
 from bench.presentation.table import Column, Row, Table, numbers
 
 UNKNOWN = "-"
@@ -18,20 +18,21 @@ def cost_finding(model: CostModel) -> str:
     cost = f"{per_member} us of CPU a member (95 % interval {_per_member_interval(model)})"
     if not model.grows:
         return f"{model.strategy}: a message costs {cost}, so a cost independent of the room, O(1), is not excluded."
-    smallest, largest = model.at_users[0], model.at_users[-1]
+    smallest, largest = model.of_sizes[0], model.of_sizes[-1]
     return (
         f"{model.strategy} is O(n): a message costs {model.cost.fixed_us:,.0f} us of CPU and {cost}; the members make "
-        f"{_percent(smallest.members_share)} of it at {smallest.users:,} users and {_percent(largest.members_share)} "
-        f"at {largest.users:,}."
+        f"{_percent(smallest.members_share)} of it in a room of {_size(smallest.members)} and "
+        f"{_percent(largest.members_share)} in one of {_size(largest.members)}."
     )
 
 
 def _not_a_line(model: CostModel) -> str:
-    smallest, largest = model.at_users[0], model.at_users[-1]
+    smallest, largest = model.of_sizes[0], model.of_sizes[-1]
     return (
-        f"{model.strategy} is O(n): a message costs {smallest.cpu_us:,.0f} us of CPU at {smallest.users:,} users and "
-        f"{largest.cpu_us:,.0f} at {largest.users:,}. No line describes that, it would be off by up to "
-        f"{_percent(model.misfit)}: each further member costs {_local_costs(model)} us, depending on the room."
+        f"{model.strategy} is O(n): a message costs {smallest.cpu_us:,.0f} us of CPU in a room of "
+        f"{_size(smallest.members)} and {largest.cpu_us:,.0f} in one of {_size(largest.members)}. No line describes "
+        f"that, it would be off by up to {_percent(model.misfit)}: each further member costs {_local_costs(model)} us, "
+        "depending on the room."
     )
 
 
@@ -56,31 +57,31 @@ def cost_model_table(models: Sequence[CostModel]) -> Table:
         for model in models
     )
     caption = (
-        "Cost model: CPU time of the server for one message = fixed + per member x users. O(1) is a cost of 0 a "
-        f"member. Where the line is off by more than {_percent(MAX_MISFIT)} at a user count it is no model, and `us a "
-        "member` has the costs between neighbouring user counts. The residuals are relative (root mean square); a "
-        "power of the number of users is fitted for comparison. Without invalid cells, and without user counts at "
+        "Cost model: CPU time of the server for one message = fixed + per member x members of the room. O(1) is a "
+        f"cost of 0 a member. Where the line is off by more than {_percent(MAX_MISFIT)} for a room it is no model, "
+        "and `us a member` has the costs between neighbouring sizes. The residuals are relative (root mean square); a "
+        "power of the number of members is fitted for comparison. Without invalid cells, and without user counts at "
         "which the server of any block did not keep up or used more than 95 % of a core"
     )
     return Table(caption, columns, rows)
 
 
 def cost_by_users_table(models: Sequence[CostModel]) -> Table:
-    """Show the cost at each user count, the members' share of it, and the slope up to the next user count."""
-    counts = sorted({at.users for model in models for at in model.at_users})
-    columns = (Column("strategy"), Column(), *numbers(*(f"{users:,} users" for users in counts)))
-    rows = tuple(row for model in models for row in _rows(model, counts))
+    """Show the cost for each size of a room, the members' share of it, and the slope up to the next size."""
+    sizes = sorted({at.members for model in models for at in model.of_sizes})
+    columns = (Column("strategy"), Column(), *numbers(*(f"{_size(size)} members" for size in sizes)))
+    rows = tuple(row for model in models for row in _rows(model, sizes))
     caption = (
-        "CPU time of a message in us, what each further member adds up to the next user count, the members' share of "
-        "it by the model, and the slope up to the next user count "
-        "(d log cost / d log users: 0 is a fixed cost, 1 one proportional to the members)"
+        "CPU time of a message in us by the members of its room, what each further one adds up to the next size, the "
+        "members' share of it by the model, and the slope up to the next size "
+        "(d log cost / d log members: 0 is a fixed cost, 1 one proportional to the members)"
     )
     return Table(caption, columns, rows)
 
 
-def _rows(model: CostModel, counts: Sequence[int]) -> list[Row]:
-    by_users = {at.users: at for at in model.at_users}
-    found = [by_users.get(users) for users in counts]
+def _rows(model: CostModel, sizes: Sequence[float]) -> list[Row]:
+    by_size = {at.members: at for at in model.of_sizes}
+    found = [by_size.get(size) for size in sizes]
     to_next = [
         UNKNOWN if at is None or at.per_member_to_next_us is None else f"{at.per_member_to_next_us:.1f}" for at in found
     ]
@@ -95,11 +96,11 @@ def _rows(model: CostModel, counts: Sequence[int]) -> list[Row]:
     ]
 
 
-def _members_share(at: CostAtUsers | None) -> str:
+def _members_share(at: CostOfSize | None) -> str:
     return UNKNOWN if at is None else _percent(at.members_share)
 
 
-def _slope(at: CostAtUsers | None) -> str:
+def _slope(at: CostOfSize | None) -> str:
     if at is None or at.slope_to_next is None:
         return UNKNOWN
     return _two_decimals(at.slope_to_next)
@@ -118,8 +119,8 @@ def _fitted(model: CostModel) -> tuple[str, str, str, str]:
 
 
 def _local_costs(model: CostModel) -> str:
-    """Write the range of what a member adds between neighbouring user counts."""
-    local = [at.per_member_to_next_us for at in model.at_users if at.per_member_to_next_us is not None]
+    """Write the range of what a member adds between neighbouring sizes."""
+    local = [at.per_member_to_next_us for at in model.of_sizes if at.per_member_to_next_us is not None]
     return f"{min(local):.1f} to {max(local):.1f}"
 
 
@@ -129,6 +130,10 @@ def _per_member_interval(model: CostModel) -> str:
 
 def _two_decimals(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}"  # no -0.00
+
+
+def _size(members: float) -> str:
+    return f"{members:,g}"
 
 
 def _percent(share: float) -> str:

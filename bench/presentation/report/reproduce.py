@@ -14,12 +14,13 @@ from bench.presentation.report.page import Section
 
 def compare_command(plan: Plan) -> str:
     """Return the command that makes this plan, with every flag, so that no later default changes it."""
-    ours = [arm for arm in plan.arms if arm.is_ours]
+    ours = [arm for arm in plan.arms if arm.is_ours and arm.rooms == plan.arms[0].rooms]
     revisions = [arm.revision for arm in ours if arm.revision is not None and arm.strategy == ours[0].strategy]
     strategies = [arm.strategy for arm in ours]
     flags = {
         "strategies": ",".join(strategies[:: len(revisions) or 1]) or "none",
         **workload_flags(plan.workload),
+        "rooms": ",".join(map(str, plan.rooms)),
         "blocks": str(plan.blocks),
         "slo-ms": plain(plan.slo_ms),
         "seed": str(plan.seed),
@@ -32,8 +33,8 @@ def compare_command(plan: Plan) -> str:
 
 def peer_words(arms: Iterable[Arm]) -> list[str]:
     """Return the flags that name the servers of others among arms."""
-    peers = [arm for arm in arms if not arm.is_ours]
-    words = [word for arm in peers if arm.command for word in ("--rival", f"{arm.label}={arm.command}")]
+    peers = {arm.strategy: arm for arm in arms if not arm.is_ours}.values()
+    words = [word for arm in peers if arm.command for word in ("--rival", f"{arm.strategy}={arm.command}")]
     return words + [word for arm in peers if arm.target for word in ("--target", arm.target.file)]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from bench.model.environment import Environment
 from bench.model.plan import Workload
 from bench.model.summary import Summary
-from bench.presentation.text import arrivals, counted
+from bench.presentation.text import arrivals, counted, in_rooms
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Provenance:
         """Return the origin of a campaign's figures."""
         plan = summary.plan
         labels = tuple(arm.label for arm in plan.arms)
-        return cls(labels, room_load(plan.workload, plan.blocks), summary.environment)
+        return cls(labels, room_load(plan.workload, plan.blocks, plan.rooms), summary.environment)
 
     def lines(self) -> list[str]:
         """Return the lines of a chart's footer."""
@@ -39,10 +40,11 @@ class Provenance:
         ]
 
 
-def room_load(workload: Workload, blocks: int) -> str:
-    """Write the load of a campaign on one room."""
+def room_load(workload: Workload, blocks: int, rooms: Sequence[int]) -> str:
+    """Write the load of a campaign on each room."""
     return (
-        f"{workload.room_rate:g} messages/s ({arrivals(workload.arrival)}) of {workload.message_size} B in one room, "
-        f"windows of {workload.duration_s:g} s and about {workload.room_rate * workload.duration_s:,.0f} messages, "
+        f"{workload.room_rate:g} messages/s ({arrivals(workload.arrival)}) of {workload.message_size} B "
+        f"{in_rooms(rooms)}{'' if max(rooms) == 1 else ', each'}, windows of {workload.duration_s:g} s and about "
+        f"{workload.room_rate * workload.duration_s:,.0f} messages{'' if max(rooms) == 1 else ' a room'}, "
         f"{counted(blocks, 'block')}"
     )
