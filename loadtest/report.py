@@ -12,7 +12,7 @@ from rich.text import Text
 from loadtest.ledger.percentile_support import PERCENTILES, may_support, messages_needed
 from loadtest.ledger.result import Step, SwarmResult, wide_bracket_ms
 
-MIN_WIDTH = 110
+MIN_WIDTH = 132
 NOT_SUPPORTED = "-"
 """Stands for a percentile that the window's messages do not support."""
 
@@ -63,28 +63,21 @@ def show(result: SwarmResult, shortest_run_s: float) -> None:
 
 
 def _counts(steps: list[Step]) -> Table:
+    in_rooms = any(step.rooms > 1 for step in steps)
     table = _table(
         "Deliveries",
         (
-            "users",
-            "attempted",
-            "expected",
-            "delivered",
-            "missing",
-            "late",
-            "corrupted",
-            "duplicated",
-            "reordered",
-            "valid",
+            *("users", *["rooms"] * in_rooms, "attempted", "expected", "delivered", "missing", "late"),
+            *("corrupted", "duplicated", "reordered", *["misrouted"] * in_rooms, "valid"),
         ),
     )
     for step in steps:
         counts = (
-            *(step.expected, step.delivered, step.missing),
-            *(step.late, step.corrupted, step.duplicates, step.reordered),
+            *(step.expected, step.delivered, step.missing, step.late),
+            *(step.corrupted, step.duplicates, step.reordered, *[step.misrouted] * in_rooms),
         )
         table.add_row(
-            str(step.users),
+            *(str(step.users), *[str(step.rooms)] * in_rooms),
             f"{step.offered_messages} of {step.planned_messages}",
             *map(str, counts),
             "yes" if step.valid else "NO",

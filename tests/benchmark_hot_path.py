@@ -18,6 +18,8 @@ from loadtest.client.frames import FrameSplitter
 from loadtest.ledger.aggregate import Aggregate
 from loadtest.ledger.ledger import judge
 from loadtest.ledger.records import NEVER, Deliveries, Members, Sends, Window
+from loadtest.protocols.plain import Numbers
+from loadtest.protocols.registry import from_table
 from loadtest.schedule.clock import Clock
 from loadtest.schedule.stamp import find_stamps, stamped_text
 from loadtest.worker.generator import SLICE, SLICE_BYTES
@@ -96,30 +98,69 @@ def test_digesting_reads(benchmark: Any, frames_a_read: int, size: int) -> None:
     benchmark(digest)
 
 
-@pytest.mark.parametrize(("members", "messages"), [(500, 500), (5000, 50)])
-def test_judging(benchmark: Any, members: int, messages: int) -> None:
-    number = np.arange(members)
-    seq = np.arange(messages)
+ANSWERED = {"answer": [{"to": '"ping"', "send": '{"type":"pong"}'}]}
+
+
+@pytest.mark.parametrize(
+    "table", [{"name": "plain"}, {"message": '{"say":"{text}"}'}, {"message": '{"say":"{text}"}', **ANSWERED}]
+)
+def test_digesting_reads_of_each_kind_of_protocol(benchmark: Any, table: dict[str, Any]) -> None:
+    """Plain, described in JSON, and that with answers to pings: a message is found by its stamp in any of them."""
+    recorder = Recorder(Clock(), SIZE, from_table(table))
+    tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
+    timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()
+    reads = [(tags[n % 500], stream(1), timespec, NOW_NS, 0) for n in range(FRAMES)]
+
+    def digest() -> None:
+        recorder.reads.extend(reads)
+        while recorder.reads:
+            recorder.digest(SLICE, SLICE_BYTES)
+
+    benchmark.extra_info["frames"] = FRAMES
+    benchmark(digest)
+
+
+@pytest.mark.parametrize("frames_a_read", [1, 10])
+def test_following_how_far_a_user_has_read(benchmark: Any, frames_a_read: int) -> None:
+    numbers = Numbers()
+    numbered = Frame(Opcode.TEXT, payload(1)[:-1] + b',"offset":1234567}').serialize(mask=False) * frames_a_read
+    benchmark.extra_info["reads"] = FRAMES
+
+    def read() -> None:
+        for _ in range(FRAMES):
+            numbers.read(numbered)
+
+    benchmark(read)
+
+
+@pytest.mark.parametrize(
+    ("members", "messages", "rooms"), [(500, 500, 1), (5000, 50, 1), (500, 5000, 10), (500, 25_000, 50)]
+)
+def test_judging(benchmark: Any, members: int, messages: int, rooms: int) -> None:
+    """As many deliveries in one room and in many."""
+    number, seq, size = np.arange(members), np.arange(messages), members // rooms
     due_ns = seq * 10_000_000
-    arrival_ns = np.repeat(due_ns, members) + np.tile(number * 10_000, messages)
+    message = np.repeat(seq, size)
+    receiver = np.tile(np.arange(size), messages) * rooms + message % rooms
+    arrival_ns = due_ns[message] + receiver * 10_000
     deliveries = Deliveries(
-        receiver=np.tile(number, messages),
-        sender=np.zeros(members * messages, np.int64),
-        seq=np.repeat(seq, members),
-        due_ns=np.repeat(due_ns, members),
+        receiver=receiver,
+        sender=message % rooms,
+        seq=message // rooms,
+        due_ns=due_ns[message],
         arrival_ns=arrival_ns,
         floor_ns=arrival_ns,
         read_ns=arrival_ns,
-        corrupted=np.zeros(members * messages, np.int64),
+        corrupted=np.zeros(len(message), np.int64),
     )
-    room = Members(number, np.zeros(members, np.int64), np.full(members, NEVER), np.zeros(members, np.int64))
-    sends = Sends(np.zeros(messages, np.int64), seq, due_ns, due_ns)
-    window = Window(0, messages * 10_000_000, NEVER, 0)
+    placed = Members(number, np.zeros(members, np.int64), np.full(members, NEVER), number % rooms)
+    sends = Sends(seq % rooms, seq // rooms, due_ns, due_ns)
+    window = Window(0, messages * 10_000_000, NEVER, 0, rooms=rooms)
 
     def judge_all() -> Aggregate:
         aggregate = Aggregate()
-        aggregate.add(judge(window, room, sends, deliveries))
+        aggregate.add(judge(window, placed, sends, deliveries))
         return aggregate
 
-    benchmark.extra_info["deliveries"] = members * messages
+    benchmark.extra_info["deliveries"] = len(message)
     assert benchmark(judge_all).figures().missing == 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from bench.errors import RevisionError, TargetError
 from bench.execution.git import Repository
@@ -158,9 +159,29 @@ def _rivals(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_peers(*context: Any, rivals: dict[str, str], endpoint: Endpoint, **others: Any) -> None:
+        if not rivals:
+            _refuse_given(ENDPOINT_FLAGS)
         command(*context, peers=peer_arms(rivals, endpoint), **others)
 
     return rival_option(endpoint_options("a --rival")(with_peers))
+
+
+ENDPOINT_FLAGS = {
+    "url_path": "--url-path",
+    "headers": "--header",
+    "subprotocol": "--subprotocol",
+    "no_echo": "--no-echo",
+}
+
+
+def _refuse_given(flags: Mapping[str, str]) -> None:
+    """Refuse flags, by the names of their parameters, that would be ignored without a --rival."""
+    context = click.get_current_context()
+    for name, flag in flags.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{flag} says how to join a --rival, and there is none; a --target's file says it in [join]"
+            )
 
 
 def peer_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +19,8 @@ from bench.execution.interruption import Interruption
 from bench.execution.swarm_process import target_url
 from bench.model.plan import Arm
 from bench.model.target import Target
-from bench.storage.target_file import located, read_target
+from bench.storage.target_file import PORT, check_name, located, read_target
+from loadtest.client import endpoint
 
 NO_NOTICES = 0
 CHECK_LIMIT_S = 60.0
@@ -24,10 +28,10 @@ POLL_S = 0.1
 STEP = "ok: "
 TEMPLATE = """\
 # How to measure this server: docs/own-server.md. `python -m bench target check {file}` tries it.
-name = "{name}"
+name = {name}
 {where}
 [join]
-url_path = '{url_path}'  # {{user}} is a user's name
+url_path = {url_path}  # {{user}} is a user's name
 
 [protocol]
 {protocol}
@@ -41,6 +45,28 @@ send = '{"type": "join", "user": "{user}"}'
 await = '"joined"'  # the server's answer contains this"""
 
 
+class _Checked(click.ParamType[str]):
+    """A text that is asked for again until it passes; `check` raises ValueError with what is allowed."""
+
+    name = "text"
+
+    def __init__(self, check: Callable[[str], object]) -> None:
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it was given."""
+        try:
+            self._check(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+def _check_command(command: str) -> None:
+    if command and PORT not in command:
+        raise ValueError(f"the command {command!r} does not say where its port goes; write {PORT} there")
+
+
 @click.group()
 def target() -> None:
     """Describe a chat server of your own in a file, and check that it can be measured."""
@@ -48,19 +74,31 @@ def target() -> None:
 
 @target.command()
 @click.argument("file", default="target.toml", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--name", prompt="Its name in tables and charts", default="mine")
-@click.option("--command", prompt="The command that starts it, with {port} (empty: it runs already)", default="")
-@click.option("--address", prompt="Its address, if it runs already", default="ws://127.0.0.1:8000")
-@click.option("--url-path", prompt="Where a user joins, {user} being its name", default="/ws/{user}")
+@click.option("--name", prompt="Its name in tables and charts", default="mine", type=_Checked(check_name))
+@click.option(
+    "--command",
+    prompt="The command that starts it, with {port} (empty: it runs already)",
+    default="",
+    type=_Checked(_check_command),
+)
+@click.option("--address", help="Its address, if it runs already.  [default: ws://127.0.0.1:8000]")
+@click.option(
+    "--url-path",
+    prompt="Where a user joins, {user} being its name",
+    default="/ws/{user}",
+    type=_Checked(endpoint.url_path),
+)
 @click.option("--protocol", prompt="What it speaks", default="plain", type=click.Choice(PROTOCOLS))
-def init(file: Path, name: str, command: str, address: str, url_path: str, protocol: str) -> None:
+def init(file: Path, name: str, command: str, address: str | None, url_path: str, protocol: str) -> None:
     """Ask what there is to know of a server, and write it to FILE (target.toml if none is given)."""
-    where = f"\n[start]\ncommand = '{command}'\n" if command else f'\n[running]\naddress = "{address}"\n'
+    if not command and not address:
+        address = click.prompt("Its address", default="ws://127.0.0.1:8000")
+    where = f"\n[start]\ncommand = {_text(command)}\n" if command else f"\n[running]\naddress = {_text(address)}\n"
     text = TEMPLATE.format(
         file=file,
-        name=name,
+        name=_text(name),
         where=where,
-        url_path=url_path,
+        url_path=_text(url_path),
         protocol=JSON if protocol == "json" else f'name = "{protocol}"',
     )
     try:
@@ -75,6 +113,11 @@ def init(file: Path, name: str, command: str, address: str, url_path: str, proto
         file.unlink()
         raise click.UsageError(str(error)) from error
     click.echo(f"{file} is written; `python -m bench target check {file}` tries it")
+
+
+def _text(value: str | None) -> str:
+    """Write a text as TOML does: in double quotes a text of JSON is one of TOML, too."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @target.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from bench.execution.process_tree import ProcessTree
 from bench.model.run import ServerSample
 from bench.model.target import Running
 
+CONNECT_LIMIT_S = 10.0
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 
 
@@ -29,7 +31,7 @@ class RunningServer:
         """Return its host and port, and find its process.
 
         Raises:
-            TrialError: the address is none, or there is no such process.
+            TrialError: the address is none, nobody listens there, or there is no such process.
 
         """
         parts = urlsplit(self._running.address)
@@ -40,7 +42,15 @@ class RunningServer:
                 self._tree = ProcessTree(int(Path(self._running.pid_file).read_text()))
             except (OSError, ValueError, psutil.NoSuchProcess) as error:
                 raise TrialError(f"pid_file {self._running.pid_file!r} names no process: {error}") from error
-        return parts.hostname, parts.port or PORTS[parts.scheme]
+        address = parts.hostname, parts.port or PORTS[parts.scheme]
+        try:
+            socket.create_connection(address, CONNECT_LIMIT_S).close()
+        except OSError as error:
+            raise TrialError(
+                f"nobody accepts connections at {self._running.address}: {error.strerror or error}; start the server, "
+                "or correct the address of [running]"
+            ) from error
+        return address
 
     def sample(self) -> ServerSample:
         """Read the CPU time and memory of its processes.

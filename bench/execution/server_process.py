@@ -63,7 +63,11 @@ class ListeningProcess(Child):
                 raise kind(f"the server did not start: it {how_it_ended(code)}", self.last_lines())
             check_not_interrupted(interruption)
             time.sleep(POLL_S)
-        raise TrialError(f"the server was not ready within {START_LIMIT_S} s", self.last_lines())
+        raise TrialError(f"the server was not ready within {START_LIMIT_S} s{self._why_not()}", self.last_lines())
+
+    def _why_not(self) -> str:
+        """Return what was seen of a server that is not ready, to be added to a sentence."""
+        return ""
 
     def sample(self) -> ServerSample:
         """Read the CPU time and memory of all processes of the server.
@@ -124,6 +128,7 @@ class PeerServer(ListeningProcess):
         port = free_port()
         self._host_and_port = LOCAL_HOST, port
         self._mark = uuid.uuid4().hex
+        self._seen = ""
         self._ready = start.ready
         words = [word.replace("{port}", str(port)) for word in shlex.split(start.command)]
         environment = {**dict(start.environment), MARK: self._mark}
@@ -146,6 +151,10 @@ class PeerServer(ListeningProcess):
             raise
         self._check_foreground()
         return address
+
+    def _why_not(self) -> str:
+        asked = f"GET {self._ready}" if self._ready else "connecting to it"
+        return f"; {asked} at port {self._host_and_port[1]} last gave: {self._seen}" if self._seen else ""
 
     def _check_foreground(self) -> None:
         if detached := self._detached():
@@ -188,8 +197,9 @@ class PeerServer(ListeningProcess):
                 urllib.request.urlopen(f"http://{host}:{port}{self._ready}", timeout=READY_LIMIT_S).close()
             else:
                 socket.create_connection(self._host_and_port, timeout=1).close()
-        except OSError:
-            return None  # not yet
+        except OSError as error:  # not yet; urllib's errors are such, too
+            self._seen = str(error)
+            return None
         return self._host_and_port
 
 

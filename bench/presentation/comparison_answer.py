@@ -15,7 +15,7 @@ from bench.presentation.attempts_wording import measured_again
 from bench.presentation.comparison_wording import finite_or_never, p99_in_words, verdicts
 from bench.presentation.max_users_wording import slo_finding
 from bench.presentation.table import Answer, Column, Row, Table, Tone, numbers
-from bench.presentation.text import listing
+from bench.presentation.text import in_rooms, listing
 from bench.presentation.window_wording import too_few_messages
 from loadtest.ledger.result import wide_bracket_ms
 from loadtest.ledger.validity_limits import MAX_BRACKET_RATIO
@@ -72,6 +72,8 @@ def footnotes(summary: Summary) -> list[str]:
         f"A window has {amount} messages. `from due` is from when a message was due instead of sent; `to all` is until "
         "every member has a message, over messages."
     ]
+    if max(summary.plan.rooms) > 1:
+        found.append(f"Users are {in_rooms(summary.plan.rooms)}, and a message is for the members of its own.")
     if shortage := too_few_messages(workload, Percentile.P99.number):
         found.append(
             f"{shortage}. A percentile that a window does not carry is `{UNSUPPORTED}`; verdicts use it anyway."

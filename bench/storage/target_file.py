@@ -33,8 +33,10 @@ def read_target(path: Path) -> Target:
         raise TargetError(str(error)) from error
     others = dict(described.others)
     name = others.pop("name", path.stem)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise TargetError(f"{path}: invalid name {name!r}; write one as in name = 'mine': a-z, then a-z, 0-9, _ and -")
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise TargetError(f"{path}: {error}") from error
     tables = {key: others.pop(key, None) for key in ("start", "running")}
     if others:
         known = ", ".join(("name", "start", "running", *TABLES))
@@ -56,6 +58,17 @@ def read_target(path: Path) -> Target:
     if running and running.pid_file:
         running = msgspec.structs.replace(running, pid_file=str((path.parent / running.pid_file).resolve()))
     return Target(name, _portable(path.resolve()), start, running, described.has_echo)
+
+
+def check_name(name: object) -> None:
+    """Check the name of a target, which is a part of the names of files.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f"invalid name {name!r}; write one as in name = 'mine': a-z, then a-z, 0-9, _ and -")
 
 
 def located(path: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from http import HTTPStatus
 
 from websockets.client import ClientProtocol
@@ -18,9 +19,11 @@ _UPGRADED, _OLD = b"HTTP/1.1 101 ", b"HTTP/1.0 "
 
 
 def read_reply(
-    connection: socket.socket, protocol: ClientProtocol, tls: Tls | None, deadline: float
+    connection: socket.socket, protocol: ClientProtocol, tls: Tls | None, deadline: float, mask: Callable[[str], str]
 ) -> tuple[bytes, bytes | None]:
     """Read the reply while other greenlets run; return what came after it, and that read's receive time (a timespec).
+
+    `mask` takes secrets out of what may be shown.
 
     Raises:
         ConnectError: the server refused, or `deadline`, in seconds of the monotonic clock, has passed.
@@ -35,7 +38,7 @@ def read_reply(
         if protocol.state is OPEN:
             return rest, received
         if protocol.handshake_exc is not None:
-            raise ConnectError(_refusal(protocol))
+            raise ConnectError(_refusal(protocol, mask))
         wait_for(connection, READABLE, deadline, "upgrade")
         data, ancillary, _, _ = connection.recvmsg(READ_BYTES, ANCILLARY_BYTES)
         received = ancillary[0][2] if ancillary and tls is None else None
@@ -61,17 +64,17 @@ _HINTS = {
 }
 
 
-def _refusal(protocol: ClientProtocol) -> str:
+def _refusal(protocol: ClientProtocol, mask: Callable[[str], str]) -> str:
     error, uri = protocol.handshake_exc, protocol.uri
-    url = f"{'wss' if uri.secure else 'ws'}://{uri.host}:{uri.port}{uri.resource_name}"
+    url = mask(f"{'wss' if uri.secure else 'ws'}://{uri.host}:{uri.port}{uri.resource_name}")
     if not isinstance(error, InvalidStatus):
-        return f"no WebSocket server replied at {url}: {printable(str(error))}; check --host and --url-path"
+        return f"no WebSocket server replied at {url}: {printable(mask(str(error)))}; check --host and --url-path"
     response = error.response
-    said = f"the server refused {url} with {response.status_code} {printable(response.reason_phrase)}"
+    said = f"the server refused {url} with {response.status_code} {printable(mask(response.reason_phrase))}"
     locations = response.headers.get_all("Location")
     if _is_redirect(response.status_code) and locations:
-        return f"{said}, to {printable(locations[0])}; give that address with --host/--url-path"
-    body = printable(bytes(response.body).decode(errors="replace"))
+        return f"{said}, to {printable(mask(locations[0]))}; give that address with --host/--url-path"
+    body = printable(mask(bytes(response.body).decode(errors="replace")))
     return f"{said}{': ' if body else ''}{body}; {_HINTS.get(response.status_code, _OTHER_HINT)}"
 
 

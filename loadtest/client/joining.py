@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from loadtest.client.printable import printable
@@ -10,14 +9,23 @@ from loadtest.errors import ConnectError
 from loadtest.protocols.driver import Driver, Identity
 
 
-def join(driver: Driver, identity: Identity, send: Callable[[bytes], None], receive: Callable[[], bytes]) -> None:
+def join(
+    driver: Driver,
+    identity: Identity,
+    send: Callable[[bytes], None],
+    receive: Callable[[], bytes],
+    mask: Callable[[str], str] | None = None,
+) -> None:
     """Send what the driver yields, and give it the messages that it awaits; `receive` waits for the next one.
+
+    `mask` takes secrets out of what may be shown: the user's token, unless it is given.
 
     Raises:
         ConnectError: an answer is not the expected one, or none came; what was last sent and received is in the text,
-            with `{token}` in the place of the user's, also of one that JSON escapes.
+            masked.
 
     """
+    mask = mask or identity.without_token
     joining = driver.join(identity)
     sent = received = b""
     try:
@@ -34,21 +42,12 @@ def join(driver: Driver, identity: Identity, send: Callable[[bytes], None], rece
         return
     except ConnectError as error:
         told = str(error)
-        more = [f"last sent: {_shown(sent, identity)}"] if sent else []
-        if received and (shown := _shown(received, identity)) not in told:
+        more = [f"last sent: {_shown(sent, mask)}"] if sent else []
+        if received and (shown := _shown(received, mask)) not in told:
             more.append(f"last received: {shown}")
-        raise ConnectError("; ".join([_without_token(told, identity), *more])) from None
+        raise ConnectError("; ".join([mask(told), *more])) from None
 
 
-def _shown(message: bytes, identity: Identity) -> str:
-    """Return a message as it may be shown; its token goes first, as a part of a long one would not be found."""
-    return printable(_without_token(message.decode(errors="replace"), identity))
-
-
-def _without_token(text: str, identity: Identity) -> str:
-    if not identity.token:
-        return text
-    escaped = json.dumps(identity.token)[1:-1]
-    for token in sorted({identity.token, escaped}, key=len, reverse=True):
-        text = text.replace(token, "{token}")
-    return text
+def _shown(message: bytes, mask: Callable[[str], str]) -> str:
+    """Return a message as it may be shown; secrets go first, as a part of a long one would not be found."""
+    return printable(mask(message.decode(errors="replace")))

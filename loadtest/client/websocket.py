@@ -20,6 +20,7 @@ from websockets.protocol import OPEN
 from websockets.typing import Subprotocol
 
 from loadtest.client.connect import ANCILLARY_BYTES, READ_BYTES, READABLE, WRITABLE, dial, wait_for
+from loadtest.client.endpoint import USER
 from loadtest.client.frames import MAX_MESSAGE_BYTES, FrameSplitter
 from loadtest.client.handshake import read_reply
 from loadtest.client.joining import join
@@ -28,8 +29,10 @@ from loadtest.client.target import Target
 from loadtest.client.tls import Tls
 from loadtest.errors import ConnectError
 from loadtest.ledger.records import NEVER
-from loadtest.protocols.driver import LOBBY, Bookmark
+from loadtest.protocols.driver import LOBBY, ROOM, Bookmark
 
+SECRET_LENGTH = 8
+"""A word of a header may be a secret if it is so long."""
 _CLOSE = 0x80 | Opcode.CLOSE
 Read = tuple[int, bytes, bytes | None, int, int]
 """A connection's tag, a read's bytes, their receive time (a timespec, where there is one), the time of the read, and a
@@ -99,7 +102,9 @@ class WebSocket:
             self._send(b"".join(self.protocol.data_to_send()))
             if self.ended.is_set():
                 raise ConnectError(self._error)
-            self._first_bytes, self._first_time = read_reply(self._socket, self.protocol, self._tls, deadline)
+            self._first_bytes, self._first_time = read_reply(
+                self._socket, self.protocol, self._tls, deadline, self._masked
+            )
             self._join(deadline)
         except BaseException:
             self.abort()
@@ -117,7 +122,16 @@ class WebSocket:
                     raise ConnectError(f"the server ended the connection while a user joined: {self.why_ended()}")
             return messages.popleft()
 
-        join(self._driver, self._identity, self.send_message, receive)
+        join(self._driver, self._identity, self.send_message, receive, self._masked)
+
+    def _masked(self, text: str) -> str:
+        """Return a text that may be shown: without the user's token, and without what is secret in headers."""
+        text = self._identity.without_token(text)
+        for name, value in self._target.endpoint.headers:
+            for word in self._identity.fill(value).split():
+                if len(word) >= SECRET_LENGTH and ROOM not in value and USER not in value:
+                    text = text.replace(word, f"{{{name}}}")
+        return text
 
     def watch(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -41,6 +42,15 @@ class Identity:
         """Put them there percent-encoded, as a path needs them."""
         texts = (self.user, self.token, self.room, self.since)
         return Identity(*(quote(text, safe="") for text in texts)).fill(template)
+
+    def without_token(self, text: str) -> str:
+        """Return a text with `{token}` in the place of the token, also of one that JSON or an address escapes."""
+        if not self.token:
+            return text
+        written = {self.token, json.dumps(self.token)[1:-1], quote(self.token), quote(self.token, safe="")}
+        for token in sorted(written, key=len, reverse=True):
+            text = text.replace(token, "{token}")
+        return text
 
 
 class Bookmark(ABC):

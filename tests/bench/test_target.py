@@ -14,6 +14,8 @@ from bench.commands.main import main
 from bench.connections.stored import read_connections
 from bench.errors import TargetError, TrialError
 from bench.execution.environments import prepare
+from bench.execution.interruption import Interruption
+from bench.execution.server_process import PeerServer
 from bench.model.target import Start
 from bench.storage.campaign_folder import CampaignFolder
 from bench.storage.target_file import read_target
@@ -182,6 +184,60 @@ def test_init_writes_a_file_that_can_be_read(tmp_path: Path) -> None:
     assert target.start is not None
     assert (target.name, target.start.command) == ("mine", "python app.py {port}")
     assert bench("target", "init", str(path), *flags).exit_code == 2
+
+
+def test_what_init_is_told_is_written_as_it_was(tmp_path: Path) -> None:
+    path, command = tmp_path / "mine.toml", """sh -c 'python "my app.py" --path \\n {port}'"""
+    flags = ["--name", "mine", "--command", command, "--url-path", "/ws?q='{user}'", "--protocol", "plain"]
+    done = bench("target", "init", str(path), *flags)
+    assert done.exit_code == 0, done.stderr
+    target = read_target(path)
+    assert target.start is not None
+    assert target.start.command == command
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("--name", "Ours!", "invalid name 'Ours!'"),
+        ("--command", "python app.py", "write {port} there"),
+        ("--url-path", "ws", "must begin with '/'"),
+    ],
+)
+def test_init_refuses_what_could_not_be_read(flag: str, value: str, told: str, tmp_path: Path) -> None:
+    given = {"--name": "mine", "--command": "x {port}", "--url-path": "/ws", "--protocol": "plain"} | {flag: value}
+    words = [word for pair in given.items() for word in pair]
+    done = bench("target", "init", str(tmp_path / "mine.toml"), *words)
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.replace("│", " ").split())
+    assert not (tmp_path / "mine.toml").exists()
+
+
+def test_nobody_at_the_address_of_a_running_server_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[join]\n[running]\naddress = "ws://127.0.0.1:{free_port()}"\n')
+    done = bench("target", "check", str(path))
+    assert done.exit_code == 3
+    assert "it accepts connections" not in done.output
+    assert "nobody accepts connections at ws://127.0.0.1" in done.stderr
+
+
+def test_how_to_join_a_rival_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[join]\n[running]\naddress = "ws://127.0.0.1:1"\n')
+    done = bench("compare", "--target", str(path), "--url-path", "/x", "--out", str(tmp_path / "out"))
+    assert done.exit_code == 2
+    assert "--url-path says how to join a --rival, and there is none" in " ".join(done.output.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_ready_check_that_fails_is_told_with_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.execution.server_process.START_LIMIT_S", 0.5)
+    command = f"{sys.executable} -m http.server {{port}} --bind 127.0.0.1"
+    with PeerServer(Start(command, str(tmp_path), ready="/nope"), tmp_path / "log") as server:
+        wait_until(lambda: accepts(server._host_and_port[1]))
+        with pytest.raises(TrialError, match=r"GET /nope at port [0-9]+ last gave: HTTP Error 404"):
+            server.await_ready(Interruption())
 
 
 def test_without_packages_a_target_runs_with_this_python(tmp_path: Path) -> None:

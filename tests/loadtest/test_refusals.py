@@ -51,3 +51,25 @@ def test_what_a_terminal_would_act_upon_is_not_shown() -> None:
 
 def test_a_short_text_is_shown_as_it_is() -> None:
     assert printable(" Gr\u00fc\u00dfe,\n\u4f60\u597d ") == "Gr\u00fc\u00dfe, \u4f60\u597d"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(401, "Unauthorized", b"bad token s3cret/to+ken, and no key-of-the-api"),
+        response(302, "Found", Location="https://chat.example.org/login?token=s3cret%2Fto%2Bken"),
+        response(418, "s3cret/to+ken"),
+    ],
+)
+def test_neither_a_token_nor_a_header_is_shown(answer: Response) -> None:
+    endpoint = Endpoint(
+        "/room/{user}?token={token}",
+        headers=(("Authorization", "Bearer {token}"), ("X-Key", "key-of-the-api")),
+        tokens=("s3cret/to+ken",),
+    )
+    with rude_server(refusal=answer) as host, gevent.Timeout(LIMIT_S), pytest.raises(ConnectError) as refused:
+        WebSocket(resolve(host, endpoint), "u").connect(LIMIT_S)
+    said = str(refused.value)
+    assert "/room/u?token={token}" in said
+    assert "s3cret" not in said
+    assert "key-of-the-api" not in said

@@ -288,6 +288,8 @@ def test_users_in_rooms_of_our_server_hear_their_own_room(
     else:
         assert found == [(3, 120, 120, 0, 0), (3, 120, 40 * (3 + 2 + 2), 0, 0)], run.output
     assert all(is_valid_unless_busy(step) for step in run.result.steps)
+    assert "rooms" in run.output
+    assert "misrouted" in run.output
 
 
 @pytest.mark.long

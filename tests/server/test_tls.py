@@ -47,7 +47,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 def join(server: ServerProcess, user: str, context: ssl.SSLContext) -> ClientConnection:
     parts = urlsplit(server.url)
-    return connect(f"wss://{parts.netloc}/chat?user_id={user}", ssl=context)
+    return connect(f"wss://{parts.netloc}/chat?user_id={user}", ssl=context, open_timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
