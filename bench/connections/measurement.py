@@ -93,7 +93,7 @@ def measure(
         joins_per_s=members / joining_s,
         cleanup_s=cleanup_s,
         shutdown_s=shutdown_s,
-        log_lines=server.output().splitlines()[1 if arm.is_ours else 0 :],
+        log_lines=server.output().replace(str(Path.home()), "~").splitlines()[1 if arm.is_ours else 0 :],
     )
 
 
