@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -14,8 +15,8 @@ import pytest
 import trustme
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from server.__main__ import main
 from server.strategies import STRATEGIES
@@ -45,29 +46,30 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def join(server: ServerProcess, user: str, context: ssl.SSLContext) -> ClientConnection:
+def join(server: ServerProcess, user: str, context: ssl.SSLContext) -> connect:
+    """Join in the test's own loop: a connection of OpenSSL is not to be used by two threads, as a blocking one is."""
     parts = urlsplit(server.url)
-    return connect(f"wss://{parts.netloc}/chat?user_id={user}", ssl=context, open_timeout=LIMIT_S)
+    return connect(f"wss://{parts.netloc}/chat?user_id={user}", ssl=context, open_timeout=LIMIT_S, proxy=None)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_members_hear_each_other_and_are_told_of_the_end(
+async def test_members_hear_each_other_and_are_told_of_the_end(
     strategy: str, start_server: Callable[..., ServerProcess], files: tuple[str, ...], trusting: ssl.SSLContext
 ) -> None:
     server = start_server("--strategy", strategy, "--notice-limit", "0", *files)
     assert server.url.startswith("https://")
-    with join(server, "ann", trusting) as ann, join(server, "bob", trusting) as bob:
+    async with join(server, "ann", trusting) as ann, join(server, "bob", trusting) as bob:
         texts = [f"{number} {'x' * 20_000}" for number in range(20)]
         for text in texts:
-            ann.send(text)
+            await ann.send(text)
         for member in (ann, bob):
-            assert [json.loads(member.recv(LIMIT_S))["text"] for _ in texts] == texts
+            assert [json.loads(await member.recv())["text"] for _ in texts] == texts
         server.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosed) as ended:
-            bob.recv(LIMIT_S)
+            await bob.recv()
         assert ended.value.rcvd is not None
         assert ended.value.rcvd.code == 1012
-    assert server.process.wait(LIMIT_S) == 0
+    assert await asyncio.to_thread(server.process.wait, LIMIT_S) == 0
 
 
 def test_a_frame_against_the_rules_ends_in_a_close_frame(
