@@ -25,7 +25,7 @@ from loadtest.ledger.aggregate import Figures
 from loadtest.ledger.handover import Received
 from loadtest.ledger.judge_process import Judge
 from loadtest.ledger.measured import Measured
-from loadtest.ledger.records import ORDER_MARGIN_NS, Sends
+from loadtest.ledger.records import ORDER_MARGIN_NS, Sends, room_of
 from loadtest.ledger.result import FORMAT, Second, Step, SwarmResult, write
 from loadtest.ledger.step import to_step
 from loadtest.options import Options
@@ -190,6 +190,12 @@ class Coordinator:
         )
         if not is_quiet:
             measured.note(f"the room was not quiet within {QUIET_LIMIT_S:g} s before the window; who else is sending?")
+        rooms = self._options.rooms
+        if empty := rooms - len({room_of(member, rooms) for member in members}):
+            measured.note(
+                f"{empty} of {rooms} rooms have no member, so less was offered; have several users for each room, or "
+                "run the swarm in one process"
+            )
         begin_ns = time.time_ns() + int(LEAD_S * 1e9)
         start_ns = begin_ns + int(self._options.warmup_s * 1e9)
         collecting = []

@@ -276,7 +276,7 @@ LOAD_FLAGS = (
 def test_users_in_rooms_of_our_server_hear_their_own_room(
     start_server: Callable[..., ServerProcess], tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
-    flags = (*LOAD_FLAGS, "--steps", "3,7", "--rooms", "3", *workers)
+    flags = (*LOAD_FLAGS, "--steps", "9,13", "--rooms", "3", *workers)
     run = run_swarm(start_server().url, tmp_path / "out.json", *flags)
     assert run.result is not None, run.output
     found = [
@@ -286,7 +286,7 @@ def test_users_in_rooms_of_our_server_hear_their_own_room(
         assert [each[:2] for each in found] == [(3, 120), (3, 120)], run.output
         assert all(each[3:] == (0, 0) for each in found)
     else:
-        assert found == [(3, 120, 120, 0, 0), (3, 120, 40 * (3 + 2 + 2), 0, 0)], run.output
+        assert found == [(3, 120, 40 * 9, 0, 0), (3, 120, 40 * 13, 0, 0)], run.output
     assert all(is_valid_unless_busy(step) for step in run.result.steps)
     assert "rooms" in run.output
     assert "misrouted" in run.output
