@@ -81,12 +81,10 @@ def test_finding_stamps(benchmark: Any) -> None:
     assert len(benchmark(lambda: find_stamps(data, starts, ends)).seq) == FRAMES
 
 
-@pytest.mark.parametrize(("frames_a_read", "size"), [(1, SIZE), (10, SIZE), (10, 1024), (1, 32_768)])
-def test_digesting_reads(benchmark: Any, frames_a_read: int, size: int) -> None:
-    recorder = Recorder(Clock(), size)
+def measure_digest(benchmark: Any, recorder: Recorder, data: bytes, frames_a_read: int) -> None:
+    """Digest reads of these bytes, each by the next of 500 connections."""
     tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
     timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()
-    data = stream(frames_a_read, size)
     reads = [(tags[n % 500], data, timespec, NOW_NS, 0) for n in range(FRAMES // frames_a_read)]
 
     def digest() -> None:
@@ -98,6 +96,11 @@ def test_digesting_reads(benchmark: Any, frames_a_read: int, size: int) -> None:
     benchmark(digest)
 
 
+@pytest.mark.parametrize(("frames_a_read", "size"), [(1, SIZE), (10, SIZE), (10, 1024), (1, 32_768)])
+def test_digesting_reads(benchmark: Any, frames_a_read: int, size: int) -> None:
+    measure_digest(benchmark, Recorder(Clock(), size), stream(frames_a_read, size), frames_a_read)
+
+
 ANSWERED = {"answer": [{"to": '"ping"', "send": '{"type":"pong"}'}]}
 
 
@@ -106,18 +109,7 @@ ANSWERED = {"answer": [{"to": '"ping"', "send": '{"type":"pong"}'}]}
 )
 def test_digesting_reads_of_each_kind_of_protocol(benchmark: Any, table: dict[str, Any]) -> None:
     """Plain, described in JSON, and that with answers to pings: a message is found by its stamp in any of them."""
-    recorder = Recorder(Clock(), SIZE, from_table(table))
-    tags = [recorder.add(number, Connection(), lambda: None) for number in range(500)]  # type: ignore[arg-type]
-    timespec = np.array(divmod(NOW_NS, 1_000_000_000)).tobytes()
-    reads = [(tags[n % 500], stream(1), timespec, NOW_NS, 0) for n in range(FRAMES)]
-
-    def digest() -> None:
-        recorder.reads.extend(reads)
-        while recorder.reads:
-            recorder.digest(SLICE, SLICE_BYTES)
-
-    benchmark.extra_info["frames"] = FRAMES
-    benchmark(digest)
+    measure_digest(benchmark, Recorder(Clock(), SIZE, from_table(table)), stream(1), 1)
 
 
 @pytest.mark.parametrize("frames_a_read", [1, 10])

@@ -29,13 +29,17 @@ ABOVE_0 = FiniteRange(0, min_open=True)
 FROM_0 = FiniteRange(0)
 
 
-def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    """Read `50,100`: each count more than the one before."""
+def _whole_numbers(value: str, what: str, example: str) -> tuple[int, ...]:
     words = [word.strip() for word in value.split(",")]
     for word in words:
         if not re.fullmatch(r"[1-9][0-9]*", word):
-            raise click.BadParameter(f"invalid user count {word!r}; give whole numbers from 1, such as 50,100,200")
-    counts = tuple(map(int, words))
+            raise click.BadParameter(f"invalid {what} {word!r}; give whole numbers from 1, such as {example}")
+    return tuple(map(int, words))
+
+
+def user_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read `50,100`: each count more than the one before."""
+    counts = _whole_numbers(value, "user count", "50,100,200")
     if any(later <= earlier for earlier, later in pairwise(counts)):
         raise click.BadParameter(f"user counts must increase, not {value!r}; write as in 50,100,200")
     return counts
@@ -43,11 +47,7 @@ def user_counts(_context: click.Context, _parameter: click.Parameter, value: str
 
 def room_counts(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """Read `1,10,100`, in any order."""
-    words = [word.strip() for word in value.split(",")]
-    for word in words:
-        if not re.fullmatch(r"[1-9][0-9]*", word):
-            raise click.BadParameter(f"invalid number of rooms {word!r}; give whole numbers from 1, such as 1,10,100")
-    counts = tuple(map(int, words))
+    counts = _whole_numbers(value, "number of rooms", "1,10,100")
     if len(set(counts)) < len(counts):
         raise click.BadParameter(f"{value!r} has a number of rooms twice; give each once")
     return counts
